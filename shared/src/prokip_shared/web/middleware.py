@@ -1,0 +1,60 @@
+"""What wraps every handler of every service: correlation, one error form, timing."""
+
+import re
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
+from uuid import uuid4
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from prokip_shared.logs import Log, bind_correlation
+from prokip_shared.metrics import HTTP_REQUEST_SECONDS, UNEXPECTED_ERRORS
+from prokip_shared.web.problems import Problem, problem_of_http_error
+
+CORRELATION_HEADER: Final = "X-Correlation-Id"
+CORRELATION: Final = web.RequestKey("correlation", str)
+CORRELATION_FORM: Final = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+log = Log("web")
+
+
+def base_middleware(service: str) -> Middleware:
+    @web.middleware
+    async def wrap(request: web.Request, handler: Handler) -> web.StreamResponse:
+        given = request.headers.get(CORRELATION_HEADER, "")
+        correlation_id = given if CORRELATION_FORM.match(given) else uuid4().hex
+        request[CORRELATION] = correlation_id
+        began = time.perf_counter()
+        with bind_correlation(correlation_id):
+            response = await _answer(service, request, handler)
+        if not response.prepared:
+            response.headers[CORRELATION_HEADER] = correlation_id
+        resource = request.match_info.route.resource
+        route = resource.canonical if resource is not None else "unknown"
+        elapsed_s = time.perf_counter() - began
+        HTTP_REQUEST_SECONDS.labels(service, route, str(response.status)).observe(elapsed_s)
+        return response
+
+    return wrap
+
+
+async def _answer(service: str, request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except Problem as problem:
+        return problem.response()
+    except web.HTTPException as error:
+        if error.status < web.HTTPBadRequest.status_code:
+            raise
+        return problem_of_http_error(error).response()
+    except ConnectionResetError:
+        raise
+    except Exception:
+        UNEXPECTED_ERRORS.labels(service).inc()
+        log.exception("request.failed", path=request.path, method=request.method)
+        return Problem(
+            500, "Internal error", code="internal_error", detail="The operator finds it in the log."
+        ).response()
