@@ -70,7 +70,7 @@ class Log:
 
     def exception(self, action: str, **fields: object) -> None:
         """For errors that nobody foresaw: the trace goes to the log, never to a caller."""
-        self._logger.error(action, exc_info=True, **fields)
+        self._logger.error(action, exc_info=True, **fields)  # noqa: LOG014  # the caller is in one
 
 
 @contextmanager

@@ -1,0 +1,218 @@
+"""Who is connected: the gateway's connections and Prokip accounts, as every other service sees them.
+
+The whole directory is held in memory and read again when Postgres says that it changed, or after REFRESH_S. While
+Postgres is away the last copy keeps serving, so that a store's webhook is still known by its signature.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Annotated, Final, Literal, TypeAlias
+
+import asyncpg
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter
+
+from prokip_shared.database import load_queries
+from prokip_shared.logs import Log
+from prokip_shared.messages import Platform
+from prokip_shared.security.vault import Vault, VaultError
+
+CHANNEL: Final = "prokip_directory"
+REFRESH_S: Final = 30.0
+RECONNECT_S: Final = 1.0
+CONNECT_TIMEOUT_S: Final = 5.0
+
+log = Log("directory")
+
+
+class _Credentials(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class ShopifyCredentials(_Credentials):
+    platform: Literal["shopify"] = "shopify"
+    access_token: SecretStr
+    api_secret: SecretStr
+    """Signs the shop's webhooks."""
+
+
+class WooCredentials(_Credentials):
+    platform: Literal["woocommerce"] = "woocommerce"
+    consumer_key: SecretStr
+    consumer_secret: SecretStr
+    webhook_secret: SecretStr
+
+
+class CustomCredentials(_Credentials):
+    platform: Literal["custom"] = "custom"
+    webhook_secret: SecretStr
+    notify_url: str | None = None
+    """Where new quantities are posted, signed with the same secret."""
+
+
+Credentials: TypeAlias = ShopifyCredentials | WooCredentials | CustomCredentials
+_CREDENTIALS: Final[TypeAdapter[Credentials]] = TypeAdapter(Annotated[Credentials, Field(discriminator="platform")])
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionRecord:
+    id: int
+    business_id: int
+    platform: Platform
+    store_key: str
+    store_url: str
+    store_name: str
+    location_id: str
+    place_ref: str | None
+    sync_enabled: bool
+    status: Literal["connected", "needs_reauthorisation"]
+    connected_at: datetime
+    credentials: Credentials = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ProkipAccount:
+    business_id: int
+    dialect: Literal["simple"]
+    api_url: str
+    location_id: str
+    token: SecretStr
+    interval_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    by_store: Mapping[tuple[str, str], ConnectionRecord]
+    by_id: Mapping[int, ConnectionRecord]
+    accounts: Mapping[int, ProkipAccount]
+
+
+class DirectoryUnavailable(Exception):
+    """The directory has never been read yet, and Postgres does not answer."""
+
+
+def seal_credentials(vault: Vault, business_id: int, store_key: str, credentials: Credentials) -> bytes:
+    """For the gateway, which alone writes the directory."""
+    text = json.dumps({name: _reveal(value) for name, value in credentials})
+    return vault.seal(text, context=_connection_context(business_id, credentials.platform, store_key))
+
+
+def seal_prokip_token(vault: Vault, business_id: int, token: str) -> bytes:
+    """For the gateway, which alone writes the directory."""
+    return vault.seal(token, context=_prokip_context(business_id))
+
+
+def _reveal(value: object) -> str | None:
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    return None if value is None else str(value)
+
+
+def _connection_context(business_id: int, platform: str, store_key: str) -> str:
+    return f"connection:{business_id}:{platform}:{store_key}"
+
+
+def _prokip_context(business_id: int) -> str:
+    return f"prokip:{business_id}"
+
+
+class Directory:
+    """Reads are from memory; `follow` keeps the copy fresh and is run as a side task."""
+
+    def __init__(self, database_url: str, vault: Vault) -> None:
+        self._database_url = database_url
+        self._vault = vault
+        self._queries = load_queries("prokip_shared", "directory.sql")
+        self._copy: _Copy | None = None
+        self._changed = asyncio.Event()
+
+    def by_store(self, platform: Platform, store_key: str) -> ConnectionRecord | None:
+        return self._known().by_store.get((platform, store_key))
+
+    def by_id(self, connection_id: int) -> ConnectionRecord | None:
+        return self._known().by_id.get(connection_id)
+
+    def of_business(self, business_id: int) -> list[ConnectionRecord]:
+        return [record for record in self._known().by_id.values() if record.business_id == business_id]
+
+    def all_connections(self) -> list[ConnectionRecord]:
+        return list(self._known().by_id.values())
+
+    def prokip_account(self, business_id: int) -> ProkipAccount | None:
+        return self._known().accounts.get(business_id)
+
+    def prokip_accounts(self) -> list[ProkipAccount]:
+        return list(self._known().accounts.values())
+
+    async def refresh(self) -> None:
+        """Reads everything now. Raises what asyncpg raises."""
+        connection = await asyncpg.connect(self._database_url, timeout=CONNECT_TIMEOUT_S)
+        try:
+            await self._read(connection)
+        finally:
+            await connection.close()
+
+    async def follow(self) -> None:
+        """Runs for ever: listens for changes, reads again, reconnects when Postgres comes back."""
+        while True:
+            try:
+                await self._listen()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+                log.warning("directory.unreachable", cause=repr(error))
+            await asyncio.sleep(RECONNECT_S)
+
+    async def _listen(self) -> None:
+        connection = await asyncpg.connect(self._database_url, timeout=CONNECT_TIMEOUT_S)
+        try:
+            connection.add_termination_listener(lambda _connection: self._changed.set())
+            await connection.add_listener(CHANNEL, lambda *_event: self._changed.set())
+            while not connection.is_closed():
+                self._changed.clear()
+                await self._read(connection)
+                try:
+                    await asyncio.wait_for(self._changed.wait(), REFRESH_S)
+                except TimeoutError:
+                    continue
+        finally:
+            await connection.close(timeout=CONNECT_TIMEOUT_S)
+
+    def _known(self) -> _Copy:
+        if self._copy is None:
+            raise DirectoryUnavailable
+        return self._copy
+
+    async def _read(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        rows = await connection.fetch(self._queries["live_connections"])
+        records = [record for row in rows if (record := self._connection(row)) is not None]
+        accounts = [
+            account
+            for row in await connection.fetch(self._queries["prokip_accounts"])
+            if (account := self._account(row)) is not None
+        ]
+        self._copy = _Copy(
+            by_store={(record.platform, record.store_key): record for record in records},
+            by_id={record.id: record for record in records},
+            accounts={account.business_id: account for account in accounts},
+        )
+
+    def _connection(self, row: asyncpg.Record) -> ConnectionRecord | None:
+        """None, and a loud line, where the key does not open the credentials: one bad row must not stop the rest."""
+        fields = dict(row)
+        context = _connection_context(row["business_id"], row["platform"], row["store_key"])
+        try:
+            opened = self._vault.open(fields.pop("credentials"), context=context)
+        except VaultError as error:
+            log.error("directory.credentials_sealed", connection_id=row["id"], cause=str(error))
+            return None
+        return ConnectionRecord(**fields, credentials=_CREDENTIALS.validate_json(opened))
+
+    def _account(self, row: asyncpg.Record) -> ProkipAccount | None:
+        fields = dict(row)
+        try:
+            token = self._vault.open(fields.pop("token"), context=_prokip_context(row["business_id"]))
+        except VaultError as error:
+            log.error("directory.token_sealed", business_id=row["business_id"], cause=str(error))
+            return None
+        return ProkipAccount(**fields, token=SecretStr(token))

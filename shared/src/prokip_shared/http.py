@@ -1,0 +1,94 @@
+"""The way out: HTTP to addresses that operators typed in, which must not reach inside (SSRF).
+
+Names are resolved here and the checked address is the one that is connected to, so an answer that changes between
+check and use cannot slip through. Redirects are never followed: a store that redirects is told to the operator.
+"""
+
+import asyncio
+import ipaddress
+import socket
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from aiohttp import ClientSession, ClientTimeout, DummyCookieJar, TCPConnector, abc
+from aiohttp.resolver import ThreadedResolver
+from aiohttp.tracing import Trace
+from typing_extensions import override
+
+CONNECTIONS_MAX: Final = 200
+CONNECTIONS_PER_HOST_MAX: Final = 16
+USER_AGENT: Final = "prokip-sync/0.1"
+ADDRESS_REFUSED: Final = "is a private or local address, which stores and ERPs may not have here"
+
+
+class AddressRefused(OSError):
+    """The name resolves to an address inside; allow it by ALLOWED_PRIVATE_HOSTS where that is meant."""
+
+
+def is_public(address: str) -> bool:
+    """False for private, loopback, link-local, multicast, reserved and IPv4-in-IPv6 forms of those."""
+    ip = ipaddress.ip_address(address)
+    mapped = getattr(ip, "ipv4_mapped", None)
+    return (mapped or ip).is_global and not (mapped or ip).is_multicast
+
+
+class GuardedResolver(abc.AbstractResolver):
+    """Resolves names, and refuses those that lead inside unless the host is on the allow-list."""
+
+    def __init__(self, allowed_private_hosts: Collection[str]) -> None:
+        self._allowed = frozenset(host.lower() for host in allowed_private_hosts)
+        self._resolver = ThreadedResolver()
+
+    @override
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[abc.ResolveResult]:
+        """Raises AddressRefused if any answer lies inside: a mixed answer is an attack, not a choice."""
+        results = await self._resolver.resolve(host, port, family)
+        if host.lower() not in self._allowed and not all(is_public(result["host"]) for result in results):
+            raise AddressRefused(f"{host} {ADDRESS_REFUSED}")
+        return results
+
+    @override
+    async def close(self) -> None:
+        await self._resolver.close()
+
+
+class GuardedConnector(TCPConnector):
+    """aiohttp does not ask the resolver about literal addresses, so they are checked here."""
+
+    def __init__(self, allowed_private_hosts: Collection[str]) -> None:
+        self._allowed_hosts = frozenset(host.lower() for host in allowed_private_hosts)
+        super().__init__(
+            resolver=GuardedResolver(allowed_private_hosts),
+            limit=CONNECTIONS_MAX,
+            limit_per_host=CONNECTIONS_PER_HOST_MAX,
+            loop=asyncio.get_running_loop(),
+        )
+
+    @override
+    async def _resolve_host(
+        self, host: str, port: int, traces: Sequence[Trace] | None = None
+    ) -> list[abc.ResolveResult]:
+        literal = host.strip("[]")
+        if _is_literal(literal) and literal.lower() not in self._allowed_hosts and not is_public(literal):
+            raise AddressRefused(f"{host} {ADDRESS_REFUSED}")
+        return await super()._resolve_host(host, port, traces)
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def open_client(*, allowed_private_hosts: Collection[str], timeout_s: float) -> ClientSession:
+    """A session for stores and ERPs; callers close it, and pass `allow_redirects=False` with every request."""
+    return ClientSession(
+        connector=GuardedConnector(allowed_private_hosts),
+        timeout=ClientTimeout(total=timeout_s),
+        headers={"User-Agent": USER_AGENT},
+        cookie_jar=DummyCookieJar(),
+    )

@@ -1,0 +1,14 @@
+-- name: live_connections
+-- Every connection that a webhook, push or sweep may name; the directory keeps all of them in memory.
+SELECT
+    id, business_id, platform, store_key, store_url, store_name, location_id, place_ref, sync_enabled, status,
+    connected_at, credentials
+FROM gateway.connection
+WHERE status <> 'disconnected'
+ORDER BY id;
+
+-- name: prokip_accounts
+-- Where each business's Prokip is and how often it is polled.
+SELECT business_id, dialect, api_url, location_id, token, interval_s
+FROM gateway.prokip_account
+ORDER BY business_id;
