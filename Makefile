@@ -6,10 +6,34 @@ MEMBERS := shared services/gateway services/webhook-ingest services/inventory se
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock
+.PHONY: help run test check bench migrate clean install lock
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+run: $(STAMP) ## run the whole system on this machine with simulated stores and ERP
+	$(BIN)/python -m prokip_onebox
+
+test: $(STAMP) ## run every test; installs RabbitMQ and Chromium with apt when root
+	tests/support/install_servers.sh
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(STAMP) ## lint, types and layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(STAMP) ## measure each path against a limit measured in the same run
+	tests/support/install_servers.sh bench
+	$(BIN)/python -m tests.bench
+
+migrate: $(STAMP) ## bring every schema of DATABASE_URL up to date
+	$(BIN)/python -m prokip_onebox migrate
+
+clean: ## remove the environment, caches and the data of `make run`
+	rm -rf $(VENV) .data .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 install: $(STAMP) ## set up the environment in .venv
 
