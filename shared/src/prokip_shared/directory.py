@@ -20,6 +20,7 @@ from prokip_shared.messages import Platform
 from prokip_shared.security.vault import Vault, VaultError
 
 CHANNEL: Final = "prokip_directory"
+APPLICATION_NAME: Final = "prokip-directory"
 REFRESH_S: Final = 30.0
 RECONNECT_S: Final = 1.0
 CONNECT_TIMEOUT_S: Final = 5.0
@@ -148,7 +149,7 @@ class Directory:
 
     async def refresh(self) -> None:
         """Reads everything now. Raises what asyncpg raises."""
-        connection = await asyncpg.connect(self._database_url, timeout=CONNECT_TIMEOUT_S)
+        connection = await self._connect()
         try:
             await self._read(connection)
         finally:
@@ -164,7 +165,7 @@ class Directory:
             await asyncio.sleep(RECONNECT_S)
 
     async def _listen(self) -> None:
-        connection = await asyncpg.connect(self._database_url, timeout=CONNECT_TIMEOUT_S)
+        connection = await self._connect()
         try:
             connection.add_termination_listener(lambda _connection: self._changed.set())
             await connection.add_listener(CHANNEL, lambda *_event: self._changed.set())
@@ -177,6 +178,11 @@ class Directory:
                     continue
         finally:
             await connection.close(timeout=CONNECT_TIMEOUT_S)
+
+    async def _connect(self) -> "asyncpg.Connection[asyncpg.Record]":
+        return await asyncpg.connect(
+            self._database_url, timeout=CONNECT_TIMEOUT_S, server_settings={"application_name": APPLICATION_NAME}
+        )
 
     def _known(self) -> _Copy:
         if self._copy is None:

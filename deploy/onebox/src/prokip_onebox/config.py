@@ -1,0 +1,47 @@
+"""What an operator may choose about the one-machine run; everything has a default that works."""
+
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import Field
+
+from prokip_shared.settings import Settings
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class OneboxSettings(Settings):
+    data_dir: Path = Path(".data")
+    """Keys, embedded database, sandbox state and logs; kept between runs."""
+    database_url: str | None = None
+    """None: an embedded Postgres in data_dir."""
+    broker_url: str = "postgres"
+    host: str = "127.0.0.1"
+    log_level: str = "info"
+    gateway_port: Port = 8000
+    ingest_port: Port = 8001
+    inventory_port: Port = 8002
+    store_push_port: Port = 8003
+    poller_port: Port = 8004
+    sandbox: bool = True
+    """Simulated stores and ERP with shoppers; SANDBOX=0 runs the services alone."""
+    sandbox_woocommerce_port: Port = 9101
+    """The first store's port; further stores take the following ones."""
+    sandbox_shopify_port: Port = 9201
+    sandbox_prokip_port: Port = 9301
+    sandbox_woocommerce_stores: Annotated[int, Field(ge=0, le=50)] = 2
+    sandbox_shopify_stores: Annotated[int, Field(ge=0, le=50)] = 2
+    sandbox_products: Annotated[int, Field(ge=1, le=20000)] = 40
+    sandbox_orders_per_minute: Annotated[float, Field(ge=0, le=60000)] = 20.0
+    start_timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    stop_timeout_s: Annotated[float, Field(gt=0)] = 20.0
+
+
+PORT_VARIABLES: Final = (
+    "gateway_port",
+    "ingest_port",
+    "inventory_port",
+    "store_push_port",
+    "poller_port",
+)
+SANDBOX_PORT_VARIABLES: Final = ("sandbox_woocommerce_port", "sandbox_shopify_port", "sandbox_prokip_port")
