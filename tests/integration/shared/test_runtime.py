@@ -17,6 +17,7 @@ from tests.support.settings import service_environ
 
 PROBE = Path(__file__).parent / "probe_service.py"
 DRAIN_TIMEOUT_S = 1.0
+PROCESS_END_S = 5.0  # a loaded machine takes its time to end an interpreter
 
 
 async def _start(database_url: str, port: int, **more: str) -> Process:
@@ -70,7 +71,7 @@ async def test_a_request_that_never_ends_does_not_hold_the_process_beyond_its_bo
     began = time.monotonic()
     process.send_signal(signal.SIGTERM)
     assert await process.wait() == 0
-    assert time.monotonic() - began < DRAIN_TIMEOUT_S + 2.0
+    assert time.monotonic() - began < DRAIN_TIMEOUT_S + PROCESS_END_S
     hanging.cancel()
 
 
