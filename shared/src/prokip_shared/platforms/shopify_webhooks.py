@@ -1,0 +1,157 @@
+"""Shopify webhooks as order snapshots and level hints.
+
+https://shopify.dev/docs/api/webhooks
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from prokip_shared.messages import OrderLine, OrderSnapshot
+from prokip_shared.platforms.webhooks import (
+    LevelHint,
+    Meaning,
+    Nothing,
+    OrderSeen,
+    Uninstalled,
+    UnusableWebhook,
+    keep_list,
+    keep_scalars,
+    one_of_each,
+    read_label,
+    read_list,
+    read_moment,
+    read_object,
+    read_price,
+    read_quantity,
+    read_reference,
+    read_sku,
+)
+
+HEADER_SHOP: Final = "X-Shopify-Shop-Domain"
+HEADER_TOPIC: Final = "X-Shopify-Topic"
+HEADER_SIGNATURE: Final = "X-Shopify-Hmac-Sha256"
+HEADER_TEST: Final = "X-Shopify-Test"
+"""Set on the admin's test notifications, which are signed with a key that no app holds."""
+
+ORDER_TOPICS: Final = frozenset(
+    {
+        "orders/create",
+        "orders/updated",
+        "orders/cancelled",
+        "orders/paid",
+        "orders/fulfilled",
+        "orders/partially_fulfilled",
+    }
+)
+LEVEL_TOPIC: Final = "inventory_levels/update"
+UNINSTALLED_TOPIC: Final = "app/uninstalled"
+SILENT_TOPICS: Final = frozenset(
+    {
+        # No orders: a refund and an edit name only an order's id. orders/updated follows both, with the whole
+        # order, so reading these would only ask the store for what it is about to tell.
+        "refunds/create",
+        "orders/edited",
+        # Carries an id alone; deleting an order gives no stock back, and a level that moves is told by itself.
+        "orders/delete",
+        # Compliance: personal data is dropped at this door, so there is nothing to hand out or to erase.
+        # https://shopify.dev/docs/apps/build/compliance/privacy-law-compliance
+        "customers/data_request",
+        "customers/redact",
+        "shop/redact",
+    }
+)
+TOPICS: Final = ORDER_TOPICS | SILENT_TOPICS | {LEVEL_TOPIC, UNINSTALLED_TOPIC}
+
+RESTOCKING: Final = frozenset({"return", "cancel", "legacy_restock"})
+"""`no_restock` refunds leave the stock as it is. https://shopify.dev/docs/api/admin-rest/latest/resources/refund"""
+
+_ORDER_FIELDS: Final = ("id", "name", "created_at", "updated_at", "cancelled_at", "financial_status")
+_LEVEL_FIELDS: Final = ("inventory_item_id", "location_id", "available")
+_LINE_FIELDS: Final = ("id", "sku", "quantity", "price")
+_REFUND_LINE_FIELDS: Final = ("line_item_id", "quantity", "restock_type")
+
+
+def read_webhook(topic: str, payload: Any) -> Meaning:
+    """Raises UnusableWebhook."""
+    if topic in ORDER_TOPICS:
+        return OrderSeen(read_order(payload))
+    if topic == LEVEL_TOPIC:
+        return _read_level(payload)
+    if topic == UNINSTALLED_TOPIC:
+        return Uninstalled("the app was uninstalled in Shopify")
+    return Nothing(f"topic {topic} does not move stock")
+
+
+def read_order(payload: Any) -> OrderSnapshot:
+    """Raises UnusableWebhook."""
+    order = read_object(payload, "the body")
+    order_ref = read_reference(order.get("id"), "the order's id")
+    modified_at = read_moment(order.get("updated_at"), "updated_at")
+    if modified_at is None:
+        raise UnusableWebhook("the order names no time of its version")
+    restocked = _restocked(order.get("refunds"))
+    return OrderSnapshot(
+        order_ref=order_ref,
+        order_number=read_label(order.get("name"), order_ref),
+        status="cancelled" if order.get("cancelled_at") else read_label(order.get("financial_status"), "unknown"),
+        created_at=read_moment(order.get("created_at"), "created_at"),
+        modified_at=modified_at,
+        lines=one_of_each(
+            _line(read_object(raw, "a line"), restocked) for raw in read_list(order.get("line_items"), "line_items")
+        ),
+    )
+
+
+def project(payload: Any) -> dict[str, Any]:
+    """The fields that `read_webhook` looks at, in Shopify's own form: all that is ever kept of a body."""
+    kept = keep_scalars(payload, (*_ORDER_FIELDS, *_LEVEL_FIELDS))
+    if not isinstance(payload, dict):
+        return kept
+    if "line_items" in payload:
+        kept["line_items"] = [keep_scalars(line, _LINE_FIELDS) for line in keep_list(payload["line_items"])]
+    if "refunds" in payload:
+        kept["refunds"] = [
+            {"refund_line_items": [keep_scalars(line, _REFUND_LINE_FIELDS) for line in _refund_lines(refund)]}
+            for refund in keep_list(payload["refunds"])
+        ]
+    return kept
+
+
+def _read_level(payload: Any) -> LevelHint:
+    level = read_object(payload, "the body")
+    available = level.get("available")
+    return LevelHint(
+        item_ref=read_reference(level.get("inventory_item_id"), "inventory_item_id"),
+        place_ref=read_reference(level.get("location_id"), "location_id"),
+        quantity=None if available is None else read_quantity(available, "available"),
+    )
+
+
+def _line(item: Mapping[str, Any], restocked: Mapping[str, Decimal]) -> OrderLine:
+    line_ref = read_reference(item.get("id"), "a line's id")
+    ordered = read_quantity(item.get("quantity"), "a line's quantity")
+    return OrderLine(
+        line_ref=line_ref,
+        sku=read_sku(item.get("sku"), "a line's sku"),
+        ordered=ordered,
+        taken=max(ordered - restocked.get(line_ref, Decimal(0)), Decimal(0)),
+        unit_price=read_price(item.get("price")),
+    )
+
+
+def _restocked(refunds: Any) -> Mapping[str, Decimal]:
+    """Units put back, by line id: an order carries the whole history of its refunds."""
+    units: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for refund in read_list(refunds, "refunds") if refunds is not None else ():
+        for raw in _refund_lines(read_object(refund, "a refund")):
+            line = read_object(raw, "a refund's line")
+            if line.get("restock_type") in RESTOCKING:
+                quantity = read_quantity(line.get("quantity"), "a refund's quantity")
+                units[read_reference(line.get("line_item_id"), "a refund's line_item_id")] += quantity
+    return units
+
+
+def _refund_lines(refund: Any) -> list[Any]:
+    return keep_list(refund.get("refund_line_items")) if isinstance(refund, dict) else []

@@ -1,0 +1,149 @@
+"""WooCommerce webhooks and REST orders as order snapshots; rules measured on WooCommerce 9.9.5.
+
+https://woocommerce.github.io/woocommerce-rest-api-docs/#webhooks
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, Final
+
+from prokip_shared.messages import OrderLine, OrderSnapshot
+from prokip_shared.platforms.webhooks import (
+    LevelHint,
+    Meaning,
+    Nothing,
+    OrderSeen,
+    UnusableWebhook,
+    keep_list,
+    keep_scalars,
+    one_of_each,
+    read_label,
+    read_list,
+    read_moment,
+    read_object,
+    read_price,
+    read_quantity,
+    read_reference,
+    read_sku,
+)
+
+HEADER_SOURCE: Final = "X-WC-Webhook-Source"
+HEADER_TOPIC: Final = "X-WC-Webhook-Topic"
+HEADER_SIGNATURE: Final = "X-WC-Webhook-Signature"
+PING_PREFIX: Final = b"webhook_id="
+"""A new webhook is tried with this form body, unsigned and without any X-WC header."""
+
+ORDER_TOPICS: Final = frozenset({"order.created", "order.updated", "order.restored"})
+LEVEL_TOPICS: Final = frozenset({"product.created", "product.updated", "product.restored"})
+SILENT_TOPICS: Final = frozenset({"order.deleted", "product.deleted"})
+"""Trash keeps the stock taken, and `product.deleted` may carry an order's id: neither says anything about stock."""
+TOPICS: Final = ORDER_TOPICS | LEVEL_TOPICS | SILENT_TOPICS
+
+META_REDUCED: Final = "_reduced_stock"
+META_RESTOCKED: Final = "_restock_refunded_items"
+HOLDING_STATUSES: Final = frozenset({"processing", "on-hold", "completed", "refunded"})
+"""Where WooCommerce takes stock when it manages it; `refunded` gives nothing back by itself."""
+
+_ORDER_FIELDS: Final = ("id", "number", "status", "date_created_gmt", "date_modified_gmt", "code")
+_LINE_FIELDS: Final = ("id", "sku", "quantity", "price")
+
+
+def read_webhook(topic: str, payload: Any) -> Meaning:
+    """Raises UnusableWebhook."""
+    if topic in ORDER_TOPICS:
+        return OrderSeen(read_order(payload))
+    if topic in LEVEL_TOPICS:
+        product = _resource(payload)
+        quantity = product.get("stock_quantity")
+        return LevelHint(
+            item_ref=read_reference(product.get("id"), "the product's id"),
+            place_ref=None,
+            quantity=None if quantity is None else read_quantity(quantity, "stock_quantity"),
+        )
+    return Nothing(f"topic {topic} does not move stock")
+
+
+def read_order(payload: Any) -> OrderSnapshot:
+    """A webhook's or the REST API's order; both have one form. Raises UnusableWebhook."""
+    order = _resource(payload)
+    order_ref = read_reference(order.get("id"), "the order's id")
+    status = read_label(order.get("status"), "")
+    if not status:
+        raise UnusableWebhook("the order has no status")
+    created_at = read_moment(order.get("date_created_gmt"), "date_created_gmt")
+    modified_at = read_moment(order.get("date_modified_gmt"), "date_modified_gmt") or created_at
+    if modified_at is None:
+        raise UnusableWebhook("the order names no time of its version")
+    return OrderSnapshot(
+        order_ref=order_ref,
+        order_number=read_label(order.get("number"), order_ref),
+        status=status,
+        created_at=created_at,
+        modified_at=modified_at,
+        lines=_lines(read_list(order.get("line_items"), "line_items"), status),
+    )
+
+
+def project(payload: Any) -> dict[str, Any]:
+    """The fields that `read_webhook` looks at, in the store's own form: all that is ever kept of a body."""
+    kept = keep_scalars(payload, (*_ORDER_FIELDS, "stock_quantity"))
+    if isinstance(payload, dict) and "line_items" in payload:
+        kept["line_items"] = [_project_line(line) for line in keep_list(payload["line_items"])]
+    return kept
+
+
+def _project_line(line: Any) -> dict[str, Any]:
+    kept = keep_scalars(line, _LINE_FIELDS)
+    if isinstance(line, dict):
+        kept["meta_data"] = [
+            keep_scalars(entry, ("key", "value"))
+            for entry in keep_list(line.get("meta_data"))
+            if isinstance(entry, dict) and entry.get("key") in (META_REDUCED, META_RESTOCKED)
+        ]
+    return kept
+
+
+def _resource(payload: Any) -> Mapping[str, Any]:
+    """The body's object, unless WooCommerce signed and sent its own error instead of one deleted meanwhile."""
+    resource = read_object(payload, "the body")
+    if "id" not in resource and "code" in resource:
+        raise UnusableWebhook(f"the store sent the error {read_label(resource['code'], 'unknown')} instead")
+    return resource
+
+
+def _lines(items: list[Any], status: str) -> tuple[OrderLine, ...]:
+    """Each line with the units the store still holds as sold.
+
+    `_reduced_stock` is the store's own book, below zero after a refund of more than was sold. An order that has it
+    on some lines has simply not taken stock for the others; one without any is judged by its status.
+    """
+    lines = [(item := read_object(raw, "a line"), _stock_meta(item)) for raw in items]
+    booked = any(reduced is not None for _, (reduced, _) in lines)
+    holds = not booked and status in HOLDING_STATUSES
+    return one_of_each(_line(item, reduced, restocked, holds=holds) for item, (reduced, restocked) in lines)
+
+
+def _line(item: Mapping[str, Any], reduced: Decimal | None, restocked: Decimal, *, holds: bool) -> OrderLine:
+    ordered = read_quantity(item.get("quantity"), "a line's quantity")
+    by_status = ordered - restocked if holds else Decimal(0)
+    return OrderLine(
+        line_ref=read_reference(item.get("id"), "a line's id"),
+        sku=read_sku(item.get("sku"), "a line's sku"),
+        ordered=ordered,
+        taken=by_status if reduced is None else reduced,
+        unit_price=read_price(item.get("price")),
+    )
+
+
+def _stock_meta(item: Mapping[str, Any]) -> tuple[Decimal | None, Decimal]:
+    """(what the store holds taken, what refunds put back), from the line's meta data."""
+    reduced: Decimal | None = None
+    restocked = Decimal(0)
+    entries = item.get("meta_data")
+    for entry in entries if isinstance(entries, list) else ():
+        key = entry.get("key") if isinstance(entry, dict) else None
+        if key == META_REDUCED:
+            reduced = read_quantity(entry.get("value"), META_REDUCED)
+        elif key == META_RESTOCKED:
+            restocked = read_quantity(entry.get("value"), META_RESTOCKED)
+    return reduced, restocked
