@@ -1,0 +1,73 @@
+"""Custom stores: new quantities are posted, signed, to the address that the store named."""
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from aiohttp import ClientSession
+from pydantic import SecretStr
+
+from prokip_shared.platforms.errors import failure_of_status
+from prokip_shared.platforms.exchange import ExchangeLimits, exchange
+from prokip_shared.platforms.store import ItemKey, QuantityWrite, WriteResult, chunks
+
+LINES_MAX: Final = 500
+STORE_HEADER: Final = "X-Prokip-Store"
+SIGNATURE_HEADER: Final = "X-Prokip-Signature"
+
+
+def signature(secret: str, body: bytes) -> str:
+    """base64(HMAC-SHA256(body)), the same form in which the store signs what it posts to us."""
+    return base64.b64encode(hmac.digest(secret.encode(), body, hashlib.sha256)).decode()
+
+
+def quantities_body(store_key: str, delivery_id: str, lines: Sequence[QuantityWrite]) -> bytes:
+    """Absolute quantities: a store that receives one twice, or late and out of order by `delivery`, loses nothing."""
+    fields: dict[str, Any] = {
+        "store": store_key,
+        "delivery": delivery_id,
+        "quantities": [{"sku": line.sku, "quantity": line.quantity} for line in lines],
+    }
+    return json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+class CustomClient:
+    """A store without a readable level: what was delivered is what it is believed to show."""
+
+    def __init__(
+        self,
+        session: ClientSession,
+        *,
+        store_key: str,
+        notify_url: str,
+        secret: SecretStr,
+        limits: ExchangeLimits | None = None,
+    ) -> None:
+        self._session = session
+        self._store_key = store_key
+        self._notify_url = notify_url
+        self._secret = secret
+        self._limits = limits or ExchangeLimits()
+
+    def requests(self, lines: Sequence[QuantityWrite]) -> list[tuple[QuantityWrite, ...]]:
+        return chunks(lines, LINES_MAX)
+
+    async def write(self, lines: Sequence[QuantityWrite], *, attempt_key: str) -> dict[ItemKey, WriteResult]:
+        """Any 2xx accepts the whole delivery. Raises StoreError."""
+        body = quantities_body(self._store_key, attempt_key, lines)
+        headers = {
+            "Content-Type": "application/json",
+            STORE_HEADER: self._store_key,
+            SIGNATURE_HEADER: signature(self._secret.get_secret_value(), body),
+        }
+        answer = await exchange(
+            self._session, "POST", self._notify_url, headers=headers, limits=self._limits, body=body
+        )
+        failure = failure_of_status(answer.status, answer.headers, code="", detail="", now=datetime.now(UTC))
+        if failure is not None:
+            raise failure
+        return {line.key: WriteResult("written", line.quantity) for line in lines}

@@ -1,0 +1,91 @@
+"""What the platforms have in common, as values: items, levels, writes and their results."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class ItemKey:
+    """Where one quantity lives in a store."""
+
+    item_ref: str
+    """WooCommerce product or variation id; Shopify inventory item id (digits); the SKU in custom stores."""
+    parent_ref: str | None = None
+    """WooCommerce: the product that a variation belongs to."""
+    place_ref: str | None = None
+    """Shopify: location id (digits)."""
+
+
+LevelState = Literal["own", "parent", "untracked", "inactive", "gone"]
+"""own: the item has a quantity of its own; parent: its parent product holds it (WooCommerce); untracked: the store
+does not count it; inactive: not stocked at the connection's location (Shopify); gone: the store does not know it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    state: LevelState
+    quantity: int | None
+    """None unless the state is own (or inactive, where Shopify keeps the old number)."""
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueItem:
+    key: ItemKey
+    sku: str | None
+    level: Level
+    parent_sku: str | None = None
+    """The SKU that really holds the stock, where the level is the parent's."""
+
+
+@dataclass(frozen=True, slots=True)
+class CataloguePage:
+    items: tuple[CatalogueItem, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class QuantityWrite:
+    key: ItemKey
+    sku: str
+    quantity: int
+    change_from: int | None
+    """The quantity that is written over; None where the platform is told no such thing (custom stores)."""
+
+
+WriteOutcome = Literal["written", "stale", "untouched", "refused", "not_tracked", "gone"]
+"""stale: the store shows another quantity than expected; untouched: left alone because a neighbour failed, may be
+sent again at once; refused: never succeeds as it is; not_tracked and gone: as LevelState."""
+
+
+@dataclass(frozen=True, slots=True)
+class WriteResult:
+    outcome: WriteOutcome
+    answered: int | None = None
+    """The quantity that the store's answer names, where it names one."""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreCheck:
+    """What a check of credentials found out."""
+
+    store_key: str
+    """As the store's webhooks name it; two connections with the same key are the same store."""
+    store_name: str
+    store_clock: datetime | None
+    """The time at the store; what it sold before this moment is no sale of the connection."""
+    problems: tuple[str, ...] = ()
+    """What must be put right before connecting, in plain words; empty when all is well."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreLocation:
+    place_ref: str
+    name: str
+    active: bool
+
+
+def chunks(lines: Sequence[QuantityWrite], lines_max: int) -> list[tuple[QuantityWrite, ...]]:
+    return [tuple(lines[start : start + lines_max]) for start in range(0, len(lines), lines_max)]

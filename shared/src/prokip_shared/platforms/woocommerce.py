@@ -1,0 +1,265 @@
+"""A WooCommerce store over its REST API v3: connecting, catalogue, levels, writes.
+
+https with Basic; plain http with OAuth 1.0a, because WooCommerce refuses Basic there.
+"""
+
+import base64
+import json
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import uuid4
+
+from aiohttp import ClientSession
+from pydantic import SecretStr
+
+from prokip_shared.platforms import woocommerce_wire as wire
+from prokip_shared.platforms.errors import NeedsReauthorisation, Refused, StoreUnavailable, failure_of_status
+from prokip_shared.platforms.exchange import Answer, ExchangeLimits, exchange
+from prokip_shared.platforms.oauth1 import Pair, encode_query, signed_query
+from prokip_shared.platforms.store import (
+    CatalogueItem,
+    CataloguePage,
+    ItemKey,
+    Level,
+    QuantityWrite,
+    StoreCheck,
+    WriteResult,
+    chunks,
+)
+
+REST_PATH: Final = "/wp-json/wc/v3"
+INDEX_PATH: Final = "/wp-json/"
+PAGES_MAX: Final = 10_000
+HTTP_NOT_FOUND: Final = 404
+
+
+class WooClient:
+    """`store_url` may have a path: WordPress in a subfolder."""
+
+    compare_and_set: Final = False
+
+    def __init__(
+        self,
+        session: ClientSession,
+        *,
+        store_url: str,
+        consumer_key: SecretStr,
+        consumer_secret: SecretStr,
+        limits: ExchangeLimits | None = None,
+    ) -> None:
+        self._session = session
+        self._base_url = store_url.rstrip("/")
+        self._key = consumer_key
+        self._secret = consumer_secret
+        self._limits = limits or ExchangeLimits()
+
+    # connecting
+
+    async def check(self) -> StoreCheck:
+        """Reads the store's name and clock, and proves that the keys may read and write.
+
+        Raises StoreError: NeedsReauthorisation for wrong keys, StoreUnavailable for an address that is no such store.
+        """
+        index = await self._send("GET", f"{self._base_url}{INDEX_PATH}", signed=False)
+        site = index.json()
+        if not isinstance(site, Mapping) or "wc/v3" not in site.get("namespaces", ()):
+            raise StoreUnavailable("is no WordPress with WooCommerce's REST API v3 (are pretty permalinks on?)")
+        answer = await self._get("/products", [("per_page", "1"), ("_fields", "id")])
+        home_url = str(site.get("home") or site.get("url") or self._base_url)
+        return StoreCheck(
+            store_key=wire.store_key(home_url),
+            store_name=str(site.get("name") or home_url),
+            store_clock=answer.store_clock(),
+            problems=await self._write_problems(),
+        )
+
+    async def _write_problems(self) -> tuple[str, ...]:
+        """An empty batch changes nothing, and a read-only key is refused before the batch is looked at."""
+        try:
+            await self._post("/products/batch", {"update": []})
+        except NeedsReauthorisation:
+            return ("The API key may not write. Create one with Read/Write permissions.",)
+        return ()
+
+    async def create_webhooks(self, *, delivery_url: str, secret: SecretStr) -> tuple[str, ...]:
+        """One webhook a topic, signed with `secret`; returns their ids.
+
+        Old ones of the same address are removed afterwards: the store never tells a webhook's secret nor its failure
+        count, so an old one cannot be trusted, and two of the same topic would deliver everything twice.
+        """
+        old = await self._webhook_ids(delivery_url)
+        created = []
+        for topic in wire.WEBHOOK_TOPICS:
+            fields = {
+                "name": f"prokip-sync {topic}",
+                "topic": topic,
+                "delivery_url": delivery_url,
+                "secret": secret.get_secret_value(),
+                "status": "active",
+            }
+            created.append(str((await self._post("/webhooks", fields)).json()["id"]))
+        await self._remove_webhooks(old)
+        return tuple(created)
+
+    async def delete_webhooks(self, *, delivery_url: str) -> int:
+        """Removes every webhook of this address and returns how many there were."""
+        found = await self._webhook_ids(delivery_url)
+        await self._remove_webhooks(found)
+        return len(found)
+
+    async def _webhook_ids(self, delivery_url: str) -> list[str]:
+        rows = await self._all("/webhooks", [])
+        return [str(row["id"]) for row in rows if row.get("delivery_url") == delivery_url]
+
+    async def _remove_webhooks(self, webhook_ids: Sequence[str]) -> None:
+        for webhook_id in webhook_ids:
+            try:
+                await self._send("DELETE", self._rest(f"/webhooks/{webhook_id}"), [("force", "true")])
+            except Refused as error:
+                if error.code != "woocommerce_rest_shop_webhook_invalid_id":  # gone already: what was wanted
+                    raise
+
+    # catalogue and levels
+
+    async def catalogue_page(self, cursor: str | None) -> CataloguePage:
+        """Up to 100 products in the order of their ids, each followed by its variations."""
+        page = int(cursor or "1")
+        query = [("orderby", "id"), ("order", "asc"), ("_fields", wire.CATALOGUE_FIELDS)]
+        answer = await self._get("/products", [*query, *_paging(page)])
+        items: list[CatalogueItem] = []
+        for row in _rows(answer):
+            product = wire.catalogue_product(row)
+            items.append(product)
+            if row.get("type") == "variable":
+                variations = await self._all(f"/products/{product.key.item_ref}/variations", query)
+                items += [wire.catalogue_variation(variation, product) for variation in variations]
+        return CataloguePage(tuple(items), str(page + 1) if page < _pages(answer) else None)
+
+    async def read_levels(self, keys: Sequence[ItemKey]) -> dict[ItemKey, Level]:
+        """What the store shows now; items that it does not know are `gone`."""
+        by_parent: defaultdict[str | None, list[ItemKey]] = defaultdict(list)
+        for key in keys:
+            by_parent[key.parent_ref].append(key)
+        levels: dict[ItemKey, Level] = {}
+        for parent_ref, siblings in by_parent.items():
+            for start in range(0, len(siblings), wire.PAGE_ITEMS_MAX):
+                part = siblings[start : start + wire.PAGE_ITEMS_MAX]
+                levels |= wire.levels_of(part, await self._read(parent_ref, part))
+        return levels
+
+    async def _read(self, parent_ref: str | None, keys: Sequence[ItemKey]) -> list[Mapping[str, Any]]:
+        path = "/products" if parent_ref is None else f"/products/{parent_ref}/variations"
+        query = [("include", ",".join(key.item_ref for key in keys)), ("_fields", wire.LEVEL_FIELDS)]
+        try:
+            return await self._all(path, query)
+        except Refused as error:
+            if error.code in wire.GONE_CODES:
+                return []
+            raise
+
+    # writing
+
+    def requests(self, lines: Sequence[QuantityWrite]) -> list[tuple[QuantityWrite, ...]]:
+        """Splits writes into what one call each can carry, in the order given: products together, variations by parent."""
+        by_parent: defaultdict[str | None, list[QuantityWrite]] = defaultdict(list)
+        for line in lines:
+            by_parent[line.key.parent_ref].append(line)
+        return [part for group in by_parent.values() for part in chunks(group, wire.BATCH_LINES_MAX)]
+
+    async def write(self, lines: Sequence[QuantityWrite], *, attempt_key: str) -> dict[ItemKey, WriteResult]:
+        """Sets the quantities of one of `requests`. WooCommerce has no idempotency key: `attempt_key` is not sent.
+
+        Raises StoreError; after StoreUnavailable some or all may be written (an aborted batch goes on in the store).
+        """
+        del attempt_key
+        parent_ref = lines[0].key.parent_ref
+        path = "/products/batch" if parent_ref is None else f"/products/{parent_ref}/variations/batch"
+        try:
+            answer = await self._post(path, wire.batch_body(lines))
+        except Refused as error:
+            if parent_ref is not None and error.code in wire.GONE_CODES:
+                return {line.key: WriteResult("gone", detail=str(error)) for line in lines}
+            raise
+        return wire.batch_results(lines, answer.json())
+
+    # transport
+
+    def _rest(self, path: str) -> str:
+        return f"{self._base_url}{REST_PATH}{path}"
+
+    async def _get(self, path: str, query: Sequence[Pair]) -> Answer:
+        return await self._send("GET", self._rest(path), query)
+
+    async def _post(self, path: str, fields: Mapping[str, Any]) -> Answer:
+        return await self._send("POST", self._rest(path), body=json.dumps(fields).encode())
+
+    async def _all(self, path: str, query: Sequence[Pair]) -> list[Mapping[str, Any]]:
+        rows: list[Mapping[str, Any]] = []
+        for page in range(1, PAGES_MAX):
+            answer = await self._get(path, [*query, *_paging(page)])
+            rows += _rows(answer)
+            if page >= _pages(answer):
+                break
+        return rows
+
+    async def _send(
+        self, method: str, address: str, query: Sequence[Pair] = (), *, body: bytes | None = None, signed: bool = True
+    ) -> Answer:
+        headers = {"Accept": "application/json"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        encoded = encode_query(query)
+        if signed and address.startswith("https://"):
+            headers["Authorization"] = self._basic()
+        elif signed:
+            encoded = self._oauth_query(method, address, query)
+        url = f"{address}?{encoded}" if encoded else address
+        answer = await exchange(self._session, method, url, headers=headers, limits=self._limits, body=body)
+        _raise_for(answer)
+        return answer
+
+    def _basic(self) -> str:
+        pair = f"{self._key.get_secret_value()}:{self._secret.get_secret_value()}"
+        return f"Basic {base64.b64encode(pair.encode()).decode()}"
+
+    def _oauth_query(self, method: str, address: str, query: Sequence[Pair]) -> str:
+        return signed_query(
+            method=method,
+            address=address,
+            query=query,
+            consumer_key=self._key.get_secret_value(),
+            consumer_secret=self._secret.get_secret_value(),
+            timestamp_s=int(time.time()),
+            nonce=uuid4().hex,
+        )
+
+
+def _raise_for(answer: Answer) -> None:
+    code = detail = ""
+    try:
+        code, detail = wire.error_words(json.loads(answer.body))
+    except ValueError:
+        if answer.status == HTTP_NOT_FOUND:
+            raise StoreUnavailable("answers 404 where the REST API should be") from None
+    failure = failure_of_status(answer.status, answer.headers, code=code, detail=detail, now=datetime.now(UTC))
+    if failure is not None:
+        raise failure
+
+
+def _rows(answer: Answer) -> list[Mapping[str, Any]]:
+    rows = answer.json()
+    if not isinstance(rows, list) or not all(isinstance(row, Mapping) for row in rows):
+        raise StoreUnavailable("answered something that is no list")
+    return rows
+
+
+def _pages(answer: Answer) -> int:
+    text = answer.headers.get("X-WP-TotalPages", "")
+    return int(text) if text.isdigit() else 1
+
+
+def _paging(page: int) -> list[Pair]:
+    return [("per_page", str(wire.PAGE_ITEMS_MAX)), ("page", str(page))]

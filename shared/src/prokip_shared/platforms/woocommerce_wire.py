@@ -1,0 +1,113 @@
+"""WooCommerce's REST API v3 as values: what an answer means, decided without I/O.
+
+https://woocommerce.github.io/woocommerce-rest-api-docs/ ; behaviour of batches measured on WooCommerce 9.9.5.
+"""
+
+import html
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from prokip_shared.platforms.errors import StoreUnavailable
+from prokip_shared.platforms.store import CatalogueItem, ItemKey, Level, QuantityWrite, WriteResult
+
+PAGE_ITEMS_MAX: Final = 100
+BATCH_LINES_MAX: Final = 100
+WEBHOOK_TOPICS: Final = ("order.created", "order.updated", "order.deleted", "order.restored", "product.updated")
+CATALOGUE_FIELDS: Final = "id,type,sku,manage_stock,stock_quantity"
+LEVEL_FIELDS: Final = "id,manage_stock,stock_quantity"
+GONE_CODES: Final = frozenset(
+    {
+        "woocommerce_rest_product_invalid_id",
+        "woocommerce_rest_product_variation_invalid_id",
+        "woocommerce_rest_invalid_product_id",
+        "woocommerce_rest_invalid_variation_id",
+    }
+)
+
+
+def store_key(home_url: str) -> str:
+    """A home URL in the form in which two of them are compared: lower-case host, no default port, no slash at the end."""
+    parts = urlsplit(home_url.strip())
+    host = (parts.hostname or "").lower()
+    default_port = {"http": 80, "https": 443}.get(parts.scheme.lower())
+    port = "" if parts.port in {None, default_port} else f":{parts.port}"
+    return f"{parts.scheme.lower()}://{host}{port}{parts.path.rstrip('/')}"
+
+
+def error_words(body: Any) -> tuple[str, str]:
+    """The code and message of an error answer, empty where the body is none."""
+    if not isinstance(body, Mapping):
+        return "", ""
+    return str(body.get("code") or ""), html.unescape(str(body.get("message") or ""))
+
+
+def level_of(product: Mapping[str, Any]) -> Level:
+    managed = product.get("manage_stock")
+    quantity = product.get("stock_quantity")
+    if managed == "parent":
+        return Level("parent", None)
+    if managed is not True:
+        return Level("untracked", None)
+    return Level("own", int(quantity) if isinstance(quantity, int | float) else 0)
+
+
+def catalogue_product(product: Mapping[str, Any]) -> CatalogueItem:
+    return CatalogueItem(ItemKey(str(product["id"])), _sku(product), level_of(product))
+
+
+def catalogue_variation(variation: Mapping[str, Any], parent: CatalogueItem) -> CatalogueItem:
+    """A variation without a SKU of its own shows its parent's; that is no SKU of this variation.
+
+    https://github.com/woocommerce/woocommerce: WC_Product_Variation::get_sku() falls back to the parent's.
+    """
+    own = _sku(variation)
+    level = level_of(variation)
+    return CatalogueItem(
+        key=ItemKey(str(variation["id"]), parent_ref=parent.key.item_ref),
+        sku=None if own == parent.sku else own,
+        level=level,
+        parent_sku=parent.sku if level.state == "parent" and parent.level.state == "own" else None,
+    )
+
+
+def _sku(product: Mapping[str, Any]) -> str | None:
+    return str(product.get("sku") or "").strip() or None
+
+
+def levels_of(keys: Sequence[ItemKey], products: Sequence[Mapping[str, Any]]) -> dict[ItemKey, Level]:
+    """The asked items; those that the store did not return are gone."""
+    found = {str(product.get("id")): level_of(product) for product in products}
+    return {key: found.get(key.item_ref, Level("gone", None)) for key in keys}
+
+
+def batch_body(lines: Sequence[QuantityWrite]) -> dict[str, list[dict[str, int]]]:
+    """Integers only: a batch does not validate, and turned "abc" into 0 when it was measured."""
+    return {"update": [{"id": int(line.key.item_ref), "stock_quantity": line.quantity} for line in lines]}
+
+
+def batch_results(lines: Sequence[QuantityWrite], body: Any) -> dict[ItemKey, WriteResult]:
+    """Item by item: a batch answers 200 whatever became of its items, in the order in which they were sent.
+
+    Raises StoreUnavailable where the answer does not fit the request: what was written is then unknown.
+    """
+    items = body.get("update") if isinstance(body, Mapping) else None
+    if not isinstance(items, Sequence) or len(items) != len(lines):
+        raise StoreUnavailable("the answer to a batch does not name its items")
+    return {line.key: _item_result(line, item) for line, item in zip(lines, items, strict=True)}
+
+
+def _item_result(line: QuantityWrite, item: Any) -> WriteResult:
+    if not isinstance(item, Mapping):
+        raise StoreUnavailable("the answer to a batch holds something that is no item")
+    if "error" in item:
+        code, message = error_words(item["error"])
+        return WriteResult("gone" if code in GONE_CODES else "refused", detail=f"{code}: {message}")
+    if str(item.get("id")) != line.key.item_ref:
+        raise StoreUnavailable("the answer to a batch names another item than was sent")
+    level = level_of(item)
+    if level.state != "own":
+        return WriteResult("not_tracked", detail="the store does not manage this item's stock and ignored the quantity")
+    if level.quantity != line.quantity:
+        return WriteResult("refused", level.quantity, "the store answered another quantity than was written")
+    return WriteResult("written", level.quantity)
