@@ -1,0 +1,311 @@
+"""Order snapshots become ledger rows: the stock moves by what an order holds now against what it held before."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from prokip_shared.messages import Message, OrderObservedV1, SaleDueV1, SaleLine
+
+from inventory.domain.shelves import Shelf, Shelves, tell_changes, tell_oversold
+from inventory.domain.snapshots import Age, age_of, first_lines, lines_taught_by_older, newest_lines
+from inventory.domain.values import (
+    ZERO,
+    Decision,
+    Held,
+    HeldLine,
+    HeldOrder,
+    MovementReason,
+    OrderKey,
+    StockKey,
+)
+
+CANCELLED_STATUSES: Final = frozenset({"cancelled", "canceled", "voided", "trash"})
+PRICE_STEP: Final = Decimal("0.0001")
+
+
+def apply_orders(held: Held, messages: Sequence[OrderObservedV1], at: datetime) -> Decision:
+    """What a batch of snapshots changes, in the order given; `at` is when the ledger learns it.
+
+    Raises UncountableQuantity for a message whose quantities cannot be counted exactly.
+    """
+    work = _Work(held, at)
+    for message in messages:
+        work.apply(message)
+    return work.decide()
+
+
+def recount_orders(held: Held, orders: Sequence[HeldOrder], at: datetime, correlation_id: str) -> Decision:
+    """Moves the units of held orders to the SKUs that hold their stock, after the store said which those are."""
+    work = _Work(held, at)
+    for order in orders:
+        work.recount(order, correlation_id)
+    return work.decide()
+
+
+def order_key(message: OrderObservedV1) -> OrderKey:
+    return OrderKey(message.business_id, message.connection_id, message.order.order_ref)
+
+
+def stock_keys(held: Held, messages: Iterable[OrderObservedV1]) -> tuple[set[StockKey], set[StockKey]]:
+    """The stock that a batch may touch: (what must exist, what counts only if it exists).
+
+    A SKU whose stock another one holds needs no stock of its own, but where Prokip holds it, it counts.
+    """
+    needed: set[StockKey] = set()
+    optional: set[StockKey] = set()
+    for message in messages:
+        order = held.orders.get(order_key(message))
+        business_id = message.business_id
+        location_id = message.location_id if order is None else order.location_id
+        for line in message.order.lines:
+            if line.sku is not None:
+                holder = held.holders.get((message.connection_id, line.sku))
+                needed.add(StockKey(business_id, holder or line.sku, location_id))
+                if holder is not None:
+                    optional.add(StockKey(business_id, line.sku, location_id))
+        if order is not None:
+            _add_held_keys(held, order, needed, optional)
+    return needed, optional - needed
+
+
+def held_stock_keys(held: Held, orders: Iterable[HeldOrder]) -> tuple[set[StockKey], set[StockKey]]:
+    """As `stock_keys`, for orders whose lines are counted again."""
+    needed: set[StockKey] = set()
+    optional: set[StockKey] = set()
+    for order in orders:
+        _add_held_keys(held, order, needed, optional)
+    return needed, optional - needed
+
+
+def _add_held_keys(held: Held, order: HeldOrder, needed: set[StockKey], optional: set[StockKey]) -> None:
+    business_id, location_id = order.key.business_id, order.location_id
+    for line in order.lines:
+        if line.sku is not None:
+            holder = held.holders.get((order.key.connection_id, line.sku))
+            needed.add(StockKey(business_id, holder or line.sku, location_id))
+            if holder is not None:
+                optional.add(StockKey(business_id, line.sku, location_id))
+        if line.stock_sku is not None:
+            needed.add(StockKey(business_id, line.stock_sku, location_id))
+
+
+class _Work:
+    """One batch: held values in, a Decision out."""
+
+    __slots__ = ("_changed", "_due", "_held", "_new", "_shelves")
+
+    def __init__(self, held: Held, at: datetime) -> None:
+        self._held = held
+        self._shelves = Shelves(held, at)
+        self._new: dict[OrderKey, HeldOrder] = {}
+        self._changed: dict[OrderKey, HeldOrder] = {}
+        self._due: dict[OrderKey, SaleDueV1] = {}
+
+    def apply(self, message: OrderObservedV1) -> None:
+        key = order_key(message)
+        held = self._new.get(key) or self._changed.get(key) or self._held.orders.get(key)
+        if held is None:
+            self.settle(None, _first_sight(key, message), message.correlation_id)
+            return
+        snapshot = message.order
+        age = age_of(snapshot, held)
+        if age is Age.OLDER:
+            lines = lines_taught_by_older(held, snapshot)
+            if lines != held.lines:
+                self.settle(held, held._replace(lines=lines), message.correlation_id)
+            return
+        wanted = held._replace(
+            order_number=snapshot.order_number,
+            status=snapshot.status,
+            modified_at=_later(held.modified_at, snapshot.modified_at),
+            needs_sweep=held.needs_sweep if snapshot.partial else False,
+            lines=newest_lines(held, snapshot),
+        )
+        if age is Age.SAME:
+            differs = wanted._replace(needs_sweep=held.needs_sweep) != held
+            swept = message.source == "sweep"
+            wanted = wanted._replace(needs_sweep=not swept and (differs or held.needs_sweep))
+        if wanted != held:
+            self.settle(held, wanted, message.correlation_id)
+
+    def settle(
+        self,
+        held: HeldOrder | None,
+        wanted: HeldOrder,
+        correlation_id: str,
+        moved_by: MovementReason | None = None,
+    ) -> None:
+        """Counts the wanted lines against their stock and keeps the order; `held` is None at first sight."""
+        lines = tuple([self._count(wanted, line, held) for line in wanted.lines])
+        before = _units_by_sku(held.lines) if held is not None else {}
+        after = _units_by_sku(lines)
+        gone = [sku for sku, units in before.items() if units and sku not in after]
+        former = tuple(dict.fromkeys((*wanted.former_skus, *gone))) if gone else wanted.former_skus
+        order = wanted._replace(lines=lines, revision=wanted.revision + 1, former_skus=former)
+        owed_changes = False
+        for sku in (*after, *gone):
+            was, now = before.get(sku, ZERO), after.get(sku, ZERO)
+            shelf = self._shelf(order, sku)
+            if was == now:
+                shelf.mention(correlation_id)
+                continue
+            owed_changes = owed_changes or was > 0 or now > 0
+            shelf.take(now - was, order.key.connection_id, correlation_id)
+            reason = moved_by or _reason(held, order, sku, was, now)
+            self._shelves.move(shelf, was - now, reason, order.key.connection_id, order.key.order_ref)
+        if owed_changes:
+            order = order._replace(due_revision=order.revision, sale_state="due")
+            self._due[order.key] = self._sale_due(order, before, after, correlation_id)
+        if order.key in self._held.orders:
+            self._changed[order.key] = order
+        else:
+            self._new[order.key] = order
+
+    def recount(self, order: HeldOrder, correlation_id: str) -> None:
+        """Settles an order as it is held, if some line of it counts against another stock by now."""
+        if any(self._count(order, line, order) != line for line in order.lines):
+            self.settle(order, order, correlation_id, moved_by="holder")
+
+    def decide(self) -> Decision:
+        shelves = self._shelves.all()
+        messages: list[Message] = [*tell_changes(shelves), *self._due.values(), *tell_oversold(shelves)]
+        return Decision(
+            new_orders=tuple(self._new.values()),
+            changed_orders=tuple(self._changed.values()),
+            stock=tuple(shelf.close() for shelf in shelves if shelf.to_write),
+            movements=tuple(self._shelves.movements),
+            messages=tuple(messages),
+        )
+
+    def _shelf(self, order: HeldOrder, sku: str) -> Shelf:
+        return self._shelves.open(StockKey(order.key.business_id, sku, order.location_id))
+
+    def _count(self, order: HeldOrder, line: HeldLine, held: HeldOrder | None) -> HeldLine:
+        """The line with the stock that it counts against, and with what is not counted there."""
+        if line.sku is None:
+            return line
+        stock_sku = self._stock_sku(order, line.sku)
+        same_stock = stock_sku == line.stock_sku
+        unmatched = line.unmatched if same_stock else ZERO
+        if self._shelf(order, stock_sku).standing == "unmatched":
+            counted = _counted_before(held, line.line_ref) if same_stock else ZERO
+            units = line.taken - line.baseline
+            unmatched = units - max(min(units, max(counted, ZERO)), min(counted, ZERO))
+        if same_stock and unmatched == line.unmatched:
+            return line
+        return line._replace(stock_sku=stock_sku, unmatched=unmatched)
+
+    def _stock_sku(self, order: HeldOrder, sku: str) -> str:
+        holder = self._held.holders.get((order.key.connection_id, sku)) if self._held.holders else None
+        if holder is None:
+            return sku
+        own = self._shelves.find(StockKey(order.key.business_id, sku, order.location_id))
+        return sku if own is not None and own.standing == "matched" else holder
+
+    def _sale_due(
+        self, order: HeldOrder, before: dict[str, Decimal], units: dict[str, Decimal], correlation_id: str
+    ) -> SaleDueV1:
+        prices = _prices_by_sku(order.lines)
+        lines = []
+        for sku in dict.fromkeys((*units, *order.former_skus)):
+            counted = units.get(sku, ZERO)
+            shelf = self._shelf(order, sku)
+            if shelf.standing == "unmatched" and not counted and not before.get(sku):
+                continue
+            lines.append(
+                SaleLine.model_construct(
+                    sku=sku,
+                    units=max(ZERO, counted),
+                    unit_price=prices.get(sku),
+                    stock_revision=shelf.revision,
+                )
+            )
+        return SaleDueV1.model_construct(
+            business_id=order.key.business_id,
+            correlation_id=correlation_id,
+            connection_id=order.key.connection_id,
+            location_id=order.location_id,
+            order_ref=order.key.order_ref,
+            order_number=order.order_number,
+            status=order.status,
+            sold_at=order.sold_at,
+            revision=order.revision,
+            lines=tuple(lines),
+        )
+
+
+def _first_sight(key: OrderKey, message: OrderObservedV1) -> HeldOrder:
+    snapshot = message.order
+    return HeldOrder(
+        key,
+        message.location_id,
+        snapshot.order_number,
+        snapshot.status,
+        snapshot.modified_at,
+        snapshot.created_at or message.observed_at,
+        needs_sweep=False,
+        revision=0,
+        due_revision=0,
+        sale_state="none",
+        lines=first_lines(snapshot, predates_connection=message.predates_connection),
+        former_skus=(),
+    )
+
+
+def _counted_before(held: HeldOrder | None, line_ref: str) -> Decimal:
+    """What a line had counted before its SKU turned out to be unknown to Prokip: from there it only shrinks."""
+    if held is not None:
+        for line in held.lines:
+            if line.line_ref == line_ref:
+                return line.counted
+    return ZERO
+
+
+def _later(one: datetime | None, other: datetime | None) -> datetime | None:
+    if one is None or other is None:
+        return one or other
+    return max(one, other)
+
+
+def _units_by_sku(lines: Iterable[HeldLine]) -> dict[str, Decimal]:
+    units: dict[str, Decimal] = {}
+    for line in lines:
+        sku = line.stock_sku
+        if sku is not None:
+            held = units.get(sku)
+            units[sku] = line.counted if held is None else held + line.counted
+    return units
+
+
+def _prices_by_sku(lines: Sequence[HeldLine]) -> dict[str, Decimal]:
+    """The price of a unit; where lines of one SKU differ, the mean weighted by what they hold."""
+    if len(lines) == 1:
+        line = lines[0]
+        return {line.stock_sku: line.unit_price} if line.stock_sku is not None and line.unit_price is not None else {}
+    priced: dict[str, list[tuple[Decimal, Decimal]]] = {}
+    for line in lines:
+        if line.stock_sku is not None and line.unit_price is not None and line.counted > 0:
+            priced.setdefault(line.stock_sku, []).append((line.counted, line.unit_price))
+    prices = {}
+    for sku, parts in priced.items():
+        price = parts[0][1]
+        if any(other != price for _, other in parts):
+            total = sum((units * each for units, each in parts), ZERO)
+            price = (total / sum((units for units, _ in parts), ZERO)).quantize(PRICE_STEP)
+        prices[sku] = price
+    return prices
+
+
+def _reason(held: HeldOrder | None, order: HeldOrder, sku: str, was: Decimal, now: Decimal) -> MovementReason:
+    if now > was:
+        return "edit" if held is not None and was > 0 else "sale"
+    if order.status.lower() in CANCELLED_STATUSES:
+        return "cancel"
+    if held is not None and _ordered(order, sku) < _ordered(held, sku):
+        return "edit"
+    return "return"
+
+
+def _ordered(order: HeldOrder, sku: str) -> Decimal:
+    return sum((line.ordered for line in order.lines if line.stock_sku == sku), ZERO)
