@@ -50,10 +50,14 @@ async def open_pool(database_url: str, *, service: str, connections_max: int, co
     )
 
 
-async def migrate(database_url: str, *, schema: str, package: str, migrations: str = "sql/migrations") -> list[str]:
+async def migrate(
+    database_url: str, *, schema: str, package: str, migrations: str = "sql/migrations", ledger: str | None = None
+) -> list[str]:
     """Brings one schema up to date and returns the names of the migrations that it applied.
 
-    Each file runs in its own transaction under one advisory lock, so any number of replicas may start at once.
+    Each file runs in its own transaction under one advisory lock, so any number of replicas may start at once, and
+    finds the schema's name in the setting `prokip.schema`. `ledger` is the name under which they are recorded, for a
+    second set of migrations in one schema; without it that is the schema's name.
     Raises MigrationError if the database holds a migration that this code does not have (newer code ran here).
     """
     folder = resources.files(package).joinpath(*migrations.split("/"))
@@ -63,25 +67,30 @@ async def migrate(database_url: str, *, schema: str, package: str, migrations: s
     try:
         await connection.execute(queries["lock_migrations"], MIGRATION_LOCK_KEY)
         await connection.execute(queries["create_migration_table"])
-        rows = await connection.fetch(queries["applied_migrations"], schema)
-        return await _apply(connection, schema, files, {str(row["name"]) for row in rows})
+        rows = await connection.fetch(queries["applied_migrations"], ledger or schema)
+        return await _apply(connection, schema, ledger or schema, files, {str(row["name"]) for row in rows})
     finally:
         await connection.close()
 
 
 async def _apply(
-    connection: "asyncpg.Connection[asyncpg.Record]", schema: str, files: list[Traversable], applied: set[str]
+    connection: "asyncpg.Connection[asyncpg.Record]",
+    schema: str,
+    ledger: str,
+    files: list[Traversable],
+    applied: set[str],
 ) -> list[str]:
     unknown = applied - {file.name for file in files}
     if unknown:
-        raise MigrationError(f"schema {schema} has migration {min(unknown)}, which this version does not know")
+        raise MigrationError(f"schema {ledger} has migration {min(unknown)}, which this version does not know")
     queries = load_queries("prokip_shared", "migrations.sql")
     done = []
     for file in files:
         if file.name in applied:
             continue
         async with connection.transaction():
+            await connection.execute(queries["name_schema"], schema)
             await connection.execute(file.read_text(encoding="utf-8"))
-            await connection.execute(queries["record_migration"], schema, file.name)
+            await connection.execute(queries["record_migration"], ledger, file.name)
         done.append(file.name)
     return done

@@ -8,6 +8,7 @@ type never delays another.
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
+from uuid import UUID
 
 from prokip_shared.database import Connection
 from prokip_shared.messages import Message
@@ -66,3 +67,69 @@ BatchHandler = Callable[[Connection, Sequence[M]], Awaitable[Sequence[Message]]]
 Raises PermanentFailure or TransientFailure for a message; the batch is then taken apart, so that its neighbours
 go through. Handlers are state-based: applying a message twice changes nothing.
 """
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """One broker message."""
+
+    bundle_id: UUID
+    """Stays the same when a bundle is published again, so that a consumer's inbox knows it."""
+    type: str
+    body: bytes
+    """A JSON array of messages of this type."""
+    messages: int
+    attempts: int = 0
+    """How often its messages have failed before."""
+    queue: str | None = None
+    """Addressed to one queue (a retry, a replay); None goes to every queue that is bound to the type."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendReport:
+    """What the broker said about each bundle of one send."""
+
+    confirmed: frozenset[UUID] = frozenset()
+    unroutable: frozenset[UUID] = frozenset()
+    problem: str | None = None
+    """Why the bundles in neither set are not known to be durable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A bundle in the hands of one consumer until it is settled or released."""
+
+    bundle: Bundle
+    receipt: object
+    """The adapter's own handle."""
+    exhausted: bool = False
+    """True: it was taken so often without being settled that it probably kills its consumer."""
+
+
+class Intake(Protocol):
+    """One queue, as one process sees it. Several workers may take from it at a time."""
+
+    async def take(self, messages_max: int) -> list[Delivery]:
+        """Waits for the next bundles, about `messages_max` messages; empty once the intake has been stopped."""
+
+    async def settle(self, deliveries: Sequence[Delivery]) -> None:
+        """Done, never to come again. A broker that is away is no error: the redelivery meets the inbox."""
+
+    async def release(self, deliveries: Sequence[Delivery]) -> None:
+        """Not done, for any consumer to take at once; not counted as a failure."""
+
+    async def stop(self) -> None:
+        """Ends every `take` and gives back what no worker has."""
+
+
+class Broker(Protocol):
+    """What an adapter provides. The conformance suite in tests/contract/bus holds every adapter to it."""
+
+    async def send(self, bundles: Sequence[Bundle]) -> SendReport:
+        """Makes bundles durable; answers within the publish time-out and never raises for the broker's sake."""
+
+    def subscribe(self, queue: str, topic: str, prefetch_bundles: int) -> Intake:
+        """Declares the queue, binds it to the topic, now and after every reconnect."""
+
+    async def check(self) -> str | None:
+        """None: connected and consuming every subscription; else what is missing."""

@@ -18,3 +18,7 @@ SELECT name FROM public.prokip_migration WHERE schema_name = $1;
 -- name: record_migration
 -- Written in the same transaction as the migration itself.
 INSERT INTO public.prokip_migration (schema_name, name) VALUES ($1, $2);
+
+-- name: name_schema
+-- Lets one migration file serve several schemas (inbox, outbox and parked of each service).
+SELECT set_config('prokip.schema', $1, true);

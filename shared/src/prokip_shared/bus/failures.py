@@ -1,0 +1,56 @@
+"""The one place that decides what an error means for the messages in hand.
+
+A decision in two places would loop a poison message on one adapter and drop it on the other.
+"""
+
+from enum import Enum
+from typing import Final
+
+import asyncpg
+
+from prokip_shared.bus.port import BusUnavailable, PermanentFailure
+
+
+class Verdict(Enum):
+    HOLD = "hold"
+    """The infrastructure failed, not the message: keep the batch and try again in place."""
+    RETRY = "retry"
+    """Unknown or transient: the message comes again later, a bounded number of times."""
+    PARK = "park"
+    """No redelivery can help."""
+
+
+INFRASTRUCTURE: Final = (
+    BusUnavailable,
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.TransactionRollbackError,  # class 40: serialization failure, deadlock
+    asyncpg.InsufficientResourcesError,  # class 53: disk full, too many connections
+    asyncpg.OperatorInterventionError,  # class 57: shutdown, crash recovery, cancelled statement
+    asyncpg.PostgresSystemError,  # class 58: I/O errors of the server
+    asyncpg.LockNotAvailableError,
+    asyncpg.ReadOnlySQLTransactionError,  # a failover left us on a standby
+)
+"""Classes of https://www.postgresql.org/docs/current/errcodes-appendix.html that a healthy server does not answer."""
+
+
+def verdict_of(error: Exception) -> Verdict:
+    if isinstance(error, INFRASTRUCTURE) or is_closed_connection(error):
+        return Verdict.HOLD
+    if isinstance(error, PermanentFailure | asyncpg.DataError):
+        return Verdict.PARK
+    return Verdict.RETRY
+
+
+def is_closed_connection(error: Exception) -> bool:
+    """A connection that was lost earlier; asyncpg reports it as an InterfaceError, the class of misuse as well.
+
+    Misuse (a wrong number of arguments) is a bug that holding the batch for ever would hide.
+    """
+    return isinstance(error, asyncpg.InterfaceError) and "clos" in str(error)
+
+
+def describe(error: BaseException) -> str:
+    """For logs, reasons and operators: the kind and the words, bounded."""
+    return f"{type(error).__name__}: {error}"[:500]

@@ -1,0 +1,46 @@
+-- name: bind
+-- From now on the queue takes every bundle of the type.
+INSERT INTO bus.binding (type, queue) VALUES ($1, $2) ON CONFLICT DO NOTHING;
+
+-- name: send
+-- Copies each bundle to its queues, wakes each queue once, and tells which bundles found one.
+WITH given AS (
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::integer[], $6::integer[])
+        AS bundle (bundle_id, type, queue, body, messages, attempts)
+), routed AS (
+    INSERT INTO bus.message (queue, bundle_id, type, body, messages, attempts)
+    SELECT binding.queue, given.bundle_id, given.type, given.body, given.messages, given.attempts
+    FROM given
+    JOIN bus.binding AS binding
+        ON CASE WHEN given.queue IS NULL THEN binding.type = given.type ELSE binding.queue = given.queue END
+    RETURNING queue, bundle_id
+), woken AS (
+    SELECT pg_notify('prokip_bus', queue) FROM (SELECT DISTINCT queue FROM routed) AS queues
+)
+SELECT DISTINCT bundle_id FROM routed, (SELECT count(*) FROM woken) AS done;
+
+-- name: take
+-- The oldest bundles of a queue that nobody has, for $3 seconds. SKIP LOCKED, so that takers never wait for each
+-- other; the count is committed before the work begins. Index: message_queue_idx.
+UPDATE bus.message
+SET leased_until = now() + make_interval(secs => $3), deliveries = deliveries + 1
+WHERE id IN (
+    SELECT id FROM bus.message WHERE queue = $1 AND leased_until <= now() ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
+)
+RETURNING id, bundle_id, type, body, messages, attempts, deliveries;
+
+-- name: extend
+-- The taker still lives.
+UPDATE bus.message SET leased_until = now() + make_interval(secs => $2) WHERE id = ANY ($1::bigint[]);
+
+-- name: settle
+-- Done.
+DELETE FROM bus.message WHERE id = ANY ($1::bigint[]);
+
+-- name: release
+-- Given back undone, which is no failure; another taker is woken.
+WITH released AS (
+    UPDATE bus.message SET leased_until = '-infinity', deliveries = deliveries - 1 WHERE id = ANY ($1::bigint[])
+    RETURNING queue
+)
+SELECT pg_notify('prokip_bus', queue) FROM (SELECT DISTINCT queue FROM released) AS queues;
