@@ -1,0 +1,13 @@
+// A state as a word in a colour; the word alone tells it too.
+
+import { h } from "../dom.js";
+import { words } from "../format.js";
+
+const TONES = {
+  healthy: "good", recorded: "good", written: "good", confirmed: "good", managed: "good", already: "good", connected: "good",
+  throttled: "warn", paused: "warn", pending: "warn", due: "warn", conflict: "warn", unmatched: "warn", in_doubt: "warn",
+  return_unsupported: "warn",
+  failing: "bad", needs_reauthorisation: "bad", refused: "bad", oversold: "bad", failed: "bad", disconnected: "bad",
+};
+
+export const badge = (state, text = words(state)) => h("span", { class: `badge ${TONES[state] ?? ""}` }, text);

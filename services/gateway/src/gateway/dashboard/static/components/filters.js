@@ -1,0 +1,24 @@
+// Filters live in the address bar: a filtered list can be linked, bookmarked and reached with "back".
+
+import { debounce, h } from "../dom.js";
+import { setQuery } from "../router.js";
+
+const SEARCH_AFTER_MS = 250;
+
+export function searchBox(label, value, name = "search") {
+  const search = debounce((text) => setQuery({ [name]: text.trim() }), SEARCH_AFTER_MS);
+  return h("label", { class: "filter" },
+    h("span", {}, label),
+    h("input", { type: "search", name, value: value ?? "", autocomplete: "off", oninput: (event) => search(event.target.value) }),
+  );
+}
+
+/** `options` is a list of [value, label]; the empty value shows all. */
+export function choice(label, name, value, options) {
+  return h("label", { class: "filter" },
+    h("span", {}, label),
+    h("select", { name, onchange: (event) => setQuery({ [name]: event.target.value }) },
+      options.map(([option, text]) => h("option", { value: option, selected: option === (value ?? "") }, text)),
+    ),
+  );
+}

@@ -1,0 +1,28 @@
+// One quantity as a sum that visibly adds up: what Prokip says, what it was told, what the stores hold as sold.
+
+import { h } from "../dom.js";
+import { quantity } from "../format.js";
+
+export function sumTable({ available, prokipQuantity, recorded, taken, parts }, nameOf) {
+  return h("table", { class: "sum" },
+    h("caption", {}, "How the quantity comes about"),
+    h("tbody", {},
+      line("", "Prokip says", prokipQuantity),
+      line("+", "Sales that Prokip was told, so already inside its number", recorded),
+      line("−", "Sold in the stores", taken),
+      parts.map((part) => h("tr", { class: "part" },
+        h("td", {}),
+        h("th", { scope: "row" }, partName(part, nameOf)),
+        h("td", { class: "number" }, quantity(part.quantity)),
+      )),
+    ),
+    h("tfoot", {}, line("=", "Available", available)),
+  );
+}
+
+function partName({ label, connectionId, orderRef }, nameOf) {
+  return label || [orderRef && `Order ${orderRef}`, connectionId !== null && nameOf(connectionId)].filter(Boolean).join(", ");
+}
+
+const line = (sign, label, value) =>
+  h("tr", {}, h("td", { class: "sign" }, sign), h("th", { scope: "row" }, label), h("td", { class: "number" }, quantity(value)));

@@ -1,0 +1,72 @@
+// The gateway's event stream: one connection for the whole page, resumed where it broke off.
+
+export const EVENT_KINDS = [
+  "sale.due",
+  "sale.recorded",
+  "listing.pushed",
+  "drift.found",
+  "stock.oversold",
+  "connection.health_changed",
+  "connection.uninstalled",
+  "connection.changed",
+  "sync.completed",
+];
+const RECONNECT_FIRST_MS = 1000;
+const RECONNECT_LONGEST_MS = 30000;
+
+const listeners = new Set();
+const stateListeners = new Set();
+let source = null;
+let lastId = null;
+let wait_ms = RECONNECT_FIRST_MS;
+let state = "connecting";
+
+/** Calls `listener(event)` for each event until the signal aborts. */
+export const onEvent = (listener, signal) => subscribe(listeners, listener, signal);
+
+/** Calls `listener("connecting" | "live" | "offline")` now and at each change until the signal aborts. */
+export function onLiveState(listener, signal) {
+  listener(state);
+  subscribe(stateListeners, listener, signal);
+}
+
+export function startLive() {
+  source?.close();
+  source = new EventSource(lastId === null ? "/api/v1/events" : `/api/v1/events?after=${lastId}`);
+  source.onopen = () => {
+    wait_ms = RECONNECT_FIRST_MS;
+    setState("live");
+  };
+  source.onerror = reconnect;
+  for (const kind of EVENT_KINDS) source.addEventListener(kind, receive);
+  // Older events are gone on the server: whoever listens must read its data anew.
+  source.addEventListener("gap", () => EVENT_KINDS.forEach((kind) => tell({ kind, gap: true })));
+}
+
+function receive({ data }) {
+  const event = JSON.parse(data);
+  lastId = event.id;
+  tell(event);
+}
+
+function tell(event) {
+  for (const listener of listeners) listener(event);
+}
+
+/** The browser gives up for good on an error answer, so reconnecting is ours: slower each time, never stopping. */
+function reconnect() {
+  source.close();
+  setState("offline");
+  setTimeout(startLive, wait_ms);
+  wait_ms = Math.min(wait_ms * 2, RECONNECT_LONGEST_MS);
+}
+
+function setState(now) {
+  state = now;
+  for (const listener of stateListeners) listener(now);
+}
+
+function subscribe(set, listener, signal) {
+  set.add(listener);
+  signal?.addEventListener("abort", () => set.delete(listener));
+}

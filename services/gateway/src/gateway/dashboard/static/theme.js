@@ -1,0 +1,5 @@
+// Runs before the first paint, so that a chosen theme never flashes. Without a choice the system's colours apply.
+(() => {
+  const chosen = localStorage.getItem("theme");
+  if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
+})();

@@ -1,0 +1,64 @@
+import { get, withQuery } from "../api.js";
+import { badge } from "../components/badge.js";
+import { empty } from "../components/notices.js";
+import { pages, table } from "../components/table.js";
+import { time } from "../components/times.js";
+import { h } from "../dom.js";
+import { change, quantity, words } from "../format.js";
+import { sumTable } from "../components/sum.js";
+
+export const sku = {
+  title: "SKU",
+  refreshOn: ["sale.due", "sale.recorded", "stock.oversold", "listing.pushed", "drift.found", "sync.completed"],
+  async render({ params, query, signal }) {
+    const which = { sku: params.sku, locationId: params.location };
+    const [explanation, movements, pushes, connections] = await Promise.all([
+      get(withQuery("/api/v1/stock/explanation", which), { signal }),
+      get(withQuery("/api/v1/stock/movements", { ...which, cursor: query.movements }), { signal }),
+      get(withQuery("/api/v1/stock/pushes", { sku: params.sku, cursor: query.pushes }), { signal }),
+      get("/api/v1/connections?status=all", { signal }),
+    ]);
+    const names = new Map(connections.items.map(({ id, storeName }) => [id, storeName]));
+    const nameOf = (id) => names.get(id) ?? (id === null ? "–" : `Store ${id}`);
+    return h("div", { class: "stack" },
+      h("p", { class: "back" }, h("a", { href: "/dashboard/stock" }, "Stock")),
+      h("h1", { class: "sku" }, params.sku),
+      h("p", { class: "lead" }, explanation.sentence),
+      h("p", { class: "muted" }, `Location ${params.location}. Prokip last told this quantity `, time(explanation.observedAt), "."),
+      sumTable(explanation, nameOf),
+      section("Movements", movements.items.length ? movementTable(movements.items, nameOf) : empty("Nothing has moved yet. The first sale or change in Prokip appears here."), pages(movements.next, query.movements, "movements")),
+      section("Writes to the stores", pushes.items.length ? pushTable(pushes.items, nameOf) : empty("Nothing has been written to a store yet. A store must list this SKU, and Prokip must have told its quantity."), pages(pushes.next, query.pushes, "pushes")),
+    );
+  },
+};
+
+const section = (title, ...content) => h("section", { class: "stack", "aria-label": title }, h("h2", {}, title), ...content);
+
+function movementTable(items, nameOf) {
+  return table({
+    caption: "Movements, newest first",
+    rows: items,
+    columns: [
+      { label: "When", kind: "main", cell: ({ at }) => time(at) },
+      { label: "Why", cell: ({ cause, detail }) => detail || words(cause) },
+      { label: "Store", cell: ({ connectionId }) => nameOf(connectionId) },
+      { label: "Order", cell: ({ orderRef }) => orderRef ?? "–" },
+      { label: "Change", kind: "number", cell: ({ delta }) => change(delta) },
+      { label: "Balance after", kind: "number strong", cell: ({ balance }) => quantity(balance) },
+    ],
+  });
+}
+
+function pushTable(items, nameOf) {
+  return table({
+    caption: "Writes to the stores, newest first",
+    rows: items,
+    columns: [
+      { label: "When", kind: "main", cell: ({ at }) => time(at) },
+      { label: "Store", cell: ({ connectionId }) => nameOf(connectionId) },
+      { label: "Expected there", kind: "number", cell: ({ expected }) => quantity(expected) },
+      { label: "Sent", kind: "number strong", cell: ({ target }) => quantity(target) },
+      { label: "Answer", cell: ({ outcome, detail }) => [badge(outcome), detail && h("span", { class: "reason" }, detail)] },
+    ],
+  });
+}

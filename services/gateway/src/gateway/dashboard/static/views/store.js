@@ -1,0 +1,66 @@
+import { get, withQuery } from "../api.js";
+import { badge } from "../components/badge.js";
+import { choice, searchBox } from "../components/filters.js";
+import { empty } from "../components/notices.js";
+import { health, storeActions } from "../components/store-card.js";
+import { pages, table } from "../components/table.js";
+import { time } from "../components/times.js";
+import { h } from "../dom.js";
+import { exact, PLATFORMS, quantity } from "../format.js";
+import { navigate } from "../router.js";
+
+export const store = {
+  title: "Store",
+  refreshOn: ["connection.health_changed", "connection.changed", "connection.uninstalled", "listing.pushed", "sync.completed"],
+  async render({ params, query, signal, refresh }) {
+    const path = `/api/v1/connections/${encodeURIComponent(params.id)}`;
+    const [connection, listings] = await Promise.all([
+      get(path, { signal }),
+      get(withQuery(`${path}/listings`, { search: query.search, state: query.state, cursor: query.cursor }), { signal }),
+    ]);
+    return h("div", { class: "stack" },
+      h("p", { class: "back" }, h("a", { href: "/dashboard/stores" }, "Stores")),
+      h("h1", {}, connection.storeName),
+      facts(connection),
+      health(connection),
+      connection.status !== "disconnected" && storeActions(connection, refresh, () => navigate("/dashboard/stores")),
+      h("h2", {}, "Listings"),
+      h("form", { class: "filters", role: "search", onsubmit: (event) => event.preventDefault() },
+        searchBox("SKU or name", query.search),
+        choice("State", "state", query.state, STATES),
+      ),
+      listings.items.length ? listingTable(listings.items, connection) : nothing(query),
+      pages(listings.next, query.cursor),
+    );
+  },
+};
+
+const STATES = [["", "All"], ["due", "Waiting to be written"], ["confirmed", "In step"], ["refused", "Refused by the store"], ["unmatched", "Not in Prokip"]];
+
+function facts({ platform, storeUrl, lastSync, locationId, connectedAt }) {
+  return h("p", { class: "muted" },
+    [PLATFORMS[platform], storeUrl, `sells from ${locationId}`, connectedAt && `connected ${exact(connectedAt)}`].filter(Boolean).join(" · "),
+    " · last in step ", time(lastSync));
+}
+
+function listingTable(items, { locationId }) {
+  return table({
+    caption: "Listings",
+    rows: items,
+    columns: [
+      { label: "SKU", kind: "main", cell: ({ sku }) => (sku ? skuLink(locationId, sku) : h("span", { class: "muted" }, "no SKU")) },
+      { label: "Name", cell: ({ name }) => name },
+      { label: "Should show", kind: "number", cell: ({ target }) => quantity(target) },
+      { label: "Confirmed", kind: "number", cell: ({ confirmed }) => quantity(confirmed) },
+      { label: "State", cell: ({ state, detail }) => [badge(state), detail && h("span", { class: "reason" }, detail)] },
+    ],
+  });
+}
+
+const skuLink = (locationId, sku) =>
+  h("a", { href: `/dashboard/stock/${encodeURIComponent(locationId)}/${encodeURIComponent(sku)}` }, sku);
+
+function nothing({ search, state }) {
+  if (search || state) return empty("No listing fits. Try a shorter search or another state.");
+  return empty("No listing is known yet. They are read right after connecting; a store without products stays empty here.");
+}
