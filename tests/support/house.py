@@ -1,0 +1,64 @@
+"""All five services in this process, wired as in production, on a real Postgres and either bus."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from aiohttp import ClientSession
+from prokip_onebox.operator import Operator
+
+from prokip_shared.runtime import RunningService, ServiceDefinition, running
+from prokip_shared.settings import load_settings
+from tests.support.settings import JWT_SECRET, service_environ
+
+URL_VARIABLES = {
+    "inventory": "INVENTORY_URL",
+    "prokip_poller": "PROKIP_POLLER_URL",
+    "store_push": "STORE_PUSH_URL",
+    "webhook_ingest": "INGEST_URL",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The services by module name, and an operator who is signed in."""
+
+    services: dict[str, RunningService]
+    session: ClientSession
+    operator: Operator
+
+    def url(self, module: str) -> str:
+        return self.services[module].url
+
+
+def definition(module: str) -> ServiceDefinition[Any]:
+    found: ServiceDefinition[Any] = import_module(f"{module}.app").SERVICE
+    return found
+
+
+@asynccontextmanager
+async def open_service(module: str, environ: dict[str, str]) -> AsyncIterator[RunningService]:
+    """One service with the variables that it knows."""
+    service = definition(module)
+    known = {name: value for name, value in environ.items() if name.lower() in service.settings.model_fields}
+    async with running(service, load_settings(service.settings, known)) as opened:
+        yield opened
+
+
+@asynccontextmanager
+async def open_house(database_url: str, broker_url: str, **more: str) -> AsyncIterator[House]:
+    """Further environment variables for all services by upper-case keyword."""
+    environ = service_environ(database_url, broker_url, JWT_SECRET=JWT_SECRET, BCRYPT_ROUNDS="4") | more
+    services: dict[str, RunningService] = {}
+    async with AsyncExitStack() as stack:
+        for module, variable in URL_VARIABLES.items():
+            services[module] = await stack.enter_async_context(open_service(module, environ))
+            environ[variable] = services[module].url
+        environ.setdefault("PUBLIC_WEBHOOK_URL", environ["INGEST_URL"])
+        services["gateway"] = await stack.enter_async_context(open_service("gateway", environ))
+        session = await stack.enter_async_context(ClientSession())
+        operator = Operator(session, services["gateway"].url)
+        await operator.sign_in("operator", "correct horse battery")
+        yield House(services, session, operator)
