@@ -1,0 +1,134 @@
+"""Posting webhooks, and losing, repeating, delaying or swapping them when told to."""
+
+import asyncio
+import random
+import re
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import aiohttp
+from yarl import URL
+
+Send = Callable[[], Awaitable[bool]]  # true when the receiver took it
+DisturbanceKind = Literal["drop", "duplicate", "delay", "reorder"]
+
+
+@dataclass
+class Disturbance:
+    """One rule for webhooks under way. The sender believes that a lost, late or held one has arrived.
+
+    `match` is a regular expression searched in `topic source`, for example `order.updated http://127.0.0.1:9101/`.
+    """
+
+    kind: DisturbanceKind
+    match: str = ""
+    times: int | None = 1  # None: until cleared
+    probability: float = 1.0
+    delay_s: float = 1.0  # delay: how late; reorder: how long to wait for one to overtake
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """One request to a webhook's address; status None means that no answer came."""
+
+    topic: str
+    url: str
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+    status: int | None
+
+
+class Courier:
+    """Sends requests with one connection pool and keeps the latest ones for assertions."""
+
+    def __init__(self, rng: random.Random, *, connect_timeout_s: float | None, total_timeout_s: float) -> None:
+        self._rng = rng
+        self._timeout = aiohttp.ClientTimeout(total=total_timeout_s, connect=connect_timeout_s)
+        self._session: aiohttp.ClientSession | None = None
+        self._later: set[asyncio.Task[None]] = set()
+        self._held: list[Send] = []
+        self.disturbances: list[Disturbance] = []
+        self.sent: deque[Sent] = deque(maxlen=2000)
+
+    def open(self) -> None:
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0),
+            skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent", "Content-Type"),
+            timeout=self._timeout,
+        )
+
+    async def close(self) -> None:
+        for task in self._later:
+            task.cancel()
+        await asyncio.gather(*self._later, return_exceptions=True)
+        if self._session is not None:
+            await self._session.close()
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._later)
+
+    def disturb(self, disturbance: Disturbance) -> Disturbance:
+        self.disturbances.append(disturbance)
+        return disturbance
+
+    async def post(self, topic: str, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> int | None:
+        """The status answered, or None for a refusal, a broken connection or a time-out. Redirects are not followed."""
+        if self._session is None:
+            raise RuntimeError("the courier is closed")
+        status: int | None = None
+        try:
+            async with self._session.post(
+                URL(url, encoded=True), data=body, headers=headers, allow_redirects=False
+            ) as response:
+                await response.read()
+                status = response.status
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            status = None
+        self.sent.append(Sent(topic, url, headers, body, status))
+        return status
+
+    async def deliver(self, label: str, send: Send) -> bool:
+        """Send now, unless a disturbance says otherwise; `label` is what its `match` is searched in."""
+        rule = self._pick(label)
+        if rule is not None and rule.kind == "drop":
+            return True
+        if rule is not None and rule.kind == "delay":
+            self._send_later(send, rule.delay_s)
+            return True
+        if rule is not None and rule.kind == "reorder":
+            self._held.append(send)
+            self._send_later(self._release_held, rule.delay_s)
+            return True
+        taken = await send()
+        if rule is not None and rule.kind == "duplicate":
+            taken = await send()
+        await self._release_held()
+        return taken
+
+    async def _release_held(self) -> bool:
+        held, self._held = self._held, []
+        for send in held:
+            await send()
+        return True
+
+    def _send_later(self, send: Send, delay_s: float) -> None:
+        async def wait_and_send() -> None:
+            await asyncio.sleep(delay_s)
+            await send()
+
+        task = asyncio.create_task(wait_and_send(), name="late_webhook")
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
+    def _pick(self, label: str) -> Disturbance | None:
+        for rule in self.disturbances:
+            if re.search(rule.match, label) and self._rng.random() < rule.probability:
+                if rule.times is not None:
+                    rule.times -= 1
+                    if rule.times <= 0:
+                        self.disturbances.remove(rule)
+                return rule
+        return None

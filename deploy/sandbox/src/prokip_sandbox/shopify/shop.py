@@ -1,0 +1,124 @@
+"""One simulated shop: its parts put together and its typed face for tests and shoppers."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from random import Random
+from typing import Literal
+
+from prokip_sandbox.catalogue import Good
+from prokip_sandbox.courier import Courier
+from prokip_sandbox.shopify.bodies import level_body, order_body, refund_body
+from prokip_sandbox.shopify.inventory import Inventory
+from prokip_sandbox.shopify.model import (
+    SCOPES,
+    Item,
+    Level,
+    Location,
+    Order,
+    Refund,
+    ShopSite,
+    ShopState,
+)
+from prokip_sandbox.shopify.operations import Operations
+from prokip_sandbox.shopify.orders import Orders
+from prokip_sandbox.shopify.throttle import Bucket, Limits
+from prokip_sandbox.shopify.views import Views
+from prokip_sandbox.shopify.webhooks import WebhookOptions, Webhooks
+from prokip_sandbox.values import Clock, made_up_key
+
+FIRST_LOCATION_ID = 75_596_366_001
+
+
+@dataclass(frozen=True, slots=True)
+class ShopOptions:
+    """`scopes`: what the app was granted. `limits`: the GraphQL cost bucket of this app and shop."""
+
+    webhooks: WebhookOptions
+    limits: Limits = Limits()
+    scopes: frozenset[str] = frozenset(SCOPES)
+
+
+class Shop:
+    """`domain` makes the access token, so it stays the same over restarts."""
+
+    def __init__(
+        self, domain: str, locations: Iterable[str], options: ShopOptions, courier: Courier, rng: Random, clock: Clock
+    ) -> None:
+        self.domain = domain
+        self.access_token = made_up_key("shpat_", domain)
+        self.bucket = Bucket(options.limits)
+        self.state = ShopState()
+        for n, name in enumerate(locations):
+            self.state.locations[FIRST_LOCATION_ID + n] = Location(FIRST_LOCATION_ID + n, name, clock())
+        site = ShopSite(domain, clock)
+        self.inventory = Inventory(self.state, site, self._tell_level)
+        self.orders = Orders(self.state, site, self.inventory, self._tell_order)
+        self.webhooks = Webhooks(self.state, site, courier, options.webhooks, rng)
+        views = Views(self.state, site, self.inventory)
+        self.operations = Operations(
+            self.state, site, self.inventory, self.orders, self.webhooks, views, options.scopes
+        )
+
+    def seed_goods(self, goods: Iterable[Good]) -> None:
+        self.inventory.stock_on_load(goods)
+
+    @property
+    def location_ids(self) -> list[int]:
+        return list(self.state.locations)
+
+    def item(self, sku: str) -> Item:
+        return self.inventory.find(sku)
+
+    def stock(self, sku: str, location_id: int | None = None) -> int | None:
+        """Available at one location, or at all together; None for goods that are not tracked."""
+        item = self.item(sku)
+        if not item.tracked:
+            return None
+        levels = [level for level in item.levels.values() if location_id in {None, level.location_id}]
+        return sum(level.available for level in levels)
+
+    def set_stock(self, sku: str, quantity: int, location_id: int | None = None) -> None:
+        """A hand edit in the admin pages; tells the webhooks."""
+        self.webhooks.new_action()
+        level = self.inventory.level(self.item(sku), location_id or self.location_ids[0])
+        level.is_active = True
+        self.inventory.move(level, available=quantity - level.available)
+
+    def buy(self, items: Mapping[str, int]) -> int:
+        """A shopper's checkout: the order's id, or OutOfStock."""
+        self.webhooks.new_action()
+        return self.orders.checkout(items).id
+
+    def cancel(self, order_id: int, *, restock: bool = True) -> None:
+        self.webhooks.new_action()
+        self.orders.cancel(self.order(order_id), restock=restock)
+
+    def refund(
+        self, order_id: int, items: Mapping[str, int], *, restock: bool = True, location_id: int | None = None
+    ) -> None:
+        """Refund quantities by SKU; what was fulfilled comes back as a return, the rest is cancelled."""
+        self.webhooks.new_action()
+        order = self.order(order_id)
+        wanted = []
+        for sku, quantity in items.items():
+            line = next(line for line in order.lines if line.sku == sku)
+            back: Literal["cancel", "return"] = "return" if line.fulfilled else "cancel"
+            restock_type = back if restock else "no_restock"
+            wanted.append(self.orders.refund_line(order, line.id, quantity, restock_type, location_id))
+        self.orders.refund(order, wanted)
+
+    def fulfil(self, order_id: int) -> None:
+        self.webhooks.new_action()
+        self.orders.fulfil(self.order(order_id))
+
+    def order(self, order_id: int) -> Order:
+        return self.state.orders[order_id]
+
+    def _tell_level(self, level: Level) -> None:
+        self.webhooks.emit("INVENTORY_LEVELS_UPDATE", lambda: level_body(level))
+
+    def _tell_order(self, topic: str, order: Order, refund: Refund | None) -> None:
+        if refund is not None:
+            self.webhooks.emit(topic, lambda: refund_body(order, refund, self.state))
+        else:
+            self.webhooks.emit(topic, lambda: order_body(order, self.state))
