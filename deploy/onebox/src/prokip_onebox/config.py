@@ -1,7 +1,7 @@
 """What an operator may choose about the one-machine run; everything has a default that works."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 from pydantic import Field
 
@@ -25,23 +25,24 @@ class OneboxSettings(Settings):
     poller_port: Port = 8004
     sandbox: bool = True
     """Simulated stores and ERP with shoppers; SANDBOX=0 runs the services alone."""
-    sandbox_woocommerce_port: Port = 9101
-    """The first store's port; further stores take the following ones."""
-    sandbox_shopify_port: Port = 9201
-    sandbox_prokip_port: Port = 9301
+    sandbox_port: Port = 9100
+    """Simulated Prokip; Shopify has the next port, the WooCommerce stores those after it."""
     sandbox_woocommerce_stores: Annotated[int, Field(ge=0, le=50)] = 2
     sandbox_shopify_stores: Annotated[int, Field(ge=0, le=50)] = 2
     sandbox_products: Annotated[int, Field(ge=1, le=20000)] = 40
     sandbox_orders_per_minute: Annotated[float, Field(ge=0, le=60000)] = 20.0
+    sandbox_seed: int = 1
     start_timeout_s: Annotated[float, Field(gt=0)] = 60.0
     stop_timeout_s: Annotated[float, Field(gt=0)] = 20.0
 
-
-PORT_VARIABLES: Final = (
-    "gateway_port",
-    "ingest_port",
-    "inventory_port",
-    "store_push_port",
-    "poller_port",
-)
-SANDBOX_PORT_VARIABLES: Final = ("sandbox_woocommerce_port", "sandbox_shopify_port", "sandbox_prokip_port")
+    def ports(self) -> list[tuple[str, int]]:
+        """Every port that will be listened on, with the variable that moves it."""
+        services = [
+            ("gateway_port", self.gateway_port),
+            ("ingest_port", self.ingest_port),
+            ("inventory_port", self.inventory_port),
+            ("store_push_port", self.store_push_port),
+            ("poller_port", self.poller_port),
+        ]
+        servers = 2 + self.sandbox_woocommerce_stores if self.sandbox else 0
+        return services + [("sandbox_port", self.sandbox_port + offset) for offset in range(servers)]

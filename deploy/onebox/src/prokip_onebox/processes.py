@@ -70,6 +70,14 @@ class Child:
             self._watcher.cancel()
             await asyncio.gather(self._watcher, return_exceptions=True)
 
+    def last_line_with(self, word: str) -> str:
+        """The newest line of the log that holds the word; StartFailed if there is none."""
+        lines = self.log_file.read_text(encoding="utf-8", errors="replace").splitlines()
+        found = next((line for line in reversed(lines) if word in line), None)
+        if found is None:
+            raise StartFailed(f"{self.program.name} did not say {word!r}:\n{self._last_words()}")
+        return found
+
     async def _spawn(self) -> None:
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("ab") as log:
