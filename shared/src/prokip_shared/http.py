@@ -57,12 +57,13 @@ class GuardedResolver(abc.AbstractResolver):
 class GuardedConnector(TCPConnector):
     """aiohttp does not ask the resolver about literal addresses, so they are checked here."""
 
-    def __init__(self, allowed_private_hosts: Collection[str]) -> None:
+    def __init__(self, allowed_private_hosts: Collection[str], *, keep_alive: bool = True) -> None:
         self._allowed_hosts = frozenset(host.lower() for host in allowed_private_hosts)
         super().__init__(
             resolver=GuardedResolver(allowed_private_hosts),
             limit=CONNECTIONS_MAX,
             limit_per_host=CONNECTIONS_PER_HOST_MAX,
+            force_close=not keep_alive,
             loop=asyncio.get_running_loop(),
         )
 
@@ -84,10 +85,14 @@ def _is_literal(host: str) -> bool:
     return True
 
 
-def open_client(*, allowed_private_hosts: Collection[str], timeout_s: float) -> ClientSession:
-    """A session for stores and ERPs; callers close it, and pass `allow_redirects=False` with every request."""
+def open_client(*, allowed_private_hosts: Collection[str], timeout_s: float, keep_alive: bool = True) -> ClientSession:
+    """A session for stores and ERPs; callers close it, and pass `allow_redirects=False` with every request.
+
+    Without `keep_alive` every request has a connection of its own: a server that closes an idle one just as it is used
+    again leaves open whether it took the request, which matters where a repeat does harm.
+    """
     return ClientSession(
-        connector=GuardedConnector(allowed_private_hosts),
+        connector=GuardedConnector(allowed_private_hosts, keep_alive=keep_alive),
         timeout=ClientTimeout(total=timeout_s),
         headers={"User-Agent": USER_AGENT},
         cookie_jar=DummyCookieJar(),
