@@ -1,0 +1,61 @@
+"""A house with a simulated world around it, connected the way an operator does it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from prokip_onebox.merchant import connect_world
+from prokip_sandbox.world import World, WorldSpec
+from tests.support.eventually import eventually
+from tests.support.house import House, open_house
+
+
+@dataclass(slots=True)
+class Market:
+    house: House
+    world: World
+    told: list[str] = field(default_factory=list)
+
+    async def available(self, sku: str) -> Decimal | None:
+        """The ledger's word, through the public API."""
+        page = await self.house.operator.call("GET", f"/api/v1/stock?search={sku}&limit=200")
+        row = next((item for item in page["items"] if item["sku"] == sku), None)
+        return None if row is None or row["available"] is None else Decimal(row["available"])
+
+    def shown(self, sku: str) -> list[int | None]:
+        """What every store shows its customers."""
+        shops = [shop.stock(sku) for shop in self.world.shopify.shops.values()]
+        return [*(store.stock(sku) for store in self.world.woocommerce), *shops]
+
+    async def expect(self, sku: str, quantity: int, *, timeout_s: float = 15.0) -> None:
+        """The same quantity in the ledger, in every store and in Prokip."""
+
+        async def equal() -> bool:
+            found = {
+                "ledger": await self.available(sku),
+                "stores": self.shown(sku),
+                "prokip": self.world.prokip.stock(sku),
+            }
+            assert found["ledger"] == quantity, found
+            assert all(shown == quantity for shown in self.shown(sku)), found
+            assert found["prokip"] == quantity, found
+            return True
+
+        await eventually(equal, timeout_s=timeout_s, what=f"{sku} is {quantity} everywhere")
+
+
+@asynccontextmanager
+async def open_market(
+    database_url: str, broker_url: str, spec: WorldSpec, *, connect: bool = True, **environ: str
+) -> AsyncIterator[Market]:
+    """Services and simulated servers on free ports; with `connect`, set up, connected and synced once."""
+    world = World(spec)
+    async with world.serve():
+        template = world.connections()["shopify"]["urlTemplate"]
+        async with open_house(database_url, broker_url, SHOPIFY_URL_TEMPLATE=template, **environ) as house:
+            market = Market(house, world)
+            if connect:
+                await connect_world(house.operator, world.connections(), market.told.append)
+                await house.operator.call("POST", "/sync/manual")
+            yield market
