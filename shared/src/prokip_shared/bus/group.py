@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from prokip_shared.bus import metrics
 from prokip_shared.bus.bundles import bundle_of, encode
 from prokip_shared.bus.limits import BusLimits
-from prokip_shared.bus.port import Broker, BusUnavailable
+from prokip_shared.bus.port import BusUnavailable, Sender
 from prokip_shared.bus.publisher import raise_unless_confirmed
 from prokip_shared.messages import Message
 
@@ -38,7 +38,7 @@ class Group:
 class GroupPublisher:
     """Shares confirms among concurrent callers; at most `waiting_messages_max` may wait."""
 
-    def __init__(self, broker: Broker, limits: BusLimits, *, waiting_messages_max: int = 20_000) -> None:
+    def __init__(self, broker: Sender, limits: BusLimits, *, waiting_messages_max: int = 20_000) -> None:
         self._broker = broker
         self._messages_max = limits.bundle_messages_max
         self._bytes_max = limits.bundle_bytes_max

@@ -1,8 +1,8 @@
 """Reading and replaying parked messages: the functions, and the internal routes every service serves them under."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import asyncpg
@@ -22,6 +22,19 @@ REPLAY_ROWS_MAX: Final = 1_000
 FIRST_PLACE: Final = (datetime(1970, 1, 1, tzinfo=UTC), UUID(int=0))
 
 log = Log("parked")
+
+
+class ParkedSource(Protocol):
+    """What the internal routes serve: a service's parked messages, in whatever form it keeps them."""
+
+    async def page(self, business_id: int, *, after: tuple[datetime, UUID]) -> Sequence[Mapping[str, Any]]:
+        """At most PAGE_ROWS_MAX waiting ones, oldest first, that come after a place (parked_at, id)."""
+
+    async def replay(self, business_id: int, parked_id: UUID) -> bool:
+        """False: it is not waiting."""
+
+    async def replay_all(self, business_id: int) -> int:
+        """How many of the oldest waiting ones were replayed."""
 
 
 class ParkedMessages:
@@ -61,7 +74,7 @@ def replayed(row: asyncpg.Record) -> Bundle:
     return bundle_of(row["type"], [row["body"].encode()], queue=row["queue"])
 
 
-def parked_routes(parked: ParkedMessages) -> Sequence[web.RouteDef]:
+def parked_routes(parked: ParkedSource) -> Sequence[web.RouteDef]:
     """`GET /internal/parked`, `POST /internal/parked/{id}/replay` and `POST /internal/parked/replay` (all).
 
     The application needs the `require_business` middleware: the business comes from the internal token alone.
@@ -91,7 +104,7 @@ def parked_routes(parked: ParkedMessages) -> Sequence[web.RouteDef]:
     )
 
 
-def _as_json(row: asyncpg.Record) -> dict[str, Any]:
+def _as_json(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "id": str(row["id"]),
         "business_id": row["business_id"],
@@ -104,7 +117,7 @@ def _as_json(row: asyncpg.Record) -> dict[str, Any]:
     }
 
 
-def _name_of_place(row: asyncpg.Record) -> str:
+def _name_of_place(row: Mapping[str, Any]) -> str:
     moment = row["parked_at"].astimezone(UTC).isoformat().replace("+00:00", "Z")  # a plus is a space in a query
     return f"{moment}_{row['id']}"
 

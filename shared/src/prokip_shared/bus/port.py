@@ -122,11 +122,15 @@ class Intake(Protocol):
         """Ends every `take` and gives back what no worker has."""
 
 
-class Broker(Protocol):
-    """What an adapter provides. The conformance suite in tests/contract/bus holds every adapter to it."""
+class Sender(Protocol):
+    """A place that makes bundles durable: a broker, or the table where they wait for it."""
 
     async def send(self, bundles: Sequence[Bundle]) -> SendReport:
         """Makes bundles durable; answers within the publish time-out and never raises for the broker's sake."""
+
+
+class Broker(Sender, Protocol):
+    """What an adapter provides. The conformance suite in tests/contract/bus holds every adapter to it."""
 
     def subscribe(self, queue: str, topic: str, prefetch_bundles: int) -> Intake:
         """Declares the queue, binds it to the topic, now and after every reconnect."""
