@@ -12,8 +12,9 @@ from prokip_shared.bus.limits import DEFAULT_LIMITS, BusLimits
 from prokip_shared.bus.outbox import Outbox
 from prokip_shared.bus.parked import ParkedMessages
 from prokip_shared.bus.port import BatchHandler, Broker, M, Subscription
-from prokip_shared.bus.postgres import open_postgres_broker
+from prokip_shared.bus.postgres import PostgresBroker, open_postgres_broker
 from prokip_shared.bus.publisher import BusPublisher, MeteredBroker
+from prokip_shared.bus.rabbitmq import RabbitBroker
 from prokip_shared.bus.storage import BusTables, migrate_service_tables
 from prokip_shared.database import Pool
 from prokip_shared.logs import Log
@@ -129,11 +130,12 @@ async def open_bus(
 
 
 async def _open_broker(host: BusHost, settings: BusAddress, limits: BusLimits) -> Broker:
+    broker: PostgresBroker | RabbitBroker
     if settings.broker_url == POSTGRES:
         broker = await open_postgres_broker(settings.database_url, service=host.name, limits=limits)
+        host.stack.push_async_callback(broker.close)
     else:
-        raise NotImplementedError(settings.broker_url)
-    host.stack.push_async_callback(broker.close)
+        broker = RabbitBroker(settings.broker_url, host.name, limits)
     host.side_task("broker", broker.run())
     host.check("broker", broker.check)
     return MeteredBroker(broker)
