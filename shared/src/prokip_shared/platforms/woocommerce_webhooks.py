@@ -5,7 +5,9 @@ https://woocommerce.github.io/woocommerce-rest-api-docs/#webhooks
 
 from collections.abc import Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from prokip_shared.messages import OrderLine, OrderSnapshot
 from prokip_shared.platforms.webhooks import (
@@ -46,6 +48,29 @@ HOLDING_STATUSES: Final = frozenset({"processing", "on-hold", "completed", "refu
 
 _ORDER_FIELDS: Final = ("id", "number", "status", "date_created_gmt", "date_modified_gmt", "code")
 _LINE_FIELDS: Final = ("id", "sku", "quantity", "price")
+
+
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+SOURCE_CHARS_MAX: Final = 500
+SOURCES_CACHED_MAX: Final = 4096
+
+
+@lru_cache(maxsize=SOURCES_CACHED_MAX)
+def store_key_of(source: str) -> str:
+    """The source header's home URL (with trailing slash) in the form of a store key (without).
+
+    Lower-case scheme and host, default port left out; empty for what is no address.
+    """
+    try:
+        parts = urlsplit(source[:SOURCE_CHARS_MAX].strip())
+        port = parts.port
+    except ValueError:
+        return ""
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
+        return ""
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    place = host if port is None or port == DEFAULT_PORTS[parts.scheme] else f"{host}:{port}"
+    return f"{parts.scheme}://{place}{parts.path.rstrip('/')}"
 
 
 def read_webhook(topic: str, payload: Any) -> Meaning:

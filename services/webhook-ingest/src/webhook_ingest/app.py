@@ -1,0 +1,92 @@
+"""The composition root: what webhook-ingest is made of, in the order it is born."""
+
+import asyncio
+from uuid import uuid4
+
+from aiohttp import web
+
+from prokip_shared.bus.group import GroupPublisher
+from prokip_shared.bus.limits import BusLimits
+from prokip_shared.bus.open import open_publishing_bus
+from prokip_shared.bus.parked import parked_routes
+from prokip_shared.database import open_pool
+from prokip_shared.directory import Directory, DirectoryUnavailable
+from prokip_shared.runtime import ServiceContext, ServiceDefinition
+from prokip_shared.security.tokens import InternalTokens
+from prokip_shared.security.vault import Vault
+from prokip_shared.web.internal import require_business
+from webhook_ingest.config import IngestSettings
+from webhook_ingest.door import Door, Spool
+from webhook_ingest.drain import SpoolDrain
+from webhook_ingest.handlers.webhooks import Limits, Webhooks
+from webhook_ingest.parked import ParkedWebhooks
+from webhook_ingest.storage import ParkedTable, SpoolTable
+from webhook_ingest.stores import Stores
+
+
+async def open_app(context: ServiceContext, settings: IngestSettings) -> None:
+    clock = asyncio.get_running_loop().time
+    pool = await open_pool(
+        settings.database_url, service=context.name, connections_max=settings.database_connections_max
+    )
+    context.stack.push_async_callback(pool.close)
+    directory = _open_directory(context, settings)
+    stores = Stores(directory, pause_s=settings.unknown_store_pause_s, clock=clock)
+
+    spool_table = SpoolTable(pool)
+    bus = await open_publishing_bus(context, settings, BusLimits(publish_timeout_s=settings.publish_timeout_s))
+    spool = Spool(spool_table, timeout_s=settings.spool_timeout_s)
+    broker = bus.group_publisher()
+    door = Door(
+        broker,
+        GroupPublisher(spool, BusLimits(bundle_messages_max=settings.spool_row_messages_max)),
+        broker_pause_s=settings.broker_pause_s,
+        clock=clock,
+    )
+    drain = SpoolDrain(
+        pool,
+        spool_table,
+        broker,
+        door,
+        interval_s=settings.spool_interval_s,
+        batch_rows_max=settings.spool_batch_rows_max,
+    )
+    context.side_task("spool drain", drain.run())
+
+    parked_table = ParkedTable(pool)
+    limits = Limits(
+        body_bytes_max=settings.body_bytes_max,
+        body_timeout_s=settings.body_timeout_s,
+        answer_timeout_s=settings.answer_timeout_s,
+        allow_unsigned_custom=settings.allow_unsigned_custom,
+    )
+    webhooks = Webhooks(stores, door, parked_table, limits)
+    parked = ParkedWebhooks(pool, parked_table, stores, door, lambda: uuid4().hex)
+    context.web.middlewares.append(require_business(InternalTokens(settings.internal_secret.get_secret_value())))
+    context.web.router.add_routes(
+        [
+            web.post("/connections/webhook/shopify", webhooks.shopify),
+            web.post("/connections/webhook/woocommerce", webhooks.woocommerce),
+            web.post("/webhook/{platform}", webhooks.custom),
+            *parked_routes(parked),
+        ]
+    )
+
+
+def _open_directory(context: ServiceContext, settings: IngestSettings) -> Directory:
+    """It may start before the gateway has made its tables: the directory follows as soon as there are any."""
+    directory = Directory(settings.database_url, Vault(settings.encryption_key.get_secret_value()))
+    context.side_task("directory", directory.follow())
+
+    async def known() -> str | None:
+        try:
+            directory.all_connections()
+        except DirectoryUnavailable:
+            return "not read yet"
+        return None
+
+    context.check("directory", known)
+    return directory
+
+
+SERVICE = ServiceDefinition("webhook-ingest", IngestSettings, open_app, schema="ingest", package="webhook_ingest")

@@ -1,0 +1,70 @@
+"""Durable whatever the broker does: events it does not take go to the spool, in groups either way."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from prokip_shared.bus.bundles import encode
+from prokip_shared.bus.group import GroupPublisher
+from prokip_shared.bus.port import Bundle, BusUnavailable, SendReport, Unroutable
+from prokip_shared.logs import Log
+from prokip_shared.messages import Message
+from webhook_ingest.metrics import SPOOLED
+from webhook_ingest.storage import DATABASE_AWAY, SpoolTable
+
+log = Log("door")
+
+
+class Spool:
+    """The table as a Sender, so that one INSERT carries what one publish would have carried."""
+
+    def __init__(self, table: SpoolTable, *, timeout_s: float) -> None:
+        self._table = table
+        self._timeout_s = timeout_s
+
+    async def send(self, bundles: Sequence[Bundle]) -> SendReport:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await self._table.add(bundles)
+        except DATABASE_AWAY as error:
+            return SendReport(problem=f"neither broker nor database takes events: {error!r}")
+        return SendReport(confirmed=frozenset(bundle.bundle_id for bundle in bundles))
+
+
+class Door:
+    """Broker first, spool second.
+
+    After a failure the events of that type do not ask the broker again for `broker_pause_s`, so that a dead broker
+    costs one group its time-out and not every group.
+    """
+
+    def __init__(
+        self, broker: GroupPublisher, spool: GroupPublisher, *, broker_pause_s: float, clock: Callable[[], float]
+    ) -> None:
+        self._broker = broker
+        self._spool = spool
+        self._broker_pause_s = broker_pause_s
+        self._clock = clock
+        self._ask_broker_at: dict[str, float] = {}
+
+    async def publish_one(self, message: Message) -> None:
+        """Returns when the message is durable, at the broker or in Postgres; raises BusUnavailable if in neither."""
+        encoded = encode(message)
+        if self._clock() >= self._ask_broker_at.get(message.type, 0.0):
+            try:
+                await self._broker.publish_encoded(message.type, encoded)
+            except (BusUnavailable, Unroutable) as error:
+                self._pause(message.type, error)
+            else:
+                return
+        await self._spool.publish_encoded(message.type, encoded)
+        SPOOLED.inc()
+
+    def broker_takes(self, message_type: str) -> None:
+        """The drain has found that the broker is back."""
+        self._ask_broker_at.pop(message_type, None)
+
+    def _pause(self, message_type: str, error: Exception) -> None:
+        now = self._clock()
+        if now >= self._ask_broker_at.get(message_type, 0.0):  # the first of a group tells, the others share its fate
+            log.warning("events.spooling", type=message_type, cause=repr(error))
+        self._ask_broker_at[message_type] = now + self._broker_pause_s
