@@ -6,27 +6,23 @@ from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from inventory.domain.values import ZERO, HeldOrder
 from prokip_shared.messages import OrderLine, OrderObservedV1, SaleDueV1
-
 from tests.unit.inventory.world import World, line, reading, seen
 
 SKUS = ("A", "B", "X", None)  # A and B are Prokip's, X is not, None is a product without one
 HOLDERS = {(1, "B-red"): "B"}
 
 units = st.decimals(min_value=-2, max_value=9, places=1)
-lines = st.lists(
-    st.builds(line, st.sampled_from("lmn"), st.sampled_from((*SKUS, "B-red")), units), max_size=4
-)
+lines = st.lists(st.builds(line, st.sampled_from("lmn"), st.sampled_from((*SKUS, "B-red")), units), max_size=4)
 
 
 @st.composite
 def histories(draw: Any, order_ref: str = "1") -> list[OrderObservedV1]:
     """Distinct versions of one order, in the order in which they came about."""
     contents = draw(st.lists(st.tuples(lines, st.sampled_from(["processing", "cancelled"])), min_size=1, max_size=6))
-    return [
-        seen(order_ref, version, *content, status=status) for version, (content, status) in enumerate(contents)
-    ]
+    return [seen(order_ref, version, *content, status=status) for version, (content, status) in enumerate(contents)]
 
 
 @st.composite

@@ -8,7 +8,17 @@ from uuid import UUID
 
 from inventory.domain.observations import apply_observations, completed_locations
 from inventory.domain.orders import apply_orders, recount_orders
-from inventory.domain.values import Decision, Held, HeldOrder, LocationKey, Movement, OrderKey, StockKey, StockRow
+from inventory.domain.values import (
+    Decision,
+    Held,
+    HeldOrder,
+    HolderKey,
+    LocationKey,
+    Movement,
+    OrderKey,
+    StockKey,
+    StockRow,
+)
 from prokip_shared.messages import (
     Message,
     Observation,
@@ -107,7 +117,8 @@ class World:
         self.stock: dict[StockKey, StockRow] = {}
         self.movements: list[Movement] = []
         self.messages: list[Message] = []
-        self.holders = dict(holders or {})
+        self.holders: dict[HolderKey, str] = {}
+        self._hear(holders or {})
         self.complete = frozenset({LocationKey(BUSINESS, LOCATION)}) if complete else frozenset()
 
     @property
@@ -122,8 +133,11 @@ class World:
         return self._write(apply_observations(self.held, messages, NOON))
 
     def learn_holders(self, holders: Mapping[tuple[int, str], str]) -> Decision:
-        self.holders.update(holders)
-        return self._write(recount_orders(self.held, tuple(self.orders.values()), NOON, "c-holders"))
+        self._hear(holders)
+        return self._write(recount_orders(self.held, NOON, "c-holders"))
+
+    def _hear(self, holders: Mapping[tuple[int, str], str]) -> None:
+        self.holders.update({HolderKey(BUSINESS, *key): held_by for key, held_by in holders.items()})
 
     def available(self, sku: str) -> Decimal:
         return self.row(sku).available

@@ -3,18 +3,17 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from prokip_shared.messages import Message, ProkipObservedV1, StockChangedV1
-
 from inventory.domain.shelves import Shelf, Shelves, tell_oversold
 from inventory.domain.snapshots import exact
 from inventory.domain.values import Decision, Held, LocationKey, StockKey
+from prokip_shared.messages import Message, ProkipObservedV1, StockChangedV1
 
 
 def apply_observations(held: Held, messages: Sequence[ProkipObservedV1], at: datetime) -> Decision:
     """What a batch of readings changes, in the order given; an older reading of a SKU never wins.
 
     A reading that is part of a round is answered with exactly one `stock.changed` that carries the same part, even
-    when nothing changed, because store-push waits for every part. Raises UncountableQuantity.
+    when nothing changed, because store-push waits for every part. Raises Uncountable.
     """
     shelves = Shelves(held, at)
     answers: list[Message] = []

@@ -5,8 +5,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from prokip_shared.messages import Message, OrderObservedV1, SaleDueV1, SaleLine
-
 from inventory.domain.shelves import Shelf, Shelves, tell_changes, tell_oversold
 from inventory.domain.snapshots import Age, age_of, first_lines, lines_taught_by_older, newest_lines
 from inventory.domain.values import (
@@ -15,10 +13,12 @@ from inventory.domain.values import (
     Held,
     HeldLine,
     HeldOrder,
+    HolderKey,
     MovementReason,
     OrderKey,
     StockKey,
 )
+from prokip_shared.messages import Message, OrderObservedV1, SaleDueV1, SaleLine
 
 CANCELLED_STATUSES: Final = frozenset({"cancelled", "canceled", "voided", "trash"})
 PRICE_STEP: Final = Decimal("0.0001")
@@ -27,7 +27,7 @@ PRICE_STEP: Final = Decimal("0.0001")
 def apply_orders(held: Held, messages: Sequence[OrderObservedV1], at: datetime) -> Decision:
     """What a batch of snapshots changes, in the order given; `at` is when the ledger learns it.
 
-    Raises UncountableQuantity for a message whose quantities cannot be counted exactly.
+    Raises Uncountable for a message whose quantities or SKUs cannot be counted.
     """
     work = _Work(held, at)
     for message in messages:
@@ -35,10 +35,10 @@ def apply_orders(held: Held, messages: Sequence[OrderObservedV1], at: datetime) 
     return work.decide()
 
 
-def recount_orders(held: Held, orders: Sequence[HeldOrder], at: datetime, correlation_id: str) -> Decision:
-    """Moves the units of held orders to the SKUs that hold their stock, after the store said which those are."""
+def recount_orders(held: Held, at: datetime, correlation_id: str) -> Decision:
+    """Moves the units of the held orders to the SKUs that hold their stock, after the store said which those are."""
     work = _Work(held, at)
-    for order in orders:
+    for order in held.orders.values():
         work.recount(order, correlation_id)
     return work.decide()
 
@@ -47,47 +47,63 @@ def order_key(message: OrderObservedV1) -> OrderKey:
     return OrderKey(message.business_id, message.connection_id, message.order.order_ref)
 
 
+def named_skus(held: Held, messages: Iterable[OrderObservedV1]) -> set[HolderKey]:
+    """Every SKU of every line in question, whose holder may have to be known."""
+    named = {
+        HolderKey(message.business_id, message.connection_id, line.sku)
+        for message in messages
+        for line in message.order.lines
+        if line.sku
+    }
+    for order in held.orders.values():
+        business_id, connection_id, _ = order.key
+        named.update(HolderKey(business_id, connection_id, line.sku) for line in order.lines if line.sku)
+    return named
+
+
 def stock_keys(held: Held, messages: Iterable[OrderObservedV1]) -> tuple[set[StockKey], set[StockKey]]:
     """The stock that a batch may touch: (what must exist, what counts only if it exists).
 
     A SKU whose stock another one holds needs no stock of its own, but where Prokip holds it, it counts.
     """
-    needed: set[StockKey] = set()
-    optional: set[StockKey] = set()
+    needed, optional = held_stock_keys(held)
     for message in messages:
         order = held.orders.get(order_key(message))
-        business_id = message.business_id
         location_id = message.location_id if order is None else order.location_id
         for line in message.order.lines:
-            if line.sku is not None:
-                holder = held.holders.get((message.connection_id, line.sku))
-                needed.add(StockKey(business_id, holder or line.sku, location_id))
-                if holder is not None:
-                    optional.add(StockKey(business_id, line.sku, location_id))
-        if order is not None:
-            _add_held_keys(held, order, needed, optional)
+            if line.sku:
+                _add_keys(held, message.business_id, message.connection_id, location_id, line.sku, needed, optional)
     return needed, optional - needed
 
 
-def held_stock_keys(held: Held, orders: Iterable[HeldOrder]) -> tuple[set[StockKey], set[StockKey]]:
-    """As `stock_keys`, for orders whose lines are counted again."""
+def held_stock_keys(held: Held) -> tuple[set[StockKey], set[StockKey]]:
+    """As `stock_keys`, for the held orders alone."""
     needed: set[StockKey] = set()
     optional: set[StockKey] = set()
-    for order in orders:
-        _add_held_keys(held, order, needed, optional)
+    for order in held.orders.values():
+        business_id, connection_id, _ = order.key
+        for line in order.lines:
+            if line.sku is not None:
+                _add_keys(held, business_id, connection_id, order.location_id, line.sku, needed, optional)
+            if line.stock_sku is not None:
+                needed.add(StockKey(business_id, line.stock_sku, order.location_id))
+        needed.update(StockKey(business_id, sku, order.location_id) for sku in order.former_skus)
     return needed, optional - needed
 
 
-def _add_held_keys(held: Held, order: HeldOrder, needed: set[StockKey], optional: set[StockKey]) -> None:
-    business_id, location_id = order.key.business_id, order.location_id
-    for line in order.lines:
-        if line.sku is not None:
-            holder = held.holders.get((order.key.connection_id, line.sku))
-            needed.add(StockKey(business_id, holder or line.sku, location_id))
-            if holder is not None:
-                optional.add(StockKey(business_id, line.sku, location_id))
-        if line.stock_sku is not None:
-            needed.add(StockKey(business_id, line.stock_sku, location_id))
+def _add_keys(
+    held: Held,
+    business_id: int,
+    connection_id: int,
+    location_id: str,
+    sku: str,
+    needed: set[StockKey],
+    optional: set[StockKey],
+) -> None:
+    holder = held.holders.get(HolderKey(business_id, connection_id, sku)) if held.holders else None
+    needed.add(StockKey(business_id, holder or sku, location_id))
+    if holder is not None:
+        optional.add(StockKey(business_id, sku, location_id))
 
 
 class _Work:
@@ -197,7 +213,9 @@ class _Work:
         return line._replace(stock_sku=stock_sku, unmatched=unmatched)
 
     def _stock_sku(self, order: HeldOrder, sku: str) -> str:
-        holder = self._held.holders.get((order.key.connection_id, sku)) if self._held.holders else None
+        if not self._held.holders:
+            return sku
+        holder = self._held.holders.get(HolderKey(order.key.business_id, order.key.connection_id, sku))
         if holder is None:
             return sku
         own = self._shelves.find(StockKey(order.key.business_id, sku, order.location_id))

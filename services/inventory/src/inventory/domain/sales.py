@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from prokip_shared.messages import SaleRecordedV1
-
 from inventory.domain.values import OrderKey, SaleStanding
+from prokip_shared.messages import SaleRecordedV1
 
 
 class SaleLog(NamedTuple):

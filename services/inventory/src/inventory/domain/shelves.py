@@ -5,9 +5,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
-from prokip_shared.messages import StockChangedV1, StockItem, StockOversoldV1
-
 from inventory.domain.values import Held, LocationKey, Movement, MovementReason, StockKey, StockRow, new_stock
+from prokip_shared.messages import StockChangedV1, StockItem, StockOversoldV1
 
 ITEMS_PER_MESSAGE_MAX = 1000
 
@@ -17,7 +16,17 @@ Standing = Literal["matched", "pending", "unmatched"]
 class Shelf:
     """One SKU's stock in work. `available` goes below zero when more was sold than there is: nothing is clamped."""
 
-    __slots__ = ("_observed", "_told_at_first", "base", "by_connection", "correlation_id", "row", "revision", "standing", "taken")
+    __slots__ = (
+        "_observed",
+        "_told_at_first",
+        "base",
+        "by_connection",
+        "correlation_id",
+        "revision",
+        "row",
+        "standing",
+        "taken",
+    )
 
     def __init__(self, row: StockRow, standing: Standing) -> None:
         self.row = row
@@ -73,9 +82,7 @@ class Shelf:
         first = not self.row.matched
         moved = quantity + recorded - self.base
         self.base = quantity + recorded
-        self.row = self.row._replace(
-            observed_sequence=sequence, quantity=quantity, recorded=recorded, observed_at=at
-        )
+        self.row = self.row._replace(observed_sequence=sequence, quantity=quantity, recorded=recorded, observed_at=at)
         self.standing = "matched"
         self._observed = True
         if not first and not moved:

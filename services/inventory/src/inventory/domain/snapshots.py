@@ -5,17 +5,28 @@ from decimal import Decimal
 from enum import Enum, auto
 from typing import Final
 
-from prokip_shared.messages import OrderLine, OrderSnapshot
-
 from inventory.domain.values import ZERO, HeldLine, HeldOrder
+from prokip_shared.messages import OrderLine, OrderSnapshot
 
 UNITS_MAX: Final = Decimal(1_000_000_000)
 UNITS_EXPONENT_MIN: Final = -9
 """Nine digits after the point: with UNITS_MAX every sum stays exact in 28-digit decimal arithmetic."""
 
+SKU_CHARS_MAX: Final = 255
+"""As in the messages that name SKUs (`prokip_shared.messages.Sku`)."""
 
-class UncountableQuantity(ValueError):
-    """A quantity that no stock can have; counted exactly it would break the sums, so it is not counted at all."""
+
+class Uncountable(ValueError):
+    """A quantity or SKU that no stock can have; counting it would break the sums or the messages about them."""
+
+
+def countable_sku(sku: str | None) -> str | None:
+    """None for a line without a SKU, which some stores tell as an empty one. Raises Uncountable."""
+    if not sku:
+        return None
+    if len(sku) > SKU_CHARS_MAX:
+        raise Uncountable(f"a SKU of {len(sku)} characters; at most {SKU_CHARS_MAX}")
+    return sku
 
 
 class Age(Enum):
@@ -35,13 +46,13 @@ def age_of(snapshot: OrderSnapshot, held: HeldOrder) -> Age:
 
 
 def exact(units: Decimal) -> Decimal:
-    """`units`, or UncountableQuantity."""
+    """`units`, or Uncountable raised."""
     if not -UNITS_MAX <= units <= UNITS_MAX:
-        raise UncountableQuantity(f"quantity {units:.3e} is beyond {UNITS_MAX}")
+        raise Uncountable(f"quantity {units:.3e} is beyond {UNITS_MAX}")
     if units != units.to_integral_value():
         exponent = units.as_tuple().exponent
         if isinstance(exponent, int) and exponent < UNITS_EXPONENT_MIN:
-            raise UncountableQuantity(f"quantity {units} has more than {-UNITS_EXPONENT_MIN} digits after the point")
+            raise Uncountable(f"quantity {units} has more than {-UNITS_EXPONENT_MIN} digits after the point")
     return units
 
 
@@ -63,7 +74,9 @@ def newest_lines(held: HeldOrder, snapshot: OrderSnapshot) -> tuple[HeldLine, ..
         elif snapshot.partial:
             lines.append(line)
         else:
-            lines.append(line._replace(ordered=ZERO, taken=ZERO, unit_price=None, sku_at=_named_at(line, held, snapshot)))
+            lines.append(
+                line._replace(ordered=ZERO, taken=ZERO, unit_price=None, sku_at=_named_at(line, held, snapshot))
+            )
     lines.extend(_new_line(word, ZERO) for word in named.values())
     return tuple(lines)
 
@@ -78,12 +91,20 @@ def lines_taught_by_older(held: HeldOrder, snapshot: OrderSnapshot) -> tuple[Hel
     lines = []
     for line in held.lines:
         word = named.pop(line.line_ref, None)
-        if word is not None and word.sku is not None and _named_before(line, held, snapshot.modified_at):
-            line = line._replace(sku=word.sku, sku_at=snapshot.modified_at)  # noqa: PLW2901  (reads as what it is)
+        if word is not None and word.sku and _named_before(line, held, snapshot.modified_at):
+            line = line._replace(sku=countable_sku(word.sku), sku_at=snapshot.modified_at)  # noqa: PLW2901  (reads as what it is)
         lines.append(line)
     lines.extend(
         HeldLine(
-            word.line_ref, word.sku, None, ZERO, ZERO, ZERO, ZERO, None, snapshot.modified_at if word.sku else None
+            word.line_ref,
+            countable_sku(word.sku),
+            None,
+            ZERO,
+            ZERO,
+            ZERO,
+            ZERO,
+            None,
+            snapshot.modified_at if word.sku else None,
         )
         for word in named.values()
     )
@@ -106,7 +127,17 @@ def _last_of_each(snapshot: OrderSnapshot) -> tuple[OrderLine, ...]:
 
 
 def _new_line(line: OrderLine, baseline: Decimal) -> HeldLine:
-    return HeldLine(line.line_ref, line.sku, None, line.ordered, exact(line.taken), baseline, ZERO, line.unit_price, None)
+    return HeldLine(
+        line.line_ref,
+        countable_sku(line.sku),
+        None,
+        line.ordered,
+        exact(line.taken),
+        baseline,
+        ZERO,
+        line.unit_price,
+        None,
+    )
 
 
 def _named_at(line: HeldLine, held: HeldOrder, snapshot: OrderSnapshot) -> datetime | None:
@@ -118,14 +149,15 @@ def _named_at(line: HeldLine, held: HeldOrder, snapshot: OrderSnapshot) -> datet
 
 
 def _updated(line: HeldLine, word: OrderLine, named_at: datetime | None) -> HeldLine:
+    sku = countable_sku(word.sku)
     return HeldLine(
         line.line_ref,
-        line.sku if word.sku is None else word.sku,
+        sku or line.sku,
         line.stock_sku,
         word.ordered,
         exact(word.taken),
         line.baseline,
         line.unmatched,
         word.unit_price,
-        named_at if word.sku is None else None,
+        named_at if sku is None else None,
     )

@@ -36,6 +36,12 @@ class LocationKey(NamedTuple):
     location_id: str
 
 
+class HolderKey(NamedTuple):
+    business_id: int
+    connection_id: int
+    sku: str
+
+
 class HeldLine(NamedTuple):
     line_ref: str
     sku: str | None
@@ -122,8 +128,8 @@ class Held:
 
     orders: Mapping[OrderKey, HeldOrder] = field(default_factory=dict)
     stock: Mapping[StockKey, StockRow] = field(default_factory=dict)
-    holders: Mapping[tuple[int, str], str] = field(default_factory=dict)
-    """(connection, SKU) to the SKU that holds its stock."""
+    holders: Mapping[HolderKey, str] = field(default_factory=dict)
+    """The SKU that holds the stock of a connection's SKU."""
     complete_locations: frozenset[LocationKey] = frozenset()
     """Locations that Prokip has told completely: there, a SKU never told is unknown to it."""
 

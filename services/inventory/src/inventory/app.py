@@ -1,0 +1,59 @@
+"""Composition root: the one place that knows the concrete parts."""
+
+from typing import Final
+
+from inventory.config import InventorySettings
+from inventory.handlers import api
+from inventory.handlers.holders import apply_holder_batch
+from inventory.handlers.observations import apply_observation_batch
+from inventory.handlers.orders import apply_order_batch
+from inventory.handlers.sales import apply_answer_batch
+from prokip_shared.bus.open import open_bus
+from prokip_shared.bus.parked import parked_routes
+from prokip_shared.bus.port import Subscription
+from prokip_shared.database import Pool, open_pool
+from prokip_shared.messages import OrderObservedV1, ProkipObservedV1, SaleRecordedV1, StockHoldersObservedV1
+from prokip_shared.runtime import ServiceContext, ServiceDefinition
+from prokip_shared.security.tokens import InternalTokens
+from prokip_shared.web.internal import require_business
+
+SCHEMA: Final = "inventory"
+READING_BATCH_MESSAGES_MAX: Final = 10
+"""A reading of Prokip carries many SKUs, so a batch of few holds its locks about as long as one of many orders."""
+
+
+async def open_app(context: ServiceContext, settings: InventorySettings) -> None:
+    """The ledger: four queues in, one read API out."""
+    pool = await open_pool(
+        settings.database_url, service=context.name, connections_max=settings.database_connections_max
+    )
+    context.stack.push_async_callback(pool.close)
+    context.check("database", lambda: _database_problem(pool))
+    bus = await open_bus(context, settings, pool, SCHEMA)
+    context.web.middlewares.append(require_business(InternalTokens(settings.internal_secret.get_secret_value())))
+    context.web[api.POOL] = pool
+    context.web.add_routes(api.routes())
+    context.web.add_routes(parked_routes(bus.parked))
+    bus.consume(
+        Subscription(
+            SCHEMA,
+            OrderObservedV1,
+            batch_messages_max=settings.order_batch_messages_max,
+            concurrency=settings.order_batches_in_flight,
+        ),
+        apply_order_batch,
+    )
+    bus.consume(
+        Subscription(SCHEMA, ProkipObservedV1, batch_messages_max=READING_BATCH_MESSAGES_MAX), apply_observation_batch
+    )
+    bus.consume(Subscription(SCHEMA, StockHoldersObservedV1), apply_holder_batch)
+    bus.consume(Subscription(SCHEMA, SaleRecordedV1), apply_answer_batch)
+
+
+async def _database_problem(pool: Pool) -> str | None:
+    async with pool.acquire() as connection:
+        await connection.execute("")
+    return None
+
+
+INVENTORY: Final = ServiceDefinition("inventory", InventorySettings, open_app, schema=SCHEMA, package="inventory")

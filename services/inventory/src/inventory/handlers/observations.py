@@ -1,0 +1,23 @@
+"""prokip.observed: what Prokip holds becomes the base."""
+
+from collections.abc import Sequence
+
+from inventory import storage
+from inventory.domain.observations import apply_observations, completed_locations, observed_stock_keys
+from inventory.domain.snapshots import Uncountable
+from inventory.domain.values import Held
+from prokip_shared.bus.port import PermanentFailure
+from prokip_shared.database import Connection
+from prokip_shared.messages import Message, ProkipObservedV1, utc_now
+
+
+async def apply_observation_batch(connection: Connection, messages: Sequence[ProkipObservedV1]) -> Sequence[Message]:
+    stock, complete = await storage.lock_stock(connection, observed_stock_keys(messages))
+    at = utc_now()
+    try:
+        decision = apply_observations(Held(stock=stock, complete_locations=complete), messages, at)
+    except Uncountable as error:
+        raise PermanentFailure(str(error)) from error
+    await storage.write(connection, decision, at)
+    await storage.complete_locations(connection, completed_locations(messages) - complete)
+    return decision.messages

@@ -1,0 +1,102 @@
+"""Ledger values to and from what Postgres holds; pure.
+
+Numbers travel as text, because asyncpg's numeric codec costs more than the cast in the statement.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+from pydantic_core import to_json
+
+from inventory.domain.sales import SaleLog
+from inventory.domain.values import HeldLine, HeldOrder, OrderKey, StockKey, StockRow
+
+
+def encode_lines(lines: Sequence[HeldLine]) -> str:
+    """Fields that say nothing new are left out: a plain sale is `{"ref", "sku", "ordered", "taken"}`."""
+    return to_json([_line_fields(line) for line in lines]).decode()
+
+
+def _line_fields(line: HeldLine) -> dict[str, object]:
+    fields: dict[str, object] = {"ref": line.line_ref, "sku": line.sku, "ordered": line.ordered, "taken": line.taken}
+    if line.stock_sku != line.sku:
+        fields["stock_sku"] = line.stock_sku
+    if line.baseline:
+        fields["baseline"] = line.baseline
+    if line.unmatched:
+        fields["unmatched"] = line.unmatched
+    if line.unit_price is not None:
+        fields["price"] = line.unit_price
+    if line.sku_at is not None:
+        fields["sku_at"] = line.sku_at
+    return fields
+
+
+def decode_lines(text: str) -> tuple[HeldLine, ...]:
+    return tuple(_line(fields) for fields in json.loads(text))
+
+
+def _line(fields: Mapping[str, Any]) -> HeldLine:
+    sku = fields["sku"]
+    price, sku_at = fields.get("price"), fields.get("sku_at")
+    return HeldLine(
+        fields["ref"],
+        sku,
+        fields.get("stock_sku", sku),
+        Decimal(fields["ordered"]),
+        Decimal(fields["taken"]),
+        Decimal(fields.get("baseline", 0)),
+        Decimal(fields.get("unmatched", 0)),
+        None if price is None else Decimal(price),
+        None if sku_at is None else datetime.fromisoformat(sku_at),
+    )
+
+
+def order_of(row: asyncpg.Record) -> HeldOrder:
+    return HeldOrder(
+        OrderKey(row["business_id"], row["connection_id"], row["order_ref"]),
+        row["location_id"],
+        row["order_number"],
+        row["status"],
+        row["modified_at"],
+        row["sold_at"],
+        row["needs_sweep"],
+        row["revision"],
+        row["due_revision"],
+        row["sale_state"],
+        decode_lines(row["lines"]),
+        tuple(row["former_skus"]),
+    )
+
+
+def stock_of(row: asyncpg.Record) -> StockRow:
+    quantity, recorded = row["quantity"], row["recorded"]
+    return StockRow(
+        StockKey(row["business_id"], row["sku"], row["location_id"]),
+        Decimal(row["base"]),
+        Decimal(row["taken"]),
+        decode_taken(row["taken_by_connection"]),
+        row["revision"],
+        row["observed_sequence"],
+        None if quantity is None else Decimal(quantity),
+        None if recorded is None else Decimal(recorded),
+        row["observed_at"],
+    )
+
+
+def encode_taken(taken: Mapping[int, Decimal]) -> str:
+    return json.dumps({str(connection_id): str(units) for connection_id, units in taken.items()})
+
+
+def decode_taken(text: str) -> dict[int, Decimal]:
+    return {int(connection_id): Decimal(units) for connection_id, units in json.loads(text).items()}
+
+
+def sale_log_of(row: asyncpg.Record) -> SaleLog:
+    return SaleLog(
+        row["due_revision"], row["answered_revision"], row["sale_state"], row["prokip_sell_id"], row["sale_detail"]
+    )

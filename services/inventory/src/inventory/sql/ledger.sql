@@ -1,0 +1,165 @@
+-- The write path. Every transaction takes its locks in this order, each group sorted, so that no two ever wait for
+-- each other in a circle:  connections (advisory)  <  held orders  <  stock  <  new orders.
+-- See docs/adr/0005-state-based-ledger.md.
+
+-- name: share_connections
+-- Many batches of orders of one connection may run at a time, but not while its stock holders change ($1: ids, sorted).
+SELECT pg_advisory_xact_lock_shared(hashtextextended('inventory.connection', connection_id))
+FROM unnest($1::bigint[]) AS given (connection_id);
+
+-- name: seize_connections
+-- Alone with the orders of these connections ($1: ids, sorted) until the end of the transaction.
+SELECT pg_advisory_xact_lock(hashtextextended('inventory.connection', connection_id))
+FROM unnest($1::bigint[]) AS given (connection_id);
+
+-- name: lock_orders
+-- The held ones of the orders that a batch names.
+SELECT o.business_id, o.connection_id, o.order_ref, o.location_id, o.order_number, o.status, o.modified_at, o.sold_at,
+    o.needs_sweep, o.revision, o.due_revision, o.sale_state, o.lines, o.former_skus
+FROM inventory.orders AS o
+JOIN unnest($1::bigint[], $2::bigint[], $3::text[]) AS given (business_id, connection_id, order_ref)
+    ON o.business_id = given.business_id AND o.connection_id = given.connection_id AND o.order_ref = given.order_ref
+ORDER BY o.business_id, o.connection_id, o.order_ref
+FOR UPDATE OF o;
+
+-- name: lock_orders_with_skus
+-- The orders of some connections that name one of some SKUs; runs when a store says who holds its stock.
+SELECT o.business_id, o.connection_id, o.order_ref, o.location_id, o.order_number, o.status, o.modified_at, o.sold_at,
+    o.needs_sweep, o.revision, o.due_revision, o.sale_state, o.lines, o.former_skus
+FROM inventory.orders AS o
+WHERE (o.business_id, o.connection_id) IN (
+        SELECT business_id, connection_id FROM unnest($1::bigint[], $2::bigint[]) AS pairs (business_id, connection_id)
+    )
+    AND EXISTS (
+        SELECT 1
+        FROM jsonb_array_elements(o.lines) AS line
+        JOIN unnest($1::bigint[], $2::bigint[], $3::text[]) AS given (business_id, connection_id, sku)
+            ON line ->> 'sku' = given.sku
+        WHERE given.business_id = o.business_id AND given.connection_id = o.connection_id
+    )
+ORDER BY o.business_id, o.connection_id, o.order_ref
+FOR UPDATE OF o;
+
+-- name: holders_of
+-- Which of these SKUs of these connections take their stock from another SKU.
+SELECT h.business_id, h.connection_id, h.sku, h.held_by
+FROM inventory.stock_holder AS h
+JOIN unnest($1::bigint[], $2::bigint[], $3::text[]) AS given (business_id, connection_id, sku)
+    ON h.business_id = given.business_id AND h.connection_id = given.connection_id AND h.sku = given.sku;
+
+-- name: missing_stock
+-- Which of these SKUs have no row yet; usually none, so that creating rows is rare.
+SELECT given.business_id, given.sku, given.location_id
+FROM unnest($1::bigint[], $2::text[], $3::text[]) AS given (business_id, sku, location_id)
+WHERE NOT EXISTS (
+    SELECT 1 FROM inventory.stock AS s
+    WHERE s.business_id = given.business_id AND s.sku = given.sku AND s.location_id = given.location_id
+);
+
+-- name: create_stock
+-- Rows for SKUs at their first mention, sorted. Before any stock is locked: a batch that waits here for another's new
+-- row holds no stock row that the other could want.
+INSERT INTO inventory.stock (business_id, sku, location_id, sku_folded, search_grams)
+SELECT business_id, sku, location_id, sku_folded, ARRAY(SELECT jsonb_array_elements_text(grams::jsonb))
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[])
+    AS given (business_id, sku, location_id, sku_folded, grams)
+ORDER BY business_id, sku COLLATE "C", location_id COLLATE "C"
+ON CONFLICT DO NOTHING;
+
+-- name: lock_stock
+-- The stock that a batch may move. Numbers travel as text: asyncpg is slower with numeric.
+SELECT s.business_id, s.sku, s.location_id, s.base::text, s.taken::text, s.taken_by_connection, s.revision,
+    s.observed_sequence, s.quantity::text, s.recorded::text, s.observed_at,
+    coalesce(l.first_read_complete, false) AS first_read_complete
+FROM inventory.stock AS s
+JOIN unnest($1::bigint[], $2::text[], $3::text[]) AS given (business_id, sku, location_id)
+    ON s.business_id = given.business_id AND s.sku = given.sku AND s.location_id = given.location_id
+LEFT JOIN inventory.location AS l ON l.business_id = s.business_id AND l.location_id = s.location_id
+ORDER BY s.business_id, s.sku, s.location_id
+FOR UPDATE OF s;
+
+-- name: insert_orders
+-- Orders at first sight, sorted. One that is not returned was inserted by another replica a moment ago.
+INSERT INTO inventory.orders (business_id, connection_id, order_ref, location_id, order_number, status, modified_at,
+    sold_at, needs_sweep, revision, due_revision, sale_state, lines, former_skus)
+SELECT business_id, connection_id, order_ref, location_id, order_number, status, modified_at, sold_at, needs_sweep,
+    revision, due_revision, sale_state, lines::jsonb, ARRAY(SELECT jsonb_array_elements_text(former_skus::jsonb))
+FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
+    $8::timestamptz[], $9::boolean[], $10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::text[])
+    AS given (business_id, connection_id, order_ref, location_id, order_number, status, modified_at, sold_at,
+        needs_sweep, revision, due_revision, sale_state, lines, former_skus)
+ORDER BY business_id, connection_id, order_ref COLLATE "C"
+ON CONFLICT DO NOTHING
+RETURNING order_ref;
+
+-- name: update_orders
+-- Orders that this transaction has locked, as decided.
+UPDATE inventory.orders AS o
+SET order_number = given.order_number, status = given.status, modified_at = given.modified_at,
+    needs_sweep = given.needs_sweep, revision = given.revision, due_revision = given.due_revision,
+    sale_state = given.sale_state, lines = given.lines::jsonb,
+    former_skus = ARRAY(SELECT jsonb_array_elements_text(given.former_skus::jsonb))
+FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::boolean[],
+    $8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::text[])
+    AS given (business_id, connection_id, order_ref, order_number, status, modified_at, needs_sweep, revision,
+        due_revision, sale_state, lines, former_skus)
+WHERE o.business_id = given.business_id AND o.connection_id = given.connection_id AND o.order_ref = given.order_ref;
+
+-- name: write_stock
+-- Absolute values, computed under the lock of these rows; $12 is now.
+UPDATE inventory.stock AS s
+SET base = given.base::numeric, taken = given.taken::numeric, taken_by_connection = given.taken_by_connection::jsonb,
+    revision = given.revision, observed_sequence = given.observed_sequence, quantity = given.quantity::numeric,
+    recorded = given.recorded::numeric, observed_at = given.observed_at,
+    changed_at = CASE WHEN s.revision = given.revision THEN s.changed_at ELSE $12 END
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[],
+    $9::text[], $10::text[], $11::timestamptz[])
+    AS given (business_id, sku, location_id, base, taken, taken_by_connection, revision, observed_sequence, quantity,
+        recorded, observed_at)
+WHERE s.business_id = given.business_id AND s.sku = given.sku AND s.location_id = given.location_id;
+
+-- name: insert_movements
+-- History, in the order in which it came about; $11 is when the ledger learned it.
+INSERT INTO inventory.movement (business_id, sku, location_id, revision, at, reason, connection_id, order_ref, delta,
+    balance_after, correlation_id)
+SELECT business_id, sku, location_id, revision, $11, reason, connection_id, order_ref, delta::numeric,
+    balance_after::numeric, correlation_id
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::text[], $8::text[],
+    $9::text[], $10::text[])
+    AS given (business_id, sku, location_id, revision, reason, connection_id, order_ref, delta, balance_after,
+        correlation_id);
+
+-- name: complete_locations
+-- Prokip has told these locations completely. Sorted; rows that say so already are not touched.
+INSERT INTO inventory.location (business_id, location_id, first_read_complete)
+SELECT business_id, location_id, true FROM unnest($1::bigint[], $2::text[]) AS given (business_id, location_id)
+ORDER BY business_id, location_id COLLATE "C"
+ON CONFLICT (business_id, location_id) DO UPDATE SET first_read_complete = true
+WHERE NOT inventory.location.first_read_complete;
+
+-- name: write_holders
+-- Who holds which SKU's stock in a store; its connection is seized.
+INSERT INTO inventory.stock_holder (business_id, connection_id, sku, held_by)
+SELECT business_id, connection_id, sku, held_by
+FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[]) AS given (business_id, connection_id, sku, held_by)
+ORDER BY business_id, connection_id, sku COLLATE "C"
+ON CONFLICT (business_id, connection_id, sku) DO UPDATE SET held_by = excluded.held_by;
+
+-- name: lock_sale_logs
+-- What the sales log holds about the orders that Prokip's answers name.
+SELECT o.business_id, o.connection_id, o.order_ref, o.due_revision, o.answered_revision, o.sale_state,
+    o.prokip_sell_id, o.sale_detail
+FROM inventory.orders AS o
+JOIN unnest($1::bigint[], $2::bigint[], $3::text[]) AS given (business_id, connection_id, order_ref)
+    ON o.business_id = given.business_id AND o.connection_id = given.connection_id AND o.order_ref = given.order_ref
+ORDER BY o.business_id, o.connection_id, o.order_ref
+FOR UPDATE OF o;
+
+-- name: write_sale_logs
+-- Prokip's newest answers, into orders that this transaction has locked.
+UPDATE inventory.orders AS o
+SET answered_revision = given.answered_revision, sale_state = given.sale_state, prokip_sell_id = given.prokip_sell_id,
+    sale_detail = given.sale_detail
+FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[])
+    AS given (business_id, connection_id, order_ref, answered_revision, sale_state, prokip_sell_id, sale_detail)
+WHERE o.business_id = given.business_id AND o.connection_id = given.connection_id AND o.order_ref = given.order_ref;
