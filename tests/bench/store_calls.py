@@ -1,0 +1,51 @@
+"""How many writes 1,000 changed SKUs cost in one Shopify and one WooCommerce store."""
+
+from pathlib import Path
+from typing import Final
+
+from prokip_sandbox.shopify import Limits
+from prokip_sandbox.world import WorldSpec
+from tests.bench.figures import Figure
+from tests.bench.system import open_system
+
+SKUS: Final = 1000
+SHOPIFY_WRITES: Final = 4
+WOOCOMMERCE_WRITES: Final = 10
+
+
+async def run(database_url: str, broker_url: str, folder: Path) -> list[Figure]:
+    spec = WorldSpec(
+        woocommerce_stores=1,
+        shopify_shops=1,
+        goods=SKUS,
+        simple_only=True,
+        shopify_limits=Limits(unlimited=True),
+    )
+    async with open_system(database_url, broker_url, spec, folder) as system:
+        world = system.world
+        (woocommerce,) = world.woocommerce
+        for server in world.servers:
+            server.calls.reset()
+        for sku in world.skus:
+            world.prokip.set_stock(sku, 55)
+        await system.operator.call("POST", "/sync/manual")
+        wrong = [sku for sku in world.skus if woocommerce.stock(sku) != 55]
+        wrong += [sku for sku in world.skus for shop in world.shopify.shops.values() if shop.stock(sku) != 55]
+        shopify_writes = sum(n for kind, n in world.shopify.calls.counts.items() if "inventorySetQuantities" in kind)
+        woocommerce_writes = sum(n for kind, n in woocommerce.calls.counts.items() if "batch" in kind)
+    return [
+        Figure(
+            f"{platform} writes for {SKUS} changed SKUs",
+            writes,
+            "calls",
+            goal,
+            f"calls, {SKUS} SKUs in the largest batches that the platform takes",
+            f"no more than {goal}, every SKU right",
+            writes <= goal and not wrong,
+            {"SKUs wrong afterwards": len(wrong)},
+        )
+        for platform, writes, goal in (
+            ("Shopify", shopify_writes, SHOPIFY_WRITES),
+            ("WooCommerce", woocommerce_writes, WOOCOMMERCE_WRITES),
+        )
+    ]
