@@ -22,19 +22,9 @@ CONTENT_TYPES: Final = {
     "svg": "image/svg+xml",
 }
 
-# No inline script or style and nothing from another host: text that slipped through as markup still could not run.
-CONTENT_SECURITY_POLICY: Final = (
-    "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
-
-HEADERS: Final = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    # Kept by the browser, asked about each time: an upgrade is seen at the next load, an unchanged file costs a 304.
-    "Cache-Control": "no-cache",
-}
+# Kept by the browser, asked about each time: an upgrade is seen at the next load, an unchanged file costs a 304.
+# The strict content security policy that the pages are written for is set for every answer, in gateway.headers.
+HEADERS: Final = {"Cache-Control": "no-cache"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ import { h } from "../dom.js";
 import { words } from "../format.js";
 
 const TONES = {
-  healthy: "good", recorded: "good", written: "good", confirmed: "good", managed: "good", already: "good", connected: "good",
-  throttled: "warn", paused: "warn", pending: "warn", due: "warn", conflict: "warn", unmatched: "warn", in_doubt: "warn",
+  healthy: "good", in_step: "good", recorded: "good", written: "good", confirmed: "good", managed: "good", already: "good", connected: "good",
+  throttled: "warn", paused: "warn", pending: "warn", waiting: "warn", not_in_prokip: "warn", due: "warn", conflict: "warn", unmatched: "warn", in_doubt: "warn",
   return_unsupported: "warn",
   failing: "bad", needs_reauthorisation: "bad", refused: "bad", oversold: "bad", failed: "bad", disconnected: "bad",
 };

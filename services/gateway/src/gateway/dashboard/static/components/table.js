@@ -5,7 +5,8 @@ import { addressWith } from "../router.js";
 
 /**
  * table({caption, columns, rows}): a column is `{label, cell(row), kind?}`; kind "number" is set right in tabular
- * figures, kind "main" names the row, kind "extra" is left out on a phone.
+ * figures and "main" names the row; on a phone "mark" stands beside that name and "wide" takes a line of its own and "bare" needs no
+ * label.
  */
 export function table({ caption, columns, rows }) {
   const head = columns.map(({ label, kind = "" }) => h("th", { scope: "col", class: kind }, label));

@@ -21,7 +21,8 @@ export const overview = {
       unavailable(counts.unavailable),
       checklist(counts, recent.items),
       prokipTrouble(counts.prokip),
-      h("ul", { class: "tiles" }, tiles(counts).map(tile)),
+      h("ul", { class: "tiles" }, figures(counts).map(tile)),
+      h("ul", { class: "tiles small", "aria-label": "Needs a look" }, troubles(counts).map(tile)),
       h("section", { class: "stack", "aria-labelledby": "recent" },
         h("div", { class: "row" }, h("h2", { id: "recent" }, "Latest"), h("a", { href: "/dashboard/live" }, "Watch live")),
         recent.items.length
@@ -32,18 +33,23 @@ export const overview = {
   },
 };
 
-function tiles({ stores, stock, sales, parked, prokip }) {
+function figures({ stores, stock, sales, prokip }) {
   return [
     ["SKUs", stock?.skus, "/dashboard/stock"],
     ["Sales today", sales?.today, "/dashboard/sales"],
     ["Stores healthy", stores && `${stores.healthy} of ${stores.total}`, "/dashboard/stores"],
     ["Prokip read", time(prokip?.lastReadAt), "/dashboard/prokip"],
+  ];
+}
+
+function troubles({ stores, stock, sales, parked }) {
+  return [
     ["Stores failing", stores?.failing, "/dashboard/stores", "bad"],
     ["Oversold", stock?.oversold, "/dashboard/stock?state=oversold", "bad"],
     ["Sales in doubt", sales?.inDoubt, "/dashboard/sales?show=prokip&state=in_doubt", "bad"],
     ["Sales refused", sales?.refused, "/dashboard/sales?show=prokip&state=refused", "bad"],
     ["Unmatched SKUs", stock?.unmatched, "/dashboard/stock?state=unmatched", "warn"],
-    ["Not yet told by Prokip", stock?.pending, "/dashboard/stock?state=pending", "warn"],
+    ["Pending SKUs", stock?.pending, "/dashboard/stock?state=pending", "warn"],
     ["Parked messages", parked, "/dashboard/parked", "warn"],
   ];
 }

@@ -27,9 +27,9 @@ function parkedTable(items, refresh) {
       { label: "Since", cell: ({ parkedAt }) => time(parkedAt) },
       { label: "What", kind: "main", cell: ({ summary, type }) => summary || type },
       { label: "At", cell: ({ service }) => service },
-      { label: "Reason", cell: ({ reason }) => h("span", { class: "reason" }, reason) },
+      { label: "Reason", kind: "wide", cell: ({ reason }) => h("span", { class: "reason" }, reason) },
       { label: "Attempts", kind: "number", cell: ({ attempts }) => quantity(attempts) },
-      { label: "Replay", cell: (message) => replay(message, refresh) },
+      { label: "Replay", kind: "wide bare", cell: (message) => replay(message, refresh) },
     ],
   });
 }

@@ -53,7 +53,7 @@ function saleTable(items, nameOf) {
       { label: "SKU", cell: ({ sku }) => sku ?? h("span", { class: "muted" }, "no SKU") },
       { label: "Units", kind: "number strong", cell: ({ units }) => quantity(units) },
       { label: "Order state", cell: ({ status }) => words(status) },
-      { label: "In Prokip", cell: ({ prokipState, prokipSellId, detail }) => [badge(prokipState ?? "due"), prokipSellId && h("span", { class: "muted" }, ` ${prokipSellId}`), detail && h("span", { class: "reason" }, detail)] },
+      { label: "In Prokip", kind: "wide", cell: ({ prokipState, prokipSellId, detail }) => [badge(prokipState ?? "due"), prokipSellId && h("span", { class: "muted" }, ` ${prokipSellId}`), detail && h("span", { class: "reason" }, detail)] },
     ],
   });
 }
@@ -66,10 +66,10 @@ function prokipTable(items, nameOf, refresh) {
       { label: "When", cell: ({ at }) => time(at) },
       { label: "Order", kind: "main", cell: ({ orderNumber, orderRef }) => orderNumber || orderRef },
       { label: "Store", cell: ({ connectionId }) => nameOf(connectionId) },
-      { label: "State", cell: ({ state, detail }) => [badge(state), detail && h("span", { class: "reason" }, detail)] },
+      { label: "State", kind: "wide", cell: ({ state, detail }) => [badge(state), detail && h("span", { class: "reason" }, detail)] },
       { label: "Sale in Prokip", cell: ({ prokipSellId }) => prokipSellId ?? "–" },
       { label: "Attempts", kind: "number", cell: ({ attempts }) => quantity(attempts) },
-      { label: "Decide", cell: (sale) => saleActions(sale, refresh) },
+      { label: "Decide", kind: "wide bare", cell: (sale) => saleActions(sale, refresh) },
     ],
   });
 }

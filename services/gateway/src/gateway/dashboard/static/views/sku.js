@@ -34,15 +34,27 @@ export const sku = {
 
 const section = (title, ...content) => h("section", { class: "stack", "aria-label": title }, h("h2", {}, title), ...content);
 
+const CAUSES = {
+  sale: "Sold",
+  cancel: "Cancelled",
+  return: "Returned",
+  edit: "Order changed",
+  holder: "The store counts it with another SKU",
+  prokip: "Prokip told a new quantity",
+};
+
+function why({ cause, connectionId, orderRef }, nameOf) {
+  const where = [orderRef && `order ${orderRef}`, connectionId !== null && nameOf(connectionId)].filter(Boolean).join(" at ");
+  return `${CAUSES[cause] ?? words(cause)}${where ? `: ${where}` : ""}`;
+}
+
 function movementTable(items, nameOf) {
   return table({
     caption: "Movements, newest first",
     rows: items,
     columns: [
       { label: "When", kind: "main", cell: ({ at }) => time(at) },
-      { label: "Why", cell: ({ cause, detail }) => detail || words(cause) },
-      { label: "Store", cell: ({ connectionId }) => nameOf(connectionId) },
-      { label: "Order", cell: ({ orderRef }) => orderRef ?? "–" },
+      { label: "Why", kind: "wide bare", cell: (movement) => [why(movement, nameOf), movement.detail && h("span", { class: "reason" }, movement.detail)] },
       { label: "Change", kind: "number", cell: ({ delta }) => change(delta) },
       { label: "Balance after", kind: "number strong", cell: ({ balance }) => quantity(balance) },
     ],
@@ -58,7 +70,7 @@ function pushTable(items, nameOf) {
       { label: "Store", cell: ({ connectionId }) => nameOf(connectionId) },
       { label: "Expected there", kind: "number", cell: ({ expected }) => quantity(expected) },
       { label: "Sent", kind: "number strong", cell: ({ target }) => quantity(target) },
-      { label: "Answer", cell: ({ outcome, detail }) => [badge(outcome), detail && h("span", { class: "reason" }, detail)] },
+      { label: "Answer", kind: "wide", cell: ({ outcome, detail }) => [badge(outcome), detail && h("span", { class: "reason" }, detail)] },
     ],
   });
 }

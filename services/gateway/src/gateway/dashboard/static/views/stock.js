@@ -40,7 +40,7 @@ function stockTable(items) {
       { label: "Available", kind: "number strong", cell: ({ available }) => quantity(available) },
       { label: "Base", kind: "number", cell: ({ base }) => quantity(base) },
       { label: "Taken", kind: "number", cell: ({ taken }) => quantity(taken) },
-      { label: "State", cell: ({ state }) => badge(state) },
+      { label: "State", kind: "mark", cell: ({ state }) => badge(state) },
     ],
   }));
 }

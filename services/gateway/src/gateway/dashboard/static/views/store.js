@@ -27,7 +27,7 @@ export const store = {
       h("h2", {}, "Listings"),
       h("form", { class: "filters", role: "search", onsubmit: (event) => event.preventDefault() },
         searchBox("SKU or name", query.search),
-        choice("State", "state", query.state, STATES),
+        choice("State", "state", query.state, [["", "All"], ...Object.entries(STATES)]),
       ),
       listings.items.length ? listingTable(listings.items, connection) : nothing(query),
       pages(listings.next, query.cursor),
@@ -35,7 +35,22 @@ export const store = {
   },
 };
 
-const STATES = [["", "All"], ["due", "Waiting to be written"], ["confirmed", "In step"], ["refused", "Refused by the store"], ["unmatched", "Not in Prokip"]];
+const STATES = {
+  matched: "Written to",
+  no_sku: "No SKU",
+  duplicate_sku: "SKU used twice",
+  held_by_parent: "Stock held by its product",
+  not_tracked: "Not counted by the store",
+  inactive: "Not stocked at the location",
+  gone: "No longer in the store",
+};
+
+/** A listing that is written to is known by how far that is, another by why it is not written to. */
+function stateBadge({ state, target, confirmed }) {
+  if (state !== "matched") return badge(state, STATES[state]?.toLowerCase());
+  if (target === null) return badge("not_in_prokip");
+  return badge(target === confirmed ? "in_step" : "waiting");
+}
 
 function facts({ platform, storeUrl, lastSync, locationId, connectedAt }) {
   return h("p", { class: "muted" },
@@ -49,10 +64,10 @@ function listingTable(items, { locationId }) {
     rows: items,
     columns: [
       { label: "SKU", kind: "main", cell: ({ sku }) => (sku ? skuLink(locationId, sku) : h("span", { class: "muted" }, "no SKU")) },
-      { label: "Name", cell: ({ name }) => name },
+      { label: "Name", kind: "wide", cell: ({ name }) => name },
       { label: "Should show", kind: "number", cell: ({ target }) => quantity(target) },
       { label: "Confirmed", kind: "number", cell: ({ confirmed }) => quantity(confirmed) },
-      { label: "State", cell: ({ state, detail }) => [badge(state), detail && h("span", { class: "reason" }, detail)] },
+      { label: "State", kind: "wide", cell: (listing) => [stateBadge(listing), listing.detail && h("span", { class: "reason" }, listing.detail)] },
     ],
   });
 }
