@@ -7,8 +7,8 @@ from prokip_sandbox.catalogue import Good, make_goods, stock_by_sku
 from prokip_sandbox.courier import Disturbance
 from prokip_sandbox.faults import Fault
 from prokip_sandbox.prokip import Policies, ProkipServer
-from prokip_sandbox.shoppers import Habits, Shoppers
 from prokip_sandbox.shopify import Limits, Shop, ShopifyServer
+from prokip_sandbox.shoppers import Habits, Shoppers
 from prokip_sandbox.values import OutOfStock
 from prokip_sandbox.woocommerce import ApiKey, WooCommerceStore
 from prokip_sandbox.world import World, WorldSpec

@@ -49,6 +49,7 @@ class Courier:
         self._session: aiohttp.ClientSession | None = None
         self._later: set[asyncio.Task[None]] = set()
         self._held: list[Send] = []
+        self._hold_timers: list[asyncio.Task[None]] = []
         self.disturbances: list[Disturbance] = []
         self.sent: deque[Sent] = deque(maxlen=2000)
 
@@ -100,12 +101,15 @@ class Courier:
             return True
         if rule is not None and rule.kind == "reorder":
             self._held.append(send)
-            self._send_later(self._release_held, rule.delay_s)
+            self._hold_timers.append(self._send_later(self._release_held, rule.delay_s))
             return True
         taken = await send()
         if rule is not None and rule.kind == "duplicate":
             taken = await send()
         await self._release_held()
+        for timer in self._hold_timers:
+            timer.cancel()
+        self._hold_timers.clear()
         return taken
 
     async def _release_held(self) -> bool:
@@ -114,7 +118,7 @@ class Courier:
             await send()
         return True
 
-    def _send_later(self, send: Send, delay_s: float) -> None:
+    def _send_later(self, send: Send, delay_s: float) -> asyncio.Task[None]:
         async def wait_and_send() -> None:
             await asyncio.sleep(delay_s)
             await send()
@@ -122,6 +126,7 @@ class Courier:
         task = asyncio.create_task(wait_and_send(), name="late_webhook")
         self._later.add(task)
         task.add_done_callback(self._later.discard)
+        return task
 
     def _pick(self, label: str) -> Disturbance | None:
         for rule in self.disturbances:

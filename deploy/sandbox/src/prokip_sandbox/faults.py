@@ -80,35 +80,39 @@ class Faults:
 
 
 async def answer_with(fault: Fault, request: web.Request, handler: Handler) -> web.StreamResponse:
+    """What the client meets instead of the plain answer; the handler is called only by kinds that have an effect."""
     match fault.kind:
-        case "status":
-            return _html(fault.status)
-        case "rate_limit":
-            response = web.json_response({"message": "Too Many Attempts."}, status=429)
-            response.headers["Retry-After"] = f"{fault.retry_after_s:g}"
-            return response
-        case "throttled":
-            return web.json_response({"errors": [{"message": "Throttled", "extensions": {"code": "THROTTLED"}}]})
-        case "timeout_before":
+        case "slow":
             await asyncio.sleep(fault.hold_s)
-            return _hang_up(request)
-        case "timeout_after":
-            await handler(request)
+            return await handler(request)
+        case "timeout_after" | "reset_after" | "truncated" | "wrong_type":
+            return await _spoil(fault, request, await handler(request))
+        case "timeout_before":
             await asyncio.sleep(fault.hold_s)
             return _hang_up(request)
         case "reset_before":
             return _hang_up(request)
-        case "reset_after":
-            await handler(request)
-            return _hang_up(request)
-        case "slow":
-            await asyncio.sleep(fault.hold_s)
-            return await handler(request)
-        case "truncated":
-            return await _half(request, await handler(request))
-        case "wrong_type":
-            await handler(request)
-            return _html(200)
+        case "status" | "rate_limit" | "throttled":
+            return _refuse(fault)
+
+
+def _refuse(fault: Fault) -> web.Response:
+    if fault.kind == "throttled":
+        return web.json_response({"errors": [{"message": "Throttled", "extensions": {"code": "THROTTLED"}}]})
+    if fault.kind == "rate_limit":
+        retry_after = {"Retry-After": f"{fault.retry_after_s:g}"}
+        return web.json_response({"message": "Too Many Attempts."}, status=429, headers=retry_after)
+    return _html(fault.status)
+
+
+async def _spoil(fault: Fault, request: web.Request, good: web.StreamResponse) -> web.StreamResponse:
+    if fault.kind == "truncated":
+        return await _half(request, good)
+    if fault.kind == "wrong_type":
+        return _html(200)
+    if fault.kind == "timeout_after":
+        await asyncio.sleep(fault.hold_s)
+    return _hang_up(request)
 
 
 def _html(status: int) -> web.Response:

@@ -23,7 +23,7 @@ class ApiError(Exception):
         self.headers = dict(headers or {})
 
 
-class OutOfStock(Exception):  # noqa: N818 - it is what a storefront says, not a failure of ours
+class OutOfStock(Exception):
     """A storefront refuses to sell more than it has."""
 
 

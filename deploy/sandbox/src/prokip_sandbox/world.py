@@ -11,8 +11,8 @@ from typing import Any, Self
 from prokip_sandbox.catalogue import Good, make_goods, stock_by_sku
 from prokip_sandbox.prokip import Policies, ProkipServer
 from prokip_sandbox.server import SandboxServer
-from prokip_sandbox.shoppers import Habits, Shoppers, Storefront
 from prokip_sandbox.shopify import Limits, ShopifyServer
+from prokip_sandbox.shoppers import Habits, Shoppers, Storefront
 from prokip_sandbox.woocommerce import WooCommerceStore
 
 
@@ -29,7 +29,7 @@ class WorldSpec:
     base_port: int = 0
     prokip_locations: tuple[str, ...] = ("LOC001",)
     shopify_locations: tuple[str, ...] = ("Main",)
-    shopify_limits: Limits = Limits()
+    shopify_limits: Limits = dataclasses.field(default_factory=Limits)
     prokip_policies: Policies = dataclasses.field(default_factory=Policies)
     woocommerce_behind_tls_proxy: bool = False
 

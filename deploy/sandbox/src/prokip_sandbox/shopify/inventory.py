@@ -220,17 +220,13 @@ class Inventory:
 
     def _line_fault(self, name: str, line: Mapping[str, Any]) -> tuple[str, str, str] | None:
         item, location_id = self._named(line)
-        quantity = line["quantity"]
         if item.id == 0:
             return "INVALID_INVENTORY_ITEM", "inventoryItemId", "The specified inventory item could not be found."
         if location_id not in self._state.locations:
             return "INVALID_LOCATION", "locationId", "The specified location could not be found."
-        if quantity > QUANTITY_MAX:
-            return "INVALID_QUANTITY_TOO_HIGH", "quantity", "The total quantity can't be higher than 1,000,000,000."
-        if quantity < QUANTITY_MIN:
-            return "INVALID_QUANTITY_TOO_LOW", "quantity", "The total quantity can't be lower than -1,000,000,000."
-        if name == "on_hand" and quantity < 0:
-            return "INVALID_QUANTITY_NEGATIVE", "quantity", "The quantity can't be negative."
+        fault = _quantity_fault(name, line["quantity"])
+        if fault is not None:
+            return fault
         level = item.levels.get(location_id)
         available, committed = (level.available, level.committed) if level else (0, 0)
         held = available if name == "available" else available + committed
@@ -264,6 +260,16 @@ _DUPLICATE = (
     "",
     "The combination of inventoryItemId and locationId must be unique.",
 )
+
+
+def _quantity_fault(name: str, quantity: int) -> tuple[str, str, str] | None:
+    if quantity > QUANTITY_MAX:
+        return "INVALID_QUANTITY_TOO_HIGH", "quantity", "The total quantity can't be higher than 1,000,000,000."
+    if quantity < QUANTITY_MIN:
+        return "INVALID_QUANTITY_TOO_LOW", "quantity", "The total quantity can't be lower than -1,000,000,000."
+    if name == "on_hand" and quantity < 0:
+        return "INVALID_QUANTITY_NEGATIVE", "quantity", "The quantity can't be negative."
+    return None
 
 
 def _change(name: str, delta: int, item_id: int, location_id: int, after: int) -> dict[str, Any]:

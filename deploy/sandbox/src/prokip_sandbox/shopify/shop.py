@@ -1,7 +1,7 @@
 """One simulated shop: its parts put together and its typed face for tests and shoppers."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import Random
 from typing import Literal
 
@@ -34,7 +34,7 @@ class ShopOptions:
     """`scopes`: what the app was granted. `limits`: the GraphQL cost bucket of this app and shop."""
 
     webhooks: WebhookOptions
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     scopes: frozenset[str] = frozenset(SCOPES)
 
 

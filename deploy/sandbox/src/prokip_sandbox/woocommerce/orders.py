@@ -111,7 +111,7 @@ class Orders:
         self._tell("order.deleted", order)
 
     def untrash(self, order: Order) -> None:
-        """ "Restore" in the admin pages."""
+        """What "Restore" in the admin pages does."""
         order.status = order.trashed_status or "pending"
         order.trashed_status = None
         order.modified_s = self._site.clock()

@@ -77,7 +77,9 @@ class Renderer:
             "date_completed_gmt": _gmt(order.completed_s),
             "date_paid_gmt": _gmt(order.paid_s),
             "currency_symbol": "$",
-            "_links": self._links(f"orders/{order.id}", "orders"),
+            "_links": self._links(
+                f"orders/{order.id}", "orders", email_templates=f"orders/{order.id}/actions/email_templates"
+            ),
         }
 
     def line(self, line: Line) -> dict[str, Any]:
@@ -114,7 +116,9 @@ class Renderer:
             "shipping_lines": [],
             "tax_lines": [],
             "fee_lines": [],
-            "_links": self._links(f"orders/{order.id}/refunds/{refund.id}", f"orders/{order.id}/refunds"),
+            "_links": self._links(
+                f"orders/{order.id}/refunds/{refund.id}", f"orders/{order.id}/refunds", up=f"orders/{order.id}"
+            ),
         }
 
     def product(self, product: Product) -> dict[str, Any]:
@@ -122,7 +126,7 @@ class Renderer:
         quantity = holder.stock_quantity if holder else None
         price = money(product.price_cents)
         slug = product.name.lower().replace(" - ", "-").replace(" ", "-")
-        path = f"products/{product.id}"
+        up = {"up": f"products/{product.parent_id}"} if product.parent_id else {}
         return {
             "id": product.id,
             "name": product.name,
@@ -173,7 +177,7 @@ class Renderer:
             "has_options": product.type == "variable",
             "post_password": "",
             "global_unique_id": "",
-            "_links": self._links(path, "products"),
+            "_links": self._links(f"products/{product.id}", "products", **up),
         }
 
     def variation(self, product: Product) -> dict[str, Any]:
@@ -271,12 +275,15 @@ class Renderer:
             }
         ]
 
-    def _links(self, path: str, collection: str) -> dict[str, Any]:
+    def _links(self, path: str, collection: str, **more: str) -> dict[str, Any]:
         root = f"{self.home_url}/wp-json/wc/v3"
-        return {
+        links: dict[str, Any] = {
             "self": [{"href": f"{root}/{path}", "targetHints": ALL_METHODS}],
             "collection": [{"href": f"{root}/{collection}"}],
         }
+        for name, target in more.items():
+            links[name] = [{"href": f"{root}/{target}", **({} if name == "up" else {"embeddable": True})}]
+        return links
 
     def _local(self, timestamp_s: float | None) -> str | None:
         if timestamp_s is None:
