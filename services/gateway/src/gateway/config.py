@@ -1,0 +1,50 @@
+from typing import Annotated
+
+from pydantic import Field, SecretStr
+
+from prokip_shared.settings import CommaList, HttpUrl, ServiceSettings
+
+JWT_SECRET_CHARS_MIN = 32
+
+
+class GatewaySettings(ServiceSettings):
+    port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    jwt_secret: Annotated[SecretStr, Field(min_length=JWT_SECRET_CHARS_MIN)]
+    """Signs the operators' sessions; changing it signs everybody out."""
+    session_ttl_s: Annotated[int, Field(ge=60, le=30 * 86400)] = 12 * 3600
+    registration_open: bool = True
+    """False: nobody can create a user; those who exist still sign in."""
+    behind_https: bool = False
+    """True: browsers reach us by https only, so cookies are marked Secure and HSTS is sent."""
+    proxies_trusted: Annotated[int, Field(ge=0, le=10)] = 0
+    """Reverse proxies in front of us that append to X-Forwarded-For; 0 believes the TCP peer alone."""
+    bcrypt_rounds: Annotated[int, Field(ge=4, le=16)] = 12
+    passwords_checked_at_once_max: Annotated[int, Field(ge=1, le=64)] = 2
+    passwords_waiting_max: Annotated[int, Field(ge=1, le=10_000)] = 64
+    login_failures_max: Annotated[int, Field(ge=1, le=1000)] = 10
+    """Per user name and address within one window; after them even the right password waits."""
+    login_window_s: Annotated[int, Field(ge=1, le=86400)] = 300
+
+    public_webhook_url: HttpUrl
+    """Where stores reach webhook-ingest; written into the webhooks that are created there."""
+    shopify_url_template: Annotated[str, Field(pattern=r"^https?://.*\{shop\}.*$")] = "https://{shop}"
+    allowed_private_hosts: CommaList = ()
+    """Hosts that stores and Prokip may have although they resolve to private addresses; only they may use plain http."""
+    store_timeout_s: Annotated[float, Field(gt=0, le=120)] = 15.0
+
+    inventory_url: HttpUrl = "http://127.0.0.1:8002"
+    store_push_url: HttpUrl = "http://127.0.0.1:8003"
+    prokip_poller_url: HttpUrl = "http://127.0.0.1:8004"
+    ingest_url: HttpUrl = "http://127.0.0.1:8001"
+    upstream_timeout_s: Annotated[float, Field(gt=0, le=60)] = 5.0
+
+    sync_timeout_s: Annotated[float, Field(gt=0, le=600)] = 60.0
+    """How long POST /sync/manual waits for its round."""
+    rounds_running_max: Annotated[int, Field(ge=1, le=100)] = 5
+    """Per business; a further request is refused until one of them is over."""
+    live_events_kept_max: Annotated[int, Field(ge=10, le=1_000_000)] = 5000
+    """Per business; older ones are deleted, a reader that wants them is told of the gap."""
+    live_clients_max: Annotated[int, Field(ge=1, le=100_000)] = 500
+    live_heartbeat_s: Annotated[float, Field(gt=0, le=300)] = 15.0
+    live_send_timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
+    """A client that does not take an event for so long is dropped; it resumes where it was."""

@@ -1,0 +1,66 @@
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Generic, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic.alias_generators import to_camel
+
+from gateway.domain.numbers import plain_number
+
+I = TypeVar("I")  # noqa: E741  # one item of a page
+
+PAGE_ITEMS_MAX = 200
+PAGE_ITEMS_DEFAULT = 50
+
+
+Quantity = Annotated[Decimal, PlainSerializer(plain_number, return_type=str)]
+Time = Annotated[datetime, AfterValidator(lambda value: value.astimezone(UTC))]
+ShortText = Annotated[str, Field(min_length=1, max_length=255)]
+LocationId = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\s\x00-\x1f]+$")]
+
+
+class Given(BaseModel):
+    """What a caller sends: camelCase (snake_case is understood), and a name that nobody knows is an error."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, str_strip_whitespace=True
+    )
+
+
+class Answer(BaseModel):
+    """What a caller gets."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=to_camel, populate_by_name=True)
+
+
+class Message(Answer):
+    message: str
+
+
+class Page(Answer, Generic[I]):
+    items: list[I]
+    next: str | None = None
+    """Ask again with `cursor` set to this for the following items."""
+
+
+class PageQuery(Given):
+    limit: Annotated[int, Field(ge=1, le=PAGE_ITEMS_MAX)] = PAGE_ITEMS_DEFAULT
+    cursor: Annotated[str, Field(max_length=500)] | None = None
+
+
+class FieldProblem(Answer):
+    field: str
+    message: str
+
+
+class ProblemBody(Answer):
+    """RFC 9457 problem details (https://www.rfc-editor.org/rfc/rfc9457)."""
+
+    type: str
+    title: str
+    status: int
+    code: str
+    """Stable; programs decide by it."""
+    detail: str | None = None
+    """A sentence for a person."""
+    errors: list[FieldProblem] | None = None

@@ -1,0 +1,130 @@
+from typing import Annotated, Literal
+
+from pydantic import Field, RootModel, SecretStr
+
+from gateway.models.base import Answer, Given, LocationId, PageQuery, Quantity, ShortText, Time
+from prokip_shared.messages import ConnectionHealth, Platform
+
+Address = Annotated[str, Field(min_length=1, max_length=500)]
+Secret = Annotated[SecretStr, Field(min_length=1, max_length=500)]
+Choice = Literal["pull", "push"]
+PlaceId = Annotated[str, Field(pattern=r"^(gid://shopify/Location/)?[0-9]{1,20}$")]
+
+
+class ConnectWooCommerce(Given):
+    store_url: Address
+    consumer_key: Secret
+    consumer_secret: Secret
+    location_id: LocationId | None = None
+    """The Prokip location whose stock the store sells; the one of the Prokip settings when left out."""
+    choice: Choice | None = None
+
+
+class ConnectShopify(Given):
+    shop: Address
+    access_token: Secret
+    api_secret: Secret
+    """Signs the shop's webhooks."""
+    place_id: PlaceId | None = None
+    """The Shopify location that is written; needed where the shop has several."""
+    location_id: LocationId | None = None
+    choice: Choice | None = None
+
+
+class ConnectCustom(Given):
+    name: ShortText
+    notify_url: Address | None = None
+    """New quantities are posted here, signed like the store's own calls."""
+    location_id: LocationId | None = None
+
+
+class ShopQuery(Given):
+    shop: Address
+
+
+class Connection(Answer):
+    id: int
+    platform: Platform
+    store_url: str
+    store_name: str
+    store_key: str
+    status: Literal["connected", "paused", "needs_reauthorisation", "disconnected"]
+    health: ConnectionHealth
+    health_since: Time | None
+    health_detail: str
+    sync_enabled: bool
+    location_id: str
+    place_id: str | None
+    choice: Choice | None
+    last_sync: Time | None
+    """When the store last confirmed a quantity."""
+    connected_at: Time
+
+
+class Connected(Answer):
+    message: str
+    id: int
+    connection: Connection
+
+
+class ConnectedCustom(Connected):
+    store_key: str
+    secret: str
+    """Shown this once."""
+    curl: str
+    """A sale as the store would tell it, ready to paste."""
+
+
+class Disconnected(Answer):
+    message: str
+    webhooks_removed: bool
+    detail: str
+
+
+class ConnectionsQuery(Given):
+    status: Literal["live", "all"] = "live"
+
+
+class ChangeConnection(Given):
+    sync_enabled: bool | None = None
+    choice: Choice | None = None
+    location_id: LocationId | None = None
+
+
+class ListingsQuery(PageQuery):
+    search: Annotated[str, Field(max_length=255)] = ""
+    state: Annotated[str, Field(max_length=40)] | None = None
+
+
+class Listing(Answer):
+    """One sellable variant of the store and what is known of its quantity there."""
+
+    id: int
+    sku: str | None
+    name: str
+    state: str
+    target: Quantity | None
+    confirmed: Quantity | None
+    detail: str
+
+
+class LegacyConnection(Answer):
+    """A row of `GET /connections` with both generations of names."""
+
+    id: int
+    platform: Platform
+    store_url: str
+    last_sync: Time | None
+    store_name: str
+    status: str
+    sync_enabled: bool
+    location_id: str
+    choice: Choice | None
+    store_name_snake: Annotated[str, Field(alias="store_name")]
+    last_sync_snake: Annotated[Time | None, Field(alias="last_sync")]
+    sync_enabled_snake: Annotated[bool, Field(alias="sync_enabled")]
+    location_id_snake: Annotated[str, Field(alias="location_id")]
+
+
+class LegacyConnections(RootModel[list[LegacyConnection]]):
+    """A bare array, as it always was."""

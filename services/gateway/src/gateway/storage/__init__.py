@@ -1,0 +1,1 @@
+"""The gateway's tables, one module per kind; every read and write names the business."""
