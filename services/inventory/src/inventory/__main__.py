@@ -1,5 +1,5 @@
-from inventory.app import INVENTORY
+from inventory.app import SERVICE
 from prokip_shared.runtime import run_service
 
 if __name__ == "__main__":
-    run_service(INVENTORY)
+    run_service(SERVICE)

@@ -56,4 +56,4 @@ async def _database_problem(pool: Pool) -> str | None:
     return None
 
 
-INVENTORY: Final = ServiceDefinition("inventory", InventorySettings, open_app, schema=SCHEMA, package="inventory")
+SERVICE: Final = ServiceDefinition("inventory", InventorySettings, open_app, schema=SCHEMA, package="inventory")

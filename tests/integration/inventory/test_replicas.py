@@ -1,0 +1,97 @@
+"""Many appliers at once, on the same orders and SKUs."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from decimal import Decimal
+
+from inventory.handlers.holders import apply_holder_batch
+from inventory.storage import LostRace
+from prokip_shared.database import Pool
+from prokip_shared.messages import OrderObservedV1, StockHolder, StockHoldersObservedV1
+from tests.integration.inventory.books import held_stock, random_snapshot, read, sell, unbalanced_skus
+from tests.unit.inventory.world import BUSINESS, World, line, reading, seen
+
+APPLIERS = 6
+
+
+async def apply_until_through(pool: Pool, batch: Sequence[OrderObservedV1]) -> int:
+    """How often the batch lost a race for a new order; any other failure, a deadlock above all, is raised."""
+    lost = 0
+    while True:
+        try:
+            await sell(pool, *batch)
+        except LostRace:
+            lost += 1
+        else:
+            return lost
+
+
+async def test_appliers_on_overlapping_orders_and_skus_never_deadlock_and_the_sums_are_right(pool: Pool) -> None:
+    dice = random.Random(11)
+    skus = [f"SKU-{number}" for number in range(12)]
+
+    async def orders(seed: int) -> None:
+        own = random.Random(seed)
+        for _ in range(15):
+            await apply_until_through(pool, [random_snapshot(own, skus, orders=40) for _ in range(20)])
+
+    async def readings(seed: int) -> None:
+        own = random.Random(seed)
+        for _ in range(15):
+            some = own.sample(skus, 6)
+            await read(pool, reading(own.randint(1, 30), {sku: own.randint(0, 99) for sku in some}))
+
+    async def holders(seed: int) -> None:
+        own = random.Random(seed)
+        for _ in range(8):
+            message = StockHoldersObservedV1(
+                business_id=BUSINESS,
+                connection_id=own.randint(1, 3),
+                holders=tuple(StockHolder(sku=sku, held_by=own.choice(skus)) for sku in own.sample(skus, 2)),
+            )
+            async with pool.acquire() as connection, connection.transaction():
+                await apply_holder_batch(connection, [message])
+
+    async with asyncio.TaskGroup() as group:
+        for _ in range(APPLIERS - 2):
+            group.create_task(orders(dice.random().__hash__()))
+        group.create_task(readings(1))
+        group.create_task(holders(2))
+    assert await unbalanced_skus(pool) == []
+    deadlocks = await pool.fetchval("SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()")
+    assert deadlocks == 0
+
+
+async def test_snapshots_spread_over_replicas_end_as_they_would_one_by_one(pool: Pool) -> None:
+    """Distinct versions, matched SKUs: whatever replica takes which batch when, the end is the same."""
+    skus = [f"SKU-{number}" for number in range(5)]
+    stock: dict[str, Decimal | int | str] = dict.fromkeys(skus, 100)
+    dice = random.Random(3)
+    history = [
+        seen(str(order), version, *(line(ref, dice.choice(skus), dice.randint(0, 9)) for ref in "lm"))
+        for order in range(30)
+        for version in range(6)
+    ]
+    world = World()
+    world.read(reading(1, stock))
+    world.sell(*history)
+    await read(pool, reading(1, stock))
+    dice.shuffle(history)
+    batches = [history[start : start + 9] for start in range(0, len(history), 9)]
+    async with asyncio.TaskGroup() as group:
+        for batch in batches:
+            group.create_task(apply_until_through(pool, batch))
+    ended = {key.sku: (row.available, row.taken_by_connection) for key, row in (await held_stock(pool)).items()}
+    assert ended == {key.sku: (row.available, row.taken_by_connection) for key, row in world.stock.items()}
+    assert await unbalanced_skus(pool) == []
+
+
+async def test_two_replicas_that_see_an_order_first_apply_it_once(pool: Pool) -> None:
+    await read(pool, reading(1, {"A": 100}))
+    batch = [seen(str(number), 1, line("l", "A", 1)) for number in range(20)]
+    async with asyncio.TaskGroup() as group:
+        for _ in range(APPLIERS):
+            group.create_task(apply_until_through(pool, batch))
+    ((_, row),) = (await held_stock(pool)).items()
+    assert row.available == 80
