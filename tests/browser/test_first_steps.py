@@ -1,0 +1,154 @@
+"""From nothing to moving stock, as somebody who has never seen the product."""
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from prokip_sandbox.world import WorldSpec
+from tests.browser.person import at_dashboard, units_of
+from tests.support.market import open_market
+
+pytestmark = pytest.mark.browser
+
+SMALL = WorldSpec(woocommerce_stores=1, shopify_shops=1, goods=3, simple_only=True)
+TWO_PLACES = WorldSpec(
+    woocommerce_stores=0, shopify_shops=1, goods=3, simple_only=True, shopify_locations=("Main", "Back")
+)
+NEW_USER = {"Business": "Ada's shops", "User name": "ada", "Password": "a horse of a different colour"}
+
+
+async def test_a_newcomer_signs_up_sets_up_prokip_connects_a_store_and_sees_stock_move(
+    chromium: Browser, database_url: str
+) -> None:
+    async with (
+        open_market(database_url, "postgres", SMALL, connect=False) as market,
+        at_dashboard(chromium, market.house.url("gateway")) as person,
+    ):
+        world = market.world
+        sku = world.skus[0]
+        woo = world.connections()["woocommerce"][0]
+
+        await person.open("/")
+        await person.sees_heading("Sign in")
+        await person.follow("Create one")
+        await person.fill(NEW_USER)
+        await person.press("Create the account")
+        await person.sees_heading("Overview")
+        await person.sees("First steps")
+
+        await person.follow("Set up Prokip")
+        location = world.prokip.location_ids[0]
+        await person.fill(
+            {"Address of the API": world.prokip.url, "Business location": location, "API token": world.prokip.token}
+        )
+        await person.press("Check and save")
+        await person.sees_heading("Overview")
+
+        await person.page.get_by_role("link", name="Connect a store").click()
+        await person.sees_heading("Connect a store")
+        await person.page.get_by_role("link", name="WooCommerce").click()
+        await person.fill(
+            {
+                "Address of the shop": woo["storeUrl"],
+                "Consumer key": woo["consumerKey"],
+                "Consumer secret": woo["consumerSecret"],
+            }
+        )
+        await person.press("Connect")
+        await person.sees_heading("Stores")
+        await person.sees("healthy")
+        await person.press("Sync all stores")
+        await person.sees("in step.")
+
+        world.woocommerce[0].buy({sku: 2})
+        await person.open("/dashboard/")
+        await person.sees(units_of(2, sku))
+        await expect(person.page.get_by_text("First steps")).to_have_count(0)
+        await person.open(f"/dashboard/stock?search={sku}")
+        await expect(person.row(sku).get_by_role("cell").first).to_have_text("98")
+
+
+async def test_what_a_store_answers_is_told_in_the_form_that_keeps_what_was_typed(
+    chromium: Browser, database_url: str
+) -> None:
+    refused = frozenset({(422, "/api/v1/connections/woocommerce")})
+    async with (
+        open_market(database_url, "postgres", SMALL, connect=False) as market,
+        at_dashboard(chromium, market.house.url("gateway"), refused=refused) as person,
+    ):
+        await person.sign_in()
+        await person.open("/dashboard/stores/connect/woocommerce")
+        await person.sees("Prokip is not set up yet")
+        await person.press("Connect")
+        await expect(person.page.get_by_text("Please fill this in.")).to_have_count(3)
+        url = market.world.woocommerce[0].url
+        await person.fill({"Address of the shop": url, "Consumer key": "ck_wrong", "Consumer secret": "cs_wrong"})
+        await person.fill({"Prokip location": "LOC001"})
+        await person.press("Connect")
+        error = person.page.locator(".form-error")
+        await expect(error).not_to_be_empty()
+        await expect(person.page.get_by_label("Consumer key")).to_have_value("ck_wrong")
+
+
+async def test_a_wrong_password_is_told_where_it_was_typed(chromium: Browser, database_url: str) -> None:
+    refused = frozenset({(401, "/auth/login")})
+    async with (
+        open_market(database_url, "postgres", SMALL, connect=False) as market,
+        at_dashboard(chromium, market.house.url("gateway"), refused=refused) as person,
+    ):
+        await person.open("/dashboard/stock?search=shirt")
+        await person.sees_heading("Sign in")
+        await person.fill({"User name": "operator", "Password": "not the right one"})
+        await person.press("Sign in")
+        await expect(person.page.locator(".form-error")).not_to_be_empty()
+        await person.fill({"Password": "correct horse battery"})
+        await person.press("Sign in")
+        await person.sees_heading("Stock")
+        assert person.path() == "/dashboard/stock?search=shirt"
+
+
+async def test_a_shop_with_several_locations_asks_which_one(chromium: Browser, database_url: str) -> None:
+    refused = frozenset({(409, "/api/v1/connections/shopify")})
+    async with (
+        open_market(database_url, "postgres", TWO_PLACES, connect=False) as market,
+        at_dashboard(chromium, market.house.url("gateway"), refused=refused) as person,
+    ):
+        shopify = market.world.connections()["shopify"]
+        shop = shopify["shops"][0]
+        await person.sign_in()
+        await person.open("/dashboard/stores/connect/shopify")
+        await person.fill(
+            {
+                "Shop": shop["shop"],
+                "Access token": shop["accessToken"],
+                "API secret key": shopify["apiSecret"],
+                "Prokip location": "LOC001",
+            }
+        )
+        await person.press("Connect")
+        await person.page.get_by_label("Back", exact=True).check()
+        await person.press("Connect")
+        await person.sees_heading("Stores")
+        await expect(person.page.get_by_role("article")).to_have_count(1)
+
+
+async def test_the_secret_of_a_custom_store_is_shown_once_with_a_ready_curl_line(
+    chromium: Browser, database_url: str
+) -> None:
+    async with (
+        open_market(database_url, "postgres", SMALL, connect=False) as market,
+        at_dashboard(chromium, market.house.url("gateway")) as person,
+    ):
+        await person.sign_in()
+        await person.open("/dashboard/stores/connect/custom")
+        await person.fill({"Name": "Market stall", "Prokip location": "LOC001"})
+        await person.press("Connect")
+        await person.sees("Market stall is connected")
+        secret = await person.page.locator("#custom-secret").inner_text()
+        curl = await person.page.locator("#custom-curl").inner_text()
+        assert len(secret) >= 32
+        assert "/webhook/" in curl
+        await person.follow("I have copied it")
+        await expect(person.store("Market stall")).to_be_visible()
+        await person.page.reload()
+        await person.ready()
+        await expect(person.page.get_by_text(secret)).to_have_count(0)

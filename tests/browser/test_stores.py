@@ -1,0 +1,82 @@
+"""Keeping an eye on the stores."""
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from prokip_sandbox.world import WorldSpec
+from tests.browser.person import PASSWORD, operator_at
+from tests.support.eventually import eventually
+from tests.support.market import Market, open_market
+
+pytestmark = pytest.mark.browser
+
+SPEC = WorldSpec(woocommerce_stores=1, shopify_shops=1, goods=3, simple_only=True)
+
+
+async def store_names(market: Market) -> list[str]:
+    page = await market.house.operator.call("GET", "/api/v1/connections")
+    return [item["storeName"] for item in page["items"]]
+
+
+async def test_a_store_is_paused_resumed_synced_and_disconnected(chromium: Browser, database_url: str) -> None:
+    async with open_market(database_url, "postgres", SPEC) as market, operator_at(chromium, market) as person:
+        name, other = await store_names(market)
+        await person.open("/dashboard/stores")
+        card = person.store(name)
+
+        await person.press("Pause", within=card)
+        await person.sees("paused", within=card)
+        await expect(card.get_by_role("button", name="Sync now")).to_have_count(0)
+        await person.press("Resume", within=card)
+        await person.sees("healthy", within=card)
+
+        await person.press("Sync now", within=card)
+        await person.sees("in step.", within=card)
+
+        await person.press("Disconnect", within=card)
+        question = person.page.get_by_role("dialog", name=f"Disconnect {name}?")
+        await person.sees("Your stock and its history are kept", within=question)
+        await person.page.keyboard.press("Escape")
+        await expect(question).to_have_count(0)
+        assert await store_names(market) == [name, other]
+
+        await person.press("Disconnect", within=card)
+        await person.press(f"Disconnect {name}", within=question)
+        await expect(card).to_have_count(0)
+        await expect(person.store(other)).to_be_visible()
+        assert await store_names(market) == [other]
+        assert await market.available(market.world.skus[0]) == 100
+
+
+async def test_a_store_s_page_lists_what_it_sells_and_how_far_each_is(chromium: Browser, database_url: str) -> None:
+    async with open_market(database_url, "postgres", SPEC) as market, operator_at(chromium, market) as person:
+        name, _ = await store_names(market)
+        sku = market.world.skus[0]
+        await person.open("/dashboard/stores")
+        await person.follow(name)
+        await person.sees_heading(name)
+        await expect(person.row(sku)).to_contain_text("in step")
+        await person.page.get_by_label("SKU or name").fill("no such thing")
+        await person.sees("No listing fits")
+
+
+async def test_a_session_that_ends_in_the_middle_of_a_form_costs_nothing(chromium: Browser, database_url: str) -> None:
+    refused = frozenset({(401, "/api/v1/connections/custom")})
+    async with (
+        open_market(database_url, "postgres", SPEC) as market,
+        operator_at(chromium, market, refused=refused) as person,
+    ):
+        await person.open("/dashboard/stores/connect/custom")
+        await person.fill({"Name": "Night market"})
+        await person.page.context.clear_cookies()
+        await person.press("Connect")
+        dialog = person.page.get_by_role("dialog", name="Sign in again")
+        await expect(dialog).to_be_visible()
+        await dialog.get_by_label("Password").fill(PASSWORD)
+        await person.press("Sign in", within=dialog)
+        await person.sees("Night market is connected")
+
+        async def connected() -> bool:
+            return "Night market" in await store_names(market)
+
+        await eventually(connected, what="the store is connected")
