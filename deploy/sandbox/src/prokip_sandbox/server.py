@@ -22,6 +22,7 @@ SAVE_INTERVAL_S = 5.0
 SAVE_SHARE_MAX = 0.05  # of the time may go into saving, so a large world is saved less often
 
 T = TypeVar("T")
+CALL_KIND = web.RequestKey("call_kind", str)  # set by a handler that knows better than its route what was asked
 
 
 class SandboxServer:
@@ -140,7 +141,7 @@ class SandboxServer:
             return response
         finally:
             resource = request.match_info.route.resource
-            kind = request.get("kind") or f"{request.method} {resource.canonical if resource else request.path}"
+            kind = request.get(CALL_KIND) or f"{request.method} {resource.canonical if resource else request.path}"
             took_ms = (time.monotonic() - began_s) * 1000
             self.calls.add(Call(kind, request.method, request.path_qs, status, took_ms))
 

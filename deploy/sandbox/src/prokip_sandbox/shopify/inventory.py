@@ -3,13 +3,13 @@
 https://shopify.dev/docs/api/admin-graphql/2026-10/mutations/inventorySetQuantities
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from prokip_sandbox.catalogue import Good, families
 from prokip_sandbox.shopify.model import Item, Level, Product, Remembered, ShopSite, ShopState, Variant, gid, number_of
-from prokip_sandbox.values import compact_json
 
 QUANTITY_MAX = 1_000_000_000
 QUANTITY_MIN = -1_000_000_000
@@ -160,7 +160,7 @@ class Inventory:
         https://shopify.dev/docs/api/usage/idempotent-requests
         """
         now_s = self._site.clock()
-        fingerprint = f"{operation}:{compact_json(fields)}"
+        fingerprint = _fingerprint(operation, fields)
         earlier = self._state.remembered.get(key)
         if earlier is not None and now_s - earlier.at_s < KEY_LIFETIME_S:
             if earlier.fingerprint != fingerprint:
@@ -185,7 +185,7 @@ class Inventory:
 
     def pretend_in_progress(self, key: str, operation: str, fields: Mapping[str, Any]) -> None:
         """Make the next request with this key meet one that has not ended."""
-        fingerprint = f"{operation}:{compact_json(fields)}"
+        fingerprint = _fingerprint(operation, fields)
         self._state.remembered[key] = Remembered(fingerprint, self._site.clock(), None)
 
     def _forget_old_keys(self, now_s: float) -> None:
@@ -260,6 +260,10 @@ _DUPLICATE = (
     "",
     "The combination of inventoryItemId and locationId must be unique.",
 )
+
+
+def _fingerprint(operation: str, fields: Mapping[str, Any]) -> str:
+    return f"{operation}:{json.dumps(fields, sort_keys=True)}"
 
 
 def _quantity_fault(name: str, quantity: int) -> tuple[str, str, str] | None:

@@ -26,7 +26,7 @@ from typing_extensions import override
 
 from prokip_sandbox.catalogue import Good
 from prokip_sandbox.courier import Courier, Disturbance
-from prokip_sandbox.server import CONTROL_PREFIX, SandboxServer, from_fields
+from prokip_sandbox.server import CALL_KIND, CONTROL_PREFIX, SandboxServer, from_fields
 from prokip_sandbox.shopify.bodies import order_body
 from prokip_sandbox.shopify.model import API_VERSIONS, ShopState
 from prokip_sandbox.shopify.shop import Shop, ShopOptions
@@ -158,7 +158,7 @@ class ShopifyServer(SandboxServer):
         operation = get_operation_ast(document, operation_name) if document else None
         if document is None or operation is None:
             return {"errors": errors or [{"message": "An operation name is required"}]}
-        request["kind"] = _kind(operation)
+        request[CALL_KIND] = _kind(operation)
         requested = requested_cost(document, operation, variables)
         most = shop.bucket.limits.query_points_max
         if requested > most:
@@ -178,7 +178,7 @@ class ShopifyServer(SandboxServer):
             _schema(), document, shop.operations.root, variable_values=dict(variables), operation_name=operation_name
         )
         spent = requested
-        if request["kind"].startswith("query"):
+        if request[CALL_KIND].startswith("query"):
             spent = min(requested, actual_cost(result.data))
             shop.bucket.give_back(requested - spent)
         answer: dict[str, Any] = {"data": result.data} if result.data is not None else {}

@@ -88,16 +88,17 @@ def requested_cost(document: DocumentNode, operation: OperationDefinitionNode, v
     return counter.cost(operation.selection_set, root=True)
 
 
-def actual_cost(data: Any) -> int:
-    """Each object that was returned."""
-    if isinstance(data, list):
-        return sum(actual_cost(one) for one in data)
-    if not isinstance(data, dict):
+def actual_cost(data: Mapping[str, Any] | None) -> int:
+    """Each object in an answer's `data`; connections, edges and page infos are only their wrapping."""
+    return sum(_objects(value) for name, value in (data or {}).items() if name != "pageInfo")
+
+
+def _objects(value: Any) -> int:
+    if isinstance(value, list):
+        return sum(map(_objects, value))
+    if not isinstance(value, dict):
         return 0
-    inside = sum(
-        actual_cost(value) - (1 if name in WRAPPERS and isinstance(value, dict) else 0) for name, value in data.items()
-    )
-    return inside + (0 if set(data) <= WRAPPERS else 1)
+    return actual_cost(value) + (0 if WRAPPERS & value.keys() else 1)
 
 
 @dataclass
