@@ -1,3 +1,3 @@
 """Fixtures that every tier shares; each comes from one module in tests/support."""
 
-pytest_plugins = ["tests.support.postgres"]
+pytest_plugins = ["tests.support.postgres", "tests.support.rabbitmq"]
