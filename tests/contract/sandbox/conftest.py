@@ -13,6 +13,7 @@ from typing import Any
 import aiohttp
 import pytest
 from aiohttp import web
+
 from prokip_sandbox import Good, Limits, ProkipServer, Shop, ShopifyServer, WooCommerceStore, make_goods
 
 WEBHOOK_SECRET = "hook-secret"
@@ -109,9 +110,7 @@ class GraphqlClient:
         self.server = server
         self.shop: Shop = server.shop()
 
-    async def call(
-        self, query: str, *, token: str | None = None, version: str = "2026-10", **variables: Any
-    ) -> Answer:
+    async def call(self, query: str, *, token: str | None = None, version: str = "2026-10", **variables: Any) -> Answer:
         url = f"{self.server.shop_url()}/admin/api/{version}/graphql.json"
         headers = {"X-Shopify-Access-Token": self.shop.access_token if token is None else token}
         async with self._session.post(url, json={"query": query, "variables": variables}, headers=headers) as response:

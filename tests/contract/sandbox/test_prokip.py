@@ -5,13 +5,19 @@ from typing import Any
 
 import aiohttp
 import pytest
+
 from prokip_sandbox import Policies, ProkipServer
 
 SALE = {"locationId": "LOC001", "items": [{"sku": "SKU-0001", "quantity": 2}]}
 
 
 async def call(
-    session: aiohttp.ClientSession, prokip: ProkipServer, method: str, path: str, body: Any = None, token: str | None = None
+    session: aiohttp.ClientSession,
+    prokip: ProkipServer,
+    method: str,
+    path: str,
+    body: Any = None,
+    token: str | None = None,
 ) -> tuple[int, Any]:
     headers: Mapping[str, str] = {"Authorization": f"Bearer {token or prokip.token}"}
     async with session.request(method, prokip.url + path, json=body, headers=headers) as response:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from prokip_sandbox import Limits, ShopifyServer, make_goods
 from prokip_sandbox.shopify.throttle import Bucket
 from tests.contract.sandbox.conftest import Answer, GraphqlClient
@@ -54,9 +55,7 @@ async def test_a_set_over_the_expected_quantity_is_applied_and_reported(shopify:
 
 
 async def test_one_stale_line_stops_all_lines(shopify: GraphqlClient) -> None:
-    codes, answer = await set_quantities(
-        shopify, line(shopify, "SKU-0001", 90, 100), line(shopify, "SKU-0002", 90, 99)
-    )
+    codes, answer = await set_quantities(shopify, line(shopify, "SKU-0001", 90, 100), line(shopify, "SKU-0002", 90, 99))
     assert codes == ["CHANGE_FROM_QUANTITY_STALE"]
     (error,) = answer.body["data"]["inventorySetQuantities"]["userErrors"]
     assert error["field"] == ["input", "quantities", "1", "changeFromQuantity"]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from prokip_sandbox import OutOfStock
 from tests.contract.sandbox.conftest import GraphqlClient, Receiver, signature
 
@@ -46,7 +47,9 @@ async def test_untracked_goods_sell_without_stock(shopify: GraphqlClient) -> Non
     assert shopify.shop.order(order_id).lines[0].location_id is None
 
 
-@pytest.mark.parametrize(("restock", "left", "restock_type"), [(True, (98, 2), "cancel"), (False, (97, 2), "no_restock")])
+@pytest.mark.parametrize(
+    ("restock", "left", "restock_type"), [(True, (98, 2), "cancel"), (False, (97, 2), "no_restock")]
+)
 async def test_a_refund_before_fulfilment_cancels_units(
     shopify: GraphqlClient, receiver: Receiver, restock: bool, left: tuple[int, int], restock_type: str
 ) -> None:
@@ -209,7 +212,9 @@ async def test_a_failed_delivery_is_tried_eight_times_more_with_one_id_then_the_
 
 async def test_subscriptions_are_listed_changed_and_deleted(shopify: GraphqlClient, receiver: Receiver) -> None:
     await shopify.subscribe(receiver.url, "ORDERS_CREATE")
-    listing = "{ webhookSubscriptions(first: 5, topics: [ORDERS_CREATE]) { nodes { id topic uri apiVersion { handle } } } }"
+    listing = (
+        "{ webhookSubscriptions(first: 5, topics: [ORDERS_CREATE]) { nodes { id topic uri apiVersion { handle } } } }"
+    )
     (node,) = (await shopify.call(listing)).body["data"]["webhookSubscriptions"]["nodes"]
     assert (node["uri"], node["apiVersion"]["handle"]) == (receiver.url, "2026-10")
     create = """mutation ($uri: String) { webhookSubscriptionCreate(topic: ORDERS_CREATE, webhookSubscription: {uri: $uri}) {

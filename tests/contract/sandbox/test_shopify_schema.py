@@ -7,9 +7,20 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from graphql import DirectiveDefinitionNode, FieldDefinitionNode, InputValueDefinitionNode, TypeNode, parse, print_ast
-from graphql import EnumTypeDefinitionNode, InputObjectTypeDefinitionNode, InterfaceTypeDefinitionNode
-from graphql import ObjectTypeDefinitionNode, ScalarTypeDefinitionNode, UnionTypeDefinitionNode
+from graphql import (
+    DirectiveDefinitionNode,
+    EnumTypeDefinitionNode,
+    FieldDefinitionNode,
+    InputObjectTypeDefinitionNode,
+    InputValueDefinitionNode,
+    InterfaceTypeDefinitionNode,
+    ObjectTypeDefinitionNode,
+    ScalarTypeDefinitionNode,
+    TypeNode,
+    UnionTypeDefinitionNode,
+    parse,
+    print_ast,
+)
 
 PUBLISHED = Path(__file__).parents[1] / "schemas" / "shopify_admin_2026-10.json.gz"
 
@@ -84,7 +95,11 @@ def test_every_line_of_the_schema_is_published() -> None:
             theirs = _published_inputs(published[name]["inputFields"])
             ours = _inputs(node.fields)
             faults += [f"{name}.{field}: {kind}" for field, kind in ours.items() if theirs.get(field) != kind]
-            faults += [f"{name}.{field} is required" for field, kind in theirs.items() if kind.endswith("!") and field not in ours]
+            faults += [
+                f"{name}.{field} is required"
+                for field, kind in theirs.items()
+                if kind.endswith("!") and field not in ours
+            ]
         elif isinstance(node, EnumTypeDefinitionNode):
             theirs_values = {value["name"] for value in published[name]["enumValues"]}
             faults += [f"{name}.{v.name.value}" for v in node.values or () if v.name.value not in theirs_values]

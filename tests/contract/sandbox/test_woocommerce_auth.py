@@ -12,6 +12,8 @@ from urllib.parse import quote, urlencode
 
 import aiohttp
 import pytest
+from yarl import URL
+
 from prokip_sandbox import WooCommerceStore, make_goods
 from tests.contract.sandbox.conftest import basic
 
@@ -45,9 +47,9 @@ def oauth_url(method: str, url: str, key: str, secret: str, **changed: str) -> s
     return f"{address}?{urlencode(pairs, quote_via=quote)}"
 
 
-async def code_of(session: aiohttp.ClientSession, method: str, url: str, headers: dict[str, str] | None = None) -> tuple[int, str]:
-    from yarl import URL
-
+async def code_of(
+    session: aiohttp.ClientSession, method: str, url: str, headers: dict[str, str] | None = None
+) -> tuple[int, str]:
     body = {"line_items": [{"sku": "SKU-0001"}]} if method == "POST" else None
     async with session.request(method, URL(url, encoded=True), json=body, headers=headers) as response:
         answer = await response.json()

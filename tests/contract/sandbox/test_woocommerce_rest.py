@@ -5,6 +5,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+
 from prokip_sandbox import WooCommerceStore, make_goods
 from tests.contract.sandbox.conftest import WooClient
 

@@ -5,6 +5,7 @@ import json
 
 import aiohttp
 import pytest
+
 from prokip_sandbox import Disturbance, WooCommerceStore, make_goods
 from tests.contract.sandbox.conftest import WEBHOOK_SECRET, Receiver, WooClient, signature
 
@@ -82,7 +83,10 @@ async def test_an_order_gone_before_delivery_arrives_as_a_signed_error_body(woo:
     assert delivery.headers["X-WC-Webhook-Signature"] == signature(WEBHOOK_SECRET, delivery.body)
 
 
-@pytest.mark.parametrize(("status", "counts_as_success"), [(201, True), (204, True), (301, True), (302, True), (303, False), (404, False), (410, False), (500, False)])
+@pytest.mark.parametrize(
+    ("status", "counts_as_success"),
+    [(201, True), (204, True), (301, True), (302, True), (303, False), (404, False), (410, False), (500, False)],
+)
 async def test_a_delivery_is_never_retried_and_only_some_answers_count_as_success(
     woo: WooClient, receiver: Receiver, status: int, counts_as_success: bool
 ) -> None:

@@ -6,7 +6,7 @@ import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import aiohttp
 from yarl import URL
@@ -27,6 +27,10 @@ class Disturbance:
     times: int | None = 1  # None: until cleared
     probability: float = 1.0
     delay_s: float = 1.0  # delay: how late; reorder: how long to wait for one to overtake
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(DisturbanceKind):
+            raise ValueError(f"no disturbance of kind {self.kind}")
 
 
 @dataclass(frozen=True, slots=True)

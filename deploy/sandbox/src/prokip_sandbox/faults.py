@@ -6,7 +6,7 @@ import re
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from aiohttp import web
 
@@ -40,6 +40,10 @@ class Fault:
     retry_after_s: float = 1.0
     hold_s: float = 60.0
     met: int = 0  # how many requests have met it
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(FaultKind):
+            raise ValueError(f"no fault of kind {self.kind}")
 
     def matches(self, method: str, path: str, body: str) -> bool:
         return bool(

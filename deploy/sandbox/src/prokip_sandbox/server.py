@@ -182,10 +182,10 @@ class SandboxServer:
 
 
 def from_fields(kind: Callable[..., T], fields: Any) -> T:
-    """Build a value from a control request's JSON object; 400 when a field is unknown or missing."""
+    """Build a value from a control request's JSON object; 400 when a field is unknown, missing or wrong."""
     try:
         return kind(**fields)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ApiError(400, {"error": str(error)}) from error
 
 

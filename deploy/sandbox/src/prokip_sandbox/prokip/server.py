@@ -37,8 +37,6 @@ class ProkipServer(SandboxServer):
         self.state = State({location_id: {} for location_id in locations})
         self.ledger = Ledger(self.state, clock, policies or Policies())
 
-    # for tests and shoppers
-
     @property
     def location_ids(self) -> list[str]:
         return list(self.state.stock)
@@ -79,8 +77,6 @@ class ProkipServer(SandboxServer):
             if sale.source == "api"
             for n, item in enumerate(i for i in sale.items if i.sku == sku)
         )
-
-    # SandboxServer
 
     @property
     @override

@@ -108,8 +108,6 @@ class Operations:
 
         return denied
 
-    # queries
-
     def _shop(self) -> Json:
         now = iso_zulu(self._site.clock())
         return {
@@ -180,8 +178,6 @@ class Operations:
             if (not topics or one.topic in topics) and (not uri or one.uri == uri)
         ]
         return page(rows, arguments, _by_id, self._views.subscription)
-
-    # mutations
 
     def _set_quantities(self, info: GraphQLResolveInfo[Any], **arguments: Any) -> Json:
         fields = arguments["input"]

@@ -112,8 +112,6 @@ class RestApi:
             {"environment": environment, "settings": {"currency": "USD", "currency_symbol": "&#36;"}}
         )
 
-    # products
-
     async def _list_products(self, request: web.Request) -> web.Response:
         query = request.query
         skus = {sku.strip() for sku in query.get("sku", "").split(",") if sku.strip()}
@@ -224,8 +222,6 @@ class RestApi:
             raise woo_error("woocommerce_rest_product_variation_invalid_id", "Invalid ID.", 404)
         return variation
 
-    # orders
-
     async def _list_orders(self, request: web.Request) -> web.Response:
         query = request.query
         statuses = set(query.get("status", "any").split(","))
@@ -312,8 +308,6 @@ class RestApi:
             raise woo_error("woocommerce_rest_shop_order_invalid_id", "Invalid ID.", 404)
         return order
 
-    # webhooks
-
     async def _list_webhooks(self, request: web.Request) -> web.Response:
         status = request.query.get("status", "all")
         found = [self._render.webhook(w) for w in self._state.webhooks.values() if status in {"all", w.status}]
@@ -346,8 +340,6 @@ class RestApi:
         if webhook is None:
             raise woo_error("woocommerce_rest_shop_webhook_invalid_id", "Invalid ID.", 404)
         return webhook
-
-    # batches
 
     async def _batch(
         self, request: web.Request, *, create: ItemAction, update: ItemAction, delete: ItemAction

@@ -65,8 +65,6 @@ class WooCommerceStore(SandboxServer):
             self.state, site, self._gatekeeper, self.catalogue, self.orders, self.webhooks, self._renderer
         )
 
-    # for tests and shoppers
-
     def seed_goods(self, goods: Iterable[Good]) -> None:
         self.catalogue.stock_on_load(goods)
 
@@ -107,8 +105,6 @@ class WooCommerceStore(SandboxServer):
 
     def add_key(self, key: ApiKey) -> None:
         self._gatekeeper.add(key)
-
-    # SandboxServer
 
     @property
     @override
