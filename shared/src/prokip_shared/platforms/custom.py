@@ -53,8 +53,9 @@ class CustomClient:
         self._secret = secret
         self._limits = limits or ExchangeLimits()
 
-    def requests(self, lines: Sequence[QuantityWrite]) -> list[tuple[QuantityWrite, ...]]:
-        return chunks(lines, LINES_MAX)
+    def groups(self, keys: Sequence[ItemKey]) -> list[tuple[ItemKey, ...]]:
+        """Splits SKUs into what one delivery can carry."""
+        return chunks(keys, LINES_MAX)
 
     async def write(self, lines: Sequence[QuantityWrite], *, attempt_key: str) -> dict[ItemKey, WriteResult]:
         """Any 2xx accepts the whole delivery. Raises StoreError."""

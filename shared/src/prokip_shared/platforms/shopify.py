@@ -43,8 +43,6 @@ def shopify_base_url(template: str, shop: str) -> str:
 class ShopifyClient:
     """One shop. Keeps the shop's query budget, so reuse it between calls."""
 
-    compare_and_set: Final = True
-
     def __init__(
         self,
         session: ClientSession,
@@ -152,11 +150,12 @@ class ShopifyClient:
 
     # writing
 
-    def requests(self, lines: Sequence[QuantityWrite]) -> list[tuple[QuantityWrite, ...]]:
-        return chunks(lines, wire.SET_LINES_MAX)
+    def groups(self, keys: Sequence[ItemKey]) -> list[tuple[ItemKey, ...]]:
+        """Splits items into what one write can carry."""
+        return chunks(keys, wire.SET_LINES_MAX)
 
     async def write(self, lines: Sequence[QuantityWrite], *, attempt_key: str) -> dict[ItemKey, WriteResult]:
-        """Sets the quantities of one of `requests`, each over the quantity that its line names.
+        """Sets the quantities of one of `groups`, each over the quantity that its line names.
 
         An answer that did not come is asked for again with the same idempotency key, so that nothing is done twice.
         Raises StoreError; after StoreUnavailable the writes may have happened.

@@ -87,5 +87,5 @@ class StoreLocation:
     active: bool
 
 
-def chunks(lines: Sequence[QuantityWrite], lines_max: int) -> list[tuple[QuantityWrite, ...]]:
-    return [tuple(lines[start : start + lines_max]) for start in range(0, len(lines), lines_max)]
+def chunks(keys: Sequence[ItemKey], keys_max: int) -> list[tuple[ItemKey, ...]]:
+    return [tuple(keys[start : start + keys_max]) for start in range(0, len(keys), keys_max)]

@@ -39,8 +39,6 @@ HTTP_NOT_FOUND: Final = 404
 class WooClient:
     """`store_url` may have a path: WordPress in a subfolder."""
 
-    compare_and_set: Final = False
-
     def __init__(
         self,
         session: ClientSession,
@@ -140,14 +138,9 @@ class WooClient:
 
     async def read_levels(self, keys: Sequence[ItemKey]) -> dict[ItemKey, Level]:
         """What the store shows now; items that it does not know are `gone`."""
-        by_parent: defaultdict[str | None, list[ItemKey]] = defaultdict(list)
-        for key in keys:
-            by_parent[key.parent_ref].append(key)
         levels: dict[ItemKey, Level] = {}
-        for parent_ref, siblings in by_parent.items():
-            for start in range(0, len(siblings), wire.PAGE_ITEMS_MAX):
-                part = siblings[start : start + wire.PAGE_ITEMS_MAX]
-                levels |= wire.levels_of(part, await self._read(parent_ref, part))
+        for group in self.groups(keys):
+            levels |= wire.levels_of(group, await self._read(group[0].parent_ref, group))
         return levels
 
     async def _read(self, parent_ref: str | None, keys: Sequence[ItemKey]) -> list[Mapping[str, Any]]:
@@ -162,15 +155,15 @@ class WooClient:
 
     # writing
 
-    def requests(self, lines: Sequence[QuantityWrite]) -> list[tuple[QuantityWrite, ...]]:
-        """Splits writes into what one call each can carry, in the order given: products together, variations by parent."""
-        by_parent: defaultdict[str | None, list[QuantityWrite]] = defaultdict(list)
-        for line in lines:
-            by_parent[line.key.parent_ref].append(line)
-        return [part for group in by_parent.values() for part in chunks(group, wire.BATCH_LINES_MAX)]
+    def groups(self, keys: Sequence[ItemKey]) -> list[tuple[ItemKey, ...]]:
+        """Splits items into what one write can carry, in the order given: products together, variations by parent."""
+        by_parent: defaultdict[str | None, list[ItemKey]] = defaultdict(list)
+        for key in keys:
+            by_parent[key.parent_ref].append(key)
+        return [part for siblings in by_parent.values() for part in chunks(siblings, wire.BATCH_LINES_MAX)]
 
     async def write(self, lines: Sequence[QuantityWrite], *, attempt_key: str) -> dict[ItemKey, WriteResult]:
-        """Sets the quantities of one of `requests`. WooCommerce has no idempotency key: `attempt_key` is not sent.
+        """Sets the quantities of one of `groups`. WooCommerce has no idempotency key: `attempt_key` is not sent.
 
         Raises StoreError; after StoreUnavailable some or all may be written (an aborted batch goes on in the store).
         """

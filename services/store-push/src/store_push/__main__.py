@@ -1,0 +1,5 @@
+from prokip_shared.runtime import run_service
+from store_push.app import SERVICE
+
+if __name__ == "__main__":
+    run_service(SERVICE)

@@ -1,0 +1,144 @@
+"""The composition root of store-push: everything is wired here, in birth order."""
+
+from typing import Final
+
+from aiohttp import web
+
+from prokip_shared.bus import Bus, Subscription, open_bus, parked_routes
+from prokip_shared.database import open_pool
+from prokip_shared.directory import Directory, DirectoryUnavailable
+from prokip_shared.http import open_client
+from prokip_shared.messages import ConnectionChangedV1, LevelHintedV1, StockChangedV1, SyncRequestedV1, utc_now
+from prokip_shared.platforms.exchange import ExchangeLimits
+from prokip_shared.runtime import ServiceContext, ServiceDefinition
+from prokip_shared.security.tokens import InternalTokens
+from prokip_shared.security.vault import Vault
+from prokip_shared.web.internal import require_business
+from store_push import upkeep
+from store_push.catalogue import CatalogueReader, CatalogueTimer
+from store_push.config import StorePushSettings
+from store_push.domain.decisions import Patience
+from store_push.domain.lingering import Linger
+from store_push.handlers.api import StoreApi
+from store_push.handlers.connections import ConnectionHandlers
+from store_push.handlers.stock import StockHandlers
+from store_push.pusher import Pusher
+from store_push.rounds import RoundWatch
+from store_push.storage import (
+    CatalogueStorage,
+    ConnectionStorage,
+    ReadStorage,
+    RoundStorage,
+    TargetStorage,
+    WorkStorage,
+)
+from store_push.stores import Stores
+from store_push.worker import Dispatcher, Worker
+
+NAME: Final = "store-push"
+SCHEMA: Final = "push"
+
+
+async def open_app(context: ServiceContext, settings: StorePushSettings) -> None:
+    pool = await context.stack.enter_async_context(
+        await open_pool(settings.database_url, service=NAME, connections_max=settings.database_connections_max)
+    )
+    claims_max = settings.push_workers + settings.catalogue_readers
+    claims = await context.stack.enter_async_context(
+        await open_pool(settings.database_url, service=f"{NAME}-claims", connections_max=claims_max)
+    )
+    directory = _open_directory(context, settings)
+    session = await context.stack.enter_async_context(
+        open_client(allowed_private_hosts=settings.allowed_private_hosts, timeout_s=settings.push_timeout_s)
+    )
+    stores = Stores(
+        directory,
+        session,
+        shopify_url_template=settings.shopify_url_template,
+        limits=ExchangeLimits(timeout_s=settings.push_timeout_s),
+    )
+    bus = await open_bus(context, settings, pool, SCHEMA)
+
+    reads = ReadStorage(pool)
+    targets, rounds, connections = TargetStorage(), RoundStorage(), ConnectionStorage()
+    work, catalogues = WorkStorage(), CatalogueStorage()
+    patience = Patience(settle_s=settings.settle_s, drift_after_s=settings.drift_after_s)
+    worker = Worker(claims, work, bus.outbox, stores, Pusher(patience, utc_now))
+    dispatcher = Dispatcher(
+        worker,
+        pool,
+        work,
+        workers_max=settings.push_workers,
+        failing_workers_max=settings.push_failing_workers_max,
+        linger=Linger(settings.push_linger_ms / 1000, settings.push_linger_ms_max / 1000),
+    )
+    reader = CatalogueReader(
+        claims,
+        bus.outbox,
+        catalogues,
+        targets,
+        connections,
+        stores,
+        settle_s=settings.settle_s,
+        interval_s=settings.catalogue_interval_s,
+    )
+    timers = [CatalogueTimer(reader, pool, catalogues) for _ in range(settings.catalogue_readers)]
+    watch = RoundWatch(pool, bus.outbox, rounds, settings.round_timeout_s)
+    follower = ConnectionHandlers(directory, connections, targets, rounds)
+
+    def wake_catalogues() -> None:
+        for timer in timers:
+            timer.wake()
+
+    def wake_all() -> None:
+        dispatcher.wake()
+        wake_catalogues()
+
+    context.side_task("dispatcher", dispatcher.run())
+    context.on_drain(dispatcher.drain)
+    for number, timer in enumerate(timers):
+        context.side_task(f"catalogue {number}", timer.run())
+    context.side_task("rounds", watch.run())
+    heard = {upkeep.PUSH_CHANNEL: wake_all, upkeep.ROUND_CHANNEL: watch.wake}
+    context.side_task("listen", upkeep.listen(settings.database_url, heard))
+    context.side_task("follow directory", upkeep.follow_directory(pool, follower, wake_catalogues))
+    context.side_task("gauges", upkeep.keep_gauges(reads))
+    context.side_task("prune", upkeep.prune(reads, retention_days=settings.retention_days))
+
+    _add_routes(context.web, settings, reads, bus)
+    _consume(bus, StockHandlers(targets, rounds, settings.settle_s), follower)
+
+
+def _open_directory(context: ServiceContext, settings: StorePushSettings) -> Directory:
+    """It may start before the gateway has made its tables: the directory follows as soon as there are any."""
+    directory = Directory(settings.database_url, Vault(settings.encryption_key.get_secret_value()))
+    context.side_task("directory", directory.follow())
+
+    async def known() -> str | None:
+        try:
+            directory.all_connections()
+        except DirectoryUnavailable:
+            return "not read yet"
+        return None
+
+    context.check("directory", known)
+    return directory
+
+
+def _consume(bus: Bus, stock: StockHandlers, follower: ConnectionHandlers) -> None:
+    bus.consume(Subscription(NAME, StockChangedV1), stock.mark_due)
+    bus.consume(Subscription(NAME, LevelHintedV1), stock.note_hints)
+    bus.consume(Subscription(NAME, ConnectionChangedV1), follower.follow_changes)
+    bus.consume(Subscription(NAME, SyncRequestedV1), follower.begin_rounds)
+
+
+def _add_routes(app: web.Application, settings: StorePushSettings, reads: ReadStorage, bus: Bus) -> None:
+    tokens = InternalTokens(settings.internal_secret.get_secret_value())
+    app.middlewares.append(require_business(tokens))
+    app.add_routes(StoreApi(reads).routes())
+    app.add_routes(parked_routes(bus.parked))
+
+
+SERVICE: Final = ServiceDefinition(
+    name=NAME, settings=StorePushSettings, open_app=open_app, schema=SCHEMA, package="store_push"
+)

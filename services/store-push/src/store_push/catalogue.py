@@ -1,0 +1,146 @@
+"""Reads stores' catalogues, when they are due, and turns them into listings."""
+
+import asyncio
+import random
+from dataclasses import dataclass
+from typing import Final
+
+from prokip_shared.bus import Outbox
+from prokip_shared.bus.failures import Verdict, describe, verdict_of
+from prokip_shared.database import Connection, Pool
+from prokip_shared.logs import Log
+from prokip_shared.messages import StockHoldersObservedV1
+from prokip_shared.platforms.errors import StoreError
+from prokip_shared.platforms.store import CatalogueItem
+from store_push import metrics
+from store_push.domain.health import pause_s
+from store_push.domain.matching import ListingDraft, holders_of, match_catalogue
+from store_push.ports import Store, StoreDirectory
+from store_push.storage import SAVE_ITEMS_MAX, CatalogueClaim, CatalogueStorage, ConnectionStorage, TargetStorage
+
+ITEMS_MAX: Final = 500_000
+HOLDERS_PER_MESSAGE_MAX: Final = 1_000
+POLL_S: Final = 5.0
+DATABASE_PAUSE_S: Final = 0.5
+
+log = Log("catalogue")
+
+
+class CatalogueTooLarge(StoreError):
+    """More items than this process is made to hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueReader:
+    pool: Pool
+    """For claims, which are held as long as a read takes."""
+    outbox: Outbox
+    storage: CatalogueStorage
+    targets: TargetStorage
+    connections: ConnectionStorage
+    stores: StoreDirectory
+    settle_s: float
+    interval_s: float
+
+    async def read_next(self) -> bool:
+        """Reads one catalogue that is due; False when none is."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            claim = await self.storage.claim(connection)
+            store = None if claim is None else self.stores.store_of(claim.connection_id)
+            if claim is None or store is None:
+                return False
+            try:
+                drafts = match_catalogue(await _whole_catalogue(store))
+                await self._save(claim, drafts)
+            except StoreError as error:
+                await self._note_failure(connection, claim, error)
+                return True
+            await self.storage.done(connection, claim, items=len(drafts), next_in_s=self.interval_s)
+        metrics.CATALOGUES.labels("done").inc()
+        log.info("catalogue.read", connection_id=claim.connection_id, business_id=claim.business_id, items=len(drafts))
+        return True
+
+    async def _save(self, claim: CatalogueClaim, drafts: list[ListingDraft]) -> None:
+        """Items first, in bites; then targets, against batches of stock.changed that run at the same time."""
+        for start in range(0, len(drafts), SAVE_ITEMS_MAX):
+            async with self.outbox.transaction() as transaction:
+                part = drafts[start : start + SAVE_ITEMS_MAX]
+                await self.storage.save_items(transaction.connection, claim, part, settle_s=self.settle_s)
+        holders = holders_of(drafts)
+        async with self.outbox.transaction() as transaction:
+            connection = transaction.connection
+            await self.connections.lock_business_listings(connection, claim.business_id)
+            item_refs = [draft.key.item_ref for draft in drafts]
+            await self.storage.mark_gone(connection, claim.connection_id, item_refs)
+            await self.targets.fill(connection, claim.connection_id)
+            for start in range(0, len(holders), HOLDERS_PER_MESSAGE_MAX):
+                transaction.say(
+                    StockHoldersObservedV1(
+                        business_id=claim.business_id,
+                        connection_id=claim.connection_id,
+                        holders=tuple(holders[start : start + HOLDERS_PER_MESSAGE_MAX]),
+                    )
+                )
+
+    async def _note_failure(self, connection: Connection, claim: CatalogueClaim, error: StoreError) -> None:
+        fraction = random.random()  # noqa: S311  # spreads load, guards nothing
+        wait_s = pause_s(error, claim.consecutive_failures + 1, fraction=fraction)
+        await self.storage.failed(connection, claim, error=str(error), next_in_s=wait_s)
+        metrics.CATALOGUES.labels("failed").inc()
+        log.warning(
+            "catalogue.failed",
+            connection_id=claim.connection_id,
+            business_id=claim.business_id,
+            reason=str(error),
+            next_in_s=round(wait_s, 1),
+        )
+
+
+async def _whole_catalogue(store: Store) -> list[CatalogueItem]:
+    """All pages; an item that moved between pages while they were read is kept once."""
+    items: dict[str, CatalogueItem] = {}
+    cursor: str | None = None
+    while True:
+        page = await store.catalogue_page(cursor)
+        items |= {item.key.item_ref: item for item in page.items}
+        if len(items) > ITEMS_MAX:
+            raise CatalogueTooLarge(f"the catalogue has more than {ITEMS_MAX} items")
+        if page.next_cursor is None:
+            return list(items.values())
+        cursor = page.next_cursor
+
+
+class CatalogueTimer:
+    """Keeps a number of readers busy with what is due."""
+
+    def __init__(self, reader: CatalogueReader, pool: Pool, storage: CatalogueStorage) -> None:
+        self._reader = reader
+        self._pool = pool
+        self._storage = storage
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        self._wake.set()
+
+    async def run(self) -> None:
+        """One reader; runs until cancelled."""
+        while True:
+            try:
+                if await self._reader.read_next():
+                    continue
+                wait_s = await self._storage.next_in_s(self._pool)
+            except Exception as error:
+                if verdict_of(error) is not Verdict.HOLD:
+                    raise
+                log.warning("catalogue.database_away", reason=describe(error))
+                await asyncio.sleep(DATABASE_PAUSE_S)
+                continue
+            await self._sleep(POLL_S if wait_s is None else min(max(wait_s, 0.0), POLL_S))
+
+    async def _sleep(self, wait_s: float) -> None:
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+        self._wake.clear()

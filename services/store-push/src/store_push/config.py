@@ -1,0 +1,33 @@
+from typing import Annotated
+
+from pydantic import Field
+
+from prokip_shared.settings import CommaList, ServiceSettings
+
+
+class StorePushSettings(ServiceSettings):
+    port: Annotated[int, Field(ge=0, le=65535)] = 8003
+    allowed_private_hosts: CommaList = ()
+    """Hosts inside that stores may have; for development, empty in production."""
+    shopify_url_template: Annotated[str, Field(pattern=r"^https?://\S*\{shop\}\S*$")] = "https://{shop}"
+    """Where a shop's API is; the sandbox serves all its shops below one address."""
+    push_workers: Annotated[int, Field(ge=1, le=200)] = 16
+    """Stores that one process pushes to at a time; each holds one database connection."""
+    push_failing_workers_max: Annotated[int, Field(ge=1, le=200)] = 4
+    """How many of them may be busy with stores that fail, so that hanging ones never take all."""
+    push_linger_ms: Annotated[float, Field(ge=0, le=1000)] = 15
+    """How long changes gather before a push, so that a burst is one write; grows with the load."""
+    push_linger_ms_max: Annotated[float, Field(ge=0, le=10_000)] = 120
+    push_timeout_s: Annotated[float, Field(gt=0, le=120)] = 20
+    """For one request to a store, answer included."""
+    settle_s: Annotated[float, Field(gt=0, le=3600)] = 3
+    """How long an order gets to explain a difference before the store is looked at again."""
+    drift_after_s: Annotated[float, Field(gt=0, le=86400)] = 90
+    """How long a difference stays unexplained before it is drift; longer than webhooks usually take (WordPress sends
+    them by its cron, about once a minute)."""
+    catalogue_interval_s: Annotated[float, Field(ge=1, le=86400)] = 900
+    catalogue_readers: Annotated[int, Field(ge=1, le=50)] = 3
+    """Catalogues that one process reads at a time; each holds one database connection."""
+    round_timeout_s: Annotated[float, Field(gt=0, le=86400)] = 300
+    retention_days: Annotated[float, Field(gt=0, le=3650)] = 30
+    """How long the history of pushes, drift and rounds is kept."""

@@ -1,0 +1,285 @@
+"""What to write over what: the compare-and-set rules of ADR 0006, as functions of values.
+
+Three questions in this order: what is right already, what has to be read first, what is written over which quantity.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Literal
+
+from prokip_shared.platforms.store import Level, LevelState, WriteResult
+from store_push.domain.listings import DueListing, Gap, ListingState
+
+Outcome = Literal["written", "already", "refused", "conflict"]
+
+STATE_OF_LEVEL: Mapping[LevelState, ListingState] = {
+    "own": "matched",
+    "parent": "held_by_parent",
+    "untracked": "not_tracked",
+    "inactive": "inactive",
+    "gone": "gone",
+}
+REASON_OF_STATE: Mapping[ListingState, str] = {
+    "matched": "",
+    "no_sku": "the item has no SKU to match by",
+    "duplicate_sku": "several items of this store have this SKU, so it is not known which one is meant",
+    "held_by_parent": "the parent product holds the stock of this variation",
+    "not_tracked": "the store does not count this item's stock",
+    "inactive": "the item is not stocked at the chosen location",
+    "gone": "the store does not know this item any more",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How a platform wants to be treated."""
+
+    compare_and_set: bool
+    """The store itself refuses to write over another quantity than is named."""
+    readable: bool
+    """Levels can be asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    settle_s: float
+    """How long an order gets to explain a difference before the store is looked at again."""
+    drift_after_s: float
+    """How long a difference must stay the same, without any sale counted meanwhile, to be called drift."""
+
+    def next_look(self, gap: Gap, now: datetime) -> datetime:
+        """Pauses that double: after settle_s, then at twice the difference's age, and when it may be called drift."""
+        age = now - gap.since
+        doubled = now + max(timedelta(seconds=self.settle_s), age)
+        judged = gap.since + timedelta(seconds=self.drift_after_s)
+        return min(doubled, judged) if judged > now else doubled
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    expected: int
+    shown: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What is known of one listing now, to be stored; and what is said about it."""
+
+    listing: DueListing
+    state: ListingState
+    reason: str
+    confirmed: int | None
+    confirmed_now: bool
+    """True: `confirmed` holds at the listing's target revision and taken units. False: the old ones stay."""
+    outcome: Outcome | None
+    """None: nothing worth telling."""
+    look_at: datetime | None = None
+    """When the store is to be read again."""
+    gap: Gap | None = None
+    shown: int | None = None
+    drift: Drift | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedWrite:
+    listing: DueListing
+    quantity: int
+    change_from: int | None
+    """The quantity that is written over; None where the platform is told none."""
+    shown: int | None = None
+    """What a read just before showed; None where belief was enough."""
+    gap: Gap | None = None
+    """A difference that stays open although this is written."""
+    verify: bool = False
+    """True: look again after a while, because a sale may hide in what is written over."""
+    drift: Drift | None = None
+
+
+@dataclass(slots=True)
+class Plan:
+    settled: list[Settled] = field(default_factory=list)
+    writes: list[PlannedWrite] = field(default_factory=list)
+    reads: list[DueListing] = field(default_factory=list)
+
+    def add(self, decision: Settled | PlannedWrite) -> None:
+        if isinstance(decision, Settled):
+            self.settled.append(decision)
+        else:
+            self.writes.append(decision)
+
+
+def plan_without_reading(due: Iterable[DueListing], habits: Habits, patience: Patience, now: datetime) -> Plan:
+    """Sorts due listings into what is right already, what can be written at once, and what has to be read."""
+    plan = Plan()
+    for listing in due:
+        believed, target = listing.believed, listing.target
+        if target is None:
+            plan.settled.append(_nothing_to_push(listing))
+        elif _explained_hint(listing) and believed == target:
+            plan.settled.append(_already(listing, target, None))
+        elif not habits.readable:
+            plan.add(
+                _already(listing, target, None) if listing.confirmed == target else PlannedWrite(listing, target, None)
+            )
+        elif believed is None or (listing.must_read and not _explained_hint(listing)):
+            plan.reads.append(listing)
+        elif believed == target:
+            plan.settled.append(_already(listing, target, _doubt(listing, habits, patience, now)))
+        elif habits.compare_and_set:
+            plan.writes.append(PlannedWrite(listing, target, believed, verify=_first_sight(listing)))
+        else:
+            plan.reads.append(listing)
+    return plan
+
+
+def decide(listing: DueListing, level: Level, patience: Patience, now: datetime) -> Settled | PlannedWrite:
+    """What to do with a listing whose level was just read."""
+    target, believed, shown = listing.target, listing.believed, level.quantity
+    state = STATE_OF_LEVEL[level.state]
+    if state != "matched" or shown is None:
+        return _unpushable(listing, state)
+    if target is None:
+        return _nothing_to_push(listing)
+    if believed is None or shown == believed:
+        new = _first_sight(listing)
+        if shown == target:
+            return _already(listing, target, now + timedelta(seconds=patience.settle_s) if new else None, shown)
+        return PlannedWrite(listing, target, shown, shown, verify=new)
+    return _decide_gap(listing, target, believed, shown, patience, now)
+
+
+def _decide_gap(
+    listing: DueListing, target: int, believed: int, shown: int, patience: Patience, now: datetime
+) -> Settled | PlannedWrite:
+    """The store shows something else than believed: orders on their way, an unrecorded write of ours, or drift."""
+    gap = _gap_of(listing, shown - believed, now)
+    age_s = (now - gap.since).total_seconds()
+    if age_s >= patience.drift_after_s:
+        if shown == target:
+            return _already(listing, target, None, shown)
+        drift = Drift(believed, shown, _cause_of(shown - believed))
+        return PlannedWrite(listing, target, shown, shown, drift=drift)
+    shifted = max(0, shown + target - believed)
+    if shown in {target, shifted}:
+        return Settled(
+            listing,
+            "matched",
+            f"shows {shown} instead of {believed}; waiting for an order that explains it",
+            listing.confirmed,
+            confirmed_now=False,
+            outcome="conflict",
+            look_at=patience.next_look(gap, now),
+            gap=gap,
+            shown=shown,
+        )
+    return PlannedWrite(listing, shifted, shown, shown, gap=gap)
+
+
+def settle_write(
+    write: PlannedWrite, result: WriteResult, habits: Habits, patience: Patience, now: datetime
+) -> Settled:
+    """What an answered write makes known. `stale` and `untouched` end here only when there is no more time for them."""
+    listing = write.listing
+    match result.outcome:
+        case "written":
+            return _written(write, habits, patience, now)
+        case "refused":
+            return Settled(
+                listing,
+                "matched",
+                result.detail,
+                listing.confirmed,
+                confirmed_now=False,
+                outcome="refused",
+                shown=write.shown,
+            )
+        case "not_tracked":
+            return _unpushable(listing, "not_tracked")
+        case "gone":
+            return _unpushable(listing, "gone")
+        case "stale" | "untouched":
+            return Settled(
+                listing,
+                "matched",
+                "the store's quantity kept changing while it was written",
+                listing.confirmed,
+                confirmed_now=False,
+                outcome="conflict",
+                look_at=now + timedelta(seconds=patience.settle_s),
+                gap=write.gap,
+                shown=write.shown,
+            )
+
+
+def _written(write: PlannedWrite, habits: Habits, patience: Patience, now: datetime) -> Settled:
+    """A write over an open difference is shifted by it, so the belief after it is the target all the same."""
+    look_at = None
+    if write.gap is not None:
+        look_at = patience.next_look(write.gap, now)
+    elif write.verify and habits.readable:
+        look_at = now + timedelta(seconds=patience.settle_s)
+    return Settled(
+        write.listing,
+        "matched",
+        "",
+        write.listing.target,
+        confirmed_now=True,
+        outcome="written",
+        look_at=look_at,
+        gap=write.gap,
+        shown=write.shown,
+        drift=write.drift,
+    )
+
+
+def _first_sight(listing: DueListing) -> bool:
+    """Nothing was ever confirmed: the first number may hide a sale whose order is still on its way to us."""
+    return listing.confirmed_revision == 0
+
+
+def _explained_hint(listing: DueListing) -> bool:
+    """The store hinted at a number that its orders have explained since, and nothing else asks for a look."""
+    return (
+        listing.must_read and listing.gap is None and listing.hinted is not None and listing.hinted == listing.believed
+    )
+
+
+def _doubt(listing: DueListing, habits: Habits, patience: Patience, now: datetime) -> datetime | None:
+    """Without compare-and-set a sale between our read and our write is written over, and shows up as an order later.
+
+    So when the store sold a SKU that was confirmed a moment ago, the store is asked once more.
+    """
+    if habits.compare_and_set or listing.confirmed_at is None or listing.target_taken == listing.confirmed_taken:
+        return None
+    fresh = (now - listing.confirmed_at).total_seconds() < patience.drift_after_s
+    return now + timedelta(seconds=patience.settle_s) if fresh else None
+
+
+def _gap_of(listing: DueListing, units: int, now: datetime) -> Gap:
+    """The open difference, or a new one where its size changed or a sale was counted: then it may be explained yet."""
+    known = listing.gap
+    if known is not None and known.units == units and known.taken == listing.target_taken:
+        return known
+    return Gap(units, listing.target_taken, now)
+
+
+def _cause_of(units: int) -> str:
+    return (
+        "raised in the store, or restocked without an order"
+        if units > 0
+        else "lowered in the store, or sold without an order"
+    )
+
+
+def _already(listing: DueListing, target: int, look_at: datetime | None, shown: int | None = None) -> Settled:
+    return Settled(listing, "matched", "", target, confirmed_now=True, outcome="already", look_at=look_at, shown=shown)
+
+
+def _nothing_to_push(listing: DueListing) -> Settled:
+    return Settled(listing, "matched", "", listing.confirmed, confirmed_now=False, outcome=None)
+
+
+def _unpushable(listing: DueListing, state: ListingState) -> Settled:
+    return Settled(listing, state, REASON_OF_STATE[state], None, confirmed_now=False, outcome="refused")

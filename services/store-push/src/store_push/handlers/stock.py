@@ -1,0 +1,71 @@
+"""stock.changed and level.hinted: the newest word on many SKUs becomes due listings, in a few statements a batch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from prokip_shared.database import Connection
+from prokip_shared.messages import LevelHintedV1, Message, StockChangedV1
+from store_push.domain.listings import QUANTITY_MAX, target_of
+from store_push.storage import RoundStorage, Target, TargetStorage
+
+QUANTITY_MIN: Final = -QUANTITY_MAX
+
+
+def newest_targets(batch: Sequence[StockChangedV1]) -> list[Target]:
+    """One target for each business, location and SKU, in that order: replicas then lock rows in the same order."""
+    newest: dict[tuple[int, str, str], Target] = {}
+    for message in batch:
+        for item in message.items:
+            key = (message.business_id, message.location_id, item.sku)
+            known = newest.get(key)
+            if known is None or known.revision < item.revision:
+                newest[key] = Target(
+                    *key,
+                    available=item.available,
+                    target=target_of(item.available),
+                    revision=item.revision,
+                    taken=item.taken,
+                    correlation_id=item.correlation_id,
+                )
+    return [newest[key] for key in sorted(newest)]
+
+
+def newest_hints(batch: Sequence[LevelHintedV1]) -> list[LevelHintedV1]:
+    """One hint for each item and place: the last one that arrived. Numbers that no store can hold say nothing."""
+    newest = {
+        (hint.connection_id, hint.item_ref, hint.place_ref or ""): hint.model_copy(
+            update={"quantity": _whole(hint.quantity)}
+        )
+        for hint in batch
+    }
+    return [newest[key] for key in sorted(newest)]
+
+
+def _whole(quantity: Decimal | None) -> Decimal | None:
+    if quantity is None or not quantity.is_finite() or not QUANTITY_MIN <= quantity <= QUANTITY_MAX:
+        return None
+    return quantity if quantity == quantity.to_integral_value() else None
+
+
+@dataclass(frozen=True, slots=True)
+class StockHandlers:
+    targets: TargetStorage
+    rounds: RoundStorage
+    settle_s: float
+
+    async def mark_due(self, connection: Connection, batch: Sequence[StockChangedV1]) -> Sequence[Message]:
+        targets = newest_targets(batch)
+        parts = [(message.business_id, message.round) for message in batch if message.round is not None]
+        if targets:
+            await self.targets.enter_businesses(connection, sorted({target.business_id for target in targets}))
+            await self.targets.save(connection, targets)
+        if parts:
+            await self.rounds.note_parts(connection, parts)
+            await self.rounds.wake(connection)
+        return ()
+
+    async def note_hints(self, connection: Connection, batch: Sequence[LevelHintedV1]) -> Sequence[Message]:
+        await self.targets.note_hints(connection, newest_hints(batch), settle_s=self.settle_s)
+        return ()

@@ -1,0 +1,26 @@
+"""What store-push counts; names start with `prokip_push_`."""
+
+from typing import Final
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from prokip_shared.metrics import LATENCY_BUCKETS_S
+
+PUSHES: Final = Counter("prokip_push_batches_total", "Pushes to a store, by how they ended", ("platform", "result"))
+LISTINGS: Final = Counter("prokip_push_listings_total", "Listings by what became of them", ("platform", "outcome"))
+PUSH_SECONDS: Final = Histogram(
+    "prokip_push_seconds", "From claim to commit of one push", ("platform",), buckets=LATENCY_BUCKETS_S
+)
+WINDOW_SECONDS: Final = Histogram(
+    "prokip_push_window_seconds",
+    "From the read before a write to the write's answer, where the store has no compare-and-set",
+    ("platform",),
+    buckets=LATENCY_BUCKETS_S,
+)
+DRIFT: Final = Counter("prokip_push_drift_total", "Unexplained differences found", ("platform",))
+CONNECTIONS: Final = Gauge("prokip_push_connections", "Active connections by health", ("health",))
+DUE: Final = Gauge("prokip_push_due_listings", "Listings that wait to be pushed")
+OLDEST_DUE_S: Final = Gauge("prokip_push_oldest_due_seconds", "Age of the oldest due listing of a healthy store")
+LINGER_S: Final = Gauge("prokip_push_linger_seconds", "How long changes gather before a push at present")
+CATALOGUES: Final = Counter("prokip_push_catalogues_total", "Catalogue reads, by how they ended", ("result",))
+WORKERS_BUSY: Final = Gauge("prokip_push_workers_busy", "Workers that are pushing")

@@ -1,0 +1,33 @@
+"""What store-push needs of a store, whichever platform it is on."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from prokip_shared.platforms.store import CataloguePage, ItemKey, Level, QuantityWrite, WriteResult
+from store_push.domain.decisions import Habits
+
+
+class Store(Protocol):
+    """One connected store. Every call may raise StoreError."""
+
+    @property
+    def habits(self) -> Habits: ...
+
+    def groups(self, keys: Sequence[ItemKey]) -> list[tuple[ItemKey, ...]]:
+        """Splits items, in the order given, into what one write call can carry."""
+
+    async def read_levels(self, keys: Sequence[ItemKey]) -> dict[ItemKey, Level]:
+        """What the store shows now."""
+
+    async def write(self, lines: Sequence[QuantityWrite], *, attempt_key: str) -> dict[ItemKey, WriteResult]:
+        """Writes one group, or part of it. After StoreUnavailable the writes may have happened."""
+
+    async def catalogue_page(self, cursor: str | None) -> CataloguePage:
+        """The catalogue, page by page."""
+
+
+class StoreDirectory(Protocol):
+    """From a connection's id to its store; keeps what a store taught us (its query budget) between calls."""
+
+    def store_of(self, connection_id: int) -> Store | None:
+        """None when the directory does not know the connection (any more)."""

@@ -1,0 +1,48 @@
+-- name: known_connections
+-- What store-push holds of the directory, to see what changed in it.
+SELECT connection_id, business_id, platform, location_id, place_ref, writable, active FROM push.connection_work;
+
+-- name: save_connections
+-- Follows the directory. A connection that was resumed, connected again or given new credentials starts healthy.
+INSERT INTO push.connection_work AS w (connection_id, business_id, platform, location_id, place_ref, writable, active)
+SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::boolean[])
+ON CONFLICT (connection_id) DO UPDATE SET
+    location_id = EXCLUDED.location_id,
+    place_ref = EXCLUDED.place_ref,
+    writable = EXCLUDED.writable,
+    active = EXCLUDED.active;
+
+-- name: start_catalogue_reads
+-- As soon as possible; the claim and the row are kept when a read is under way or due already.
+INSERT INTO push.catalogue_read AS c (connection_id, due_at)
+SELECT w.connection_id, now() FROM push.connection_work w
+WHERE w.connection_id = ANY($1::bigint[]) AND w.active AND w.platform <> 'custom'
+ON CONFLICT (connection_id) DO UPDATE SET due_at = least(c.due_at, now()), consecutive_failures = 0;
+
+-- name: forgive_connections
+-- An operator did something about the connection: it is tried at once, whatever it did before.
+UPDATE push.connection_work SET next_attempt_at = now(), consecutive_failures = 0
+WHERE connection_id = ANY($1::bigint[]);
+
+-- name: forget_connections
+-- Disconnected: the listings go, the stock in the store and the history of pushes stay.
+DELETE FROM push.connection_work WHERE connection_id = ANY($1::bigint[]);
+
+-- name: move_listings
+-- The connection sells another location's stock now: its listings get that location's targets.
+UPDATE push.listing SET location_id = $2, target = NULL, target_revision = 0, due_at = NULL
+WHERE connection_id = $1 AND location_id <> $2;
+
+-- name: list_whole_location
+-- A custom store that was connected late is told of every SKU that is known.
+INSERT INTO push.listing (business_id, connection_id, location_id, item_ref, sku, state)
+SELECT w.business_id, w.connection_id, w.location_id, t.sku, t.sku, 'matched'
+FROM push.connection_work w
+JOIN push.stock_target t ON t.business_id = w.business_id AND t.location_id = w.location_id
+WHERE w.connection_id = $1 AND w.platform = 'custom' AND w.writable
+ORDER BY t.sku
+ON CONFLICT (connection_id, item_ref) DO NOTHING;
+
+-- name: lock_business_listings
+-- Against batches of stock.changed: see enter_businesses.
+SELECT pg_advisory_xact_lock(hashtextextended('push.listing', $1::bigint));

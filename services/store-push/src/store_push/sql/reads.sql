@@ -1,0 +1,76 @@
+-- name: listings
+-- Page through one business's listings: by connection, by state, by part of the SKU.
+SELECT l.id, l.connection_id, l.location_id, l.item_ref, l.parent_ref, l.place_ref, l.sku, l.held_by, l.state, l.reason,
+    l.target, l.target_revision, l.confirmed, l.confirmed_revision, l.confirmed_at,
+    l.confirmed + l.confirmed_taken - l.target_taken AS believed, l.due_at, l.gap, l.gap_since
+FROM push.listing l
+WHERE l.business_id = $1 AND l.id > $2
+    AND ($3::bigint IS NULL OR l.connection_id = $3)
+    AND ($4::text IS NULL OR l.state = $4)
+    AND ($5::text IS NULL OR strpos(lower(l.sku), lower($5)) > 0)
+ORDER BY l.id
+LIMIT $6;
+
+-- name: pushes
+-- Page through what was sent, newest first.
+SELECT id, connection_id, listing_id, sku, expected, shown, sent, answered, outcome, detail, revision, answer_ms,
+    window_ms, correlation_id, at
+FROM push.push
+WHERE business_id = $1 AND ($2::bigint IS NULL OR id < $2)
+    AND ($3::text IS NULL OR sku = $3)
+    AND ($4::bigint IS NULL OR connection_id = $4)
+ORDER BY id DESC
+LIMIT $5;
+
+-- name: drifts
+-- Page through unexplained differences, newest first.
+SELECT id, connection_id, listing_id, sku, expected, shown, cause, at
+FROM push.drift
+WHERE business_id = $1 AND ($2::bigint IS NULL OR id < $2) AND ($3::bigint IS NULL OR connection_id = $3)
+ORDER BY id DESC
+LIMIT $4;
+
+-- name: connections
+-- How each connection of one business is doing.
+SELECT w.connection_id, w.platform, w.active, w.health, w.health_since, w.health_detail, w.consecutive_failures,
+    w.next_attempt_at, w.last_push_at, c.read_at AS catalogue_read_at, c.items AS catalogue_items,
+    c.error AS catalogue_error,
+    (
+        SELECT count(*) FROM push.listing l WHERE l.connection_id = w.connection_id AND l.due_at <= now()
+    ) AS due,
+    coalesce((
+        SELECT jsonb_object_agg(s.state, s.listings) FROM (
+            SELECT l.state, count(*) AS listings FROM push.listing l WHERE l.connection_id = w.connection_id GROUP BY l.state
+        ) s
+    ), '{}') AS listings
+FROM push.connection_work w
+LEFT JOIN push.catalogue_read c USING (connection_id)
+WHERE w.business_id = $1
+ORDER BY w.connection_id;
+
+-- name: gauges
+-- What an operator watches, over all connections.
+SELECT count(*) FILTER (WHERE w.active AND w.health = 'healthy') AS healthy,
+    count(*) FILTER (WHERE w.active AND w.health = 'throttled') AS throttled,
+    count(*) FILTER (WHERE w.active AND w.health = 'failing') AS failing,
+    count(*) FILTER (WHERE w.active AND w.health = 'needs_reauthorisation') AS needs_reauthorisation,
+    coalesce(sum(d.due), 0)::bigint AS due,
+    coalesce(extract(epoch FROM now() - min(d.oldest) FILTER (WHERE w.active AND w.health = 'healthy')), 0)
+        ::double precision AS oldest_due_s
+FROM push.connection_work w
+CROSS JOIN LATERAL (
+    SELECT count(*) AS due, min(l.due_at) AS oldest FROM push.listing l
+    WHERE l.connection_id = w.connection_id AND l.due_at <= now()
+) d;
+
+-- name: prune_pushes
+-- A bounded bite, so that pruning never holds up pushing.
+DELETE FROM push.push WHERE id IN (
+    SELECT id FROM push.push WHERE at < now() - $1::double precision * interval '1 day' LIMIT $2
+);
+
+-- name: prune_drift
+-- As prune_pushes.
+DELETE FROM push.drift WHERE id IN (
+    SELECT id FROM push.drift WHERE at < now() - $1::double precision * interval '1 day' LIMIT $2
+);

@@ -1,0 +1,104 @@
+-- name: enter_businesses
+-- Shared with other batches, exclusive against a catalogue being saved: neither may miss what the other has not
+-- committed yet.
+SELECT pg_advisory_xact_lock_shared(hashtextextended('push.listing', business_id))
+FROM unnest($1::bigint[]) AS business_id;
+
+-- name: upsert_targets
+-- The highest revision of each SKU wins, in whatever order messages arrive.
+INSERT INTO push.stock_target AS t (business_id, location_id, sku, available, target, revision, taken, correlation_id)
+SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::numeric[], $5::bigint[], $6::bigint[], $7::jsonb[], $8::text[])
+ON CONFLICT (business_id, location_id, sku) DO UPDATE SET
+    available = EXCLUDED.available,
+    target = EXCLUDED.target,
+    revision = EXCLUDED.revision,
+    taken = EXCLUDED.taken,
+    correlation_id = EXCLUDED.correlation_id
+WHERE t.revision < EXCLUDED.revision;
+
+-- name: list_in_custom_stores
+-- A custom store has no catalogue to match: it is told of every SKU of its location.
+INSERT INTO push.listing (business_id, connection_id, location_id, item_ref, sku, state)
+SELECT w.business_id, w.connection_id, w.location_id, news.sku, news.sku, 'matched'
+FROM unnest($1::bigint[], $2::text[], $3::text[]) AS news (business_id, location_id, sku)
+JOIN push.connection_work w ON w.business_id = news.business_id AND w.location_id = news.location_id
+WHERE w.platform = 'custom' AND w.writable
+ORDER BY w.connection_id, news.sku
+ON CONFLICT (connection_id, item_ref) DO NOTHING;
+
+-- name: mark_due
+-- Gives the listings of changed SKUs their newest target. Rows are locked in the order of their ids, as
+-- record_listings does, so that two transactions never wait for each other in a circle.
+WITH news AS (
+    SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::jsonb[], $7::text[])
+        AS n (business_id, location_id, sku, target, revision, taken, correlation_id)
+), locked AS (
+    SELECT l.id, news.target, news.revision, news.correlation_id,
+        coalesce((news.taken ->> l.connection_id::text)::numeric, 0) AS taken
+    FROM push.listing l
+    JOIN news ON news.business_id = l.business_id AND news.location_id = l.location_id AND news.sku = l.sku
+    WHERE l.target_revision < news.revision
+    ORDER BY l.id
+    FOR UPDATE OF l
+)
+UPDATE push.listing l SET
+    target = locked.target,
+    target_revision = locked.revision,
+    target_taken = locked.taken,
+    correlation_id = locked.correlation_id,
+    -- The first target of a listing: sales that were counted before it may or may not be in what was read.
+    confirmed = CASE WHEN l.target_revision = 0 AND locked.taken <> 0 THEN NULL ELSE l.confirmed END,
+    due_at = CASE WHEN l.state = 'matched' AND locked.target IS NOT NULL THEN least(l.due_at, now()) END
+FROM locked WHERE l.id = locked.id;
+
+-- name: fill_targets
+-- Gives new or newly matched listings of one connection the target that is known already.
+WITH locked AS (
+    SELECT l.id, t.target, t.revision, t.correlation_id,
+        coalesce((t.taken ->> l.connection_id::text)::numeric, 0) AS taken
+    FROM push.listing l
+    JOIN push.stock_target t
+        ON t.business_id = l.business_id AND t.location_id = l.location_id AND t.sku = l.sku
+    WHERE l.connection_id = $1 AND l.state = 'matched'
+        AND (l.target_revision < t.revision OR (l.confirmed_revision < t.revision AND l.due_at IS NULL))
+    ORDER BY l.id
+    FOR UPDATE OF l
+)
+UPDATE push.listing l SET
+    target = locked.target,
+    target_revision = locked.revision,
+    target_taken = locked.taken,
+    correlation_id = locked.correlation_id,
+    -- The first target of a listing: sales that were counted before it may or may not be in what was read.
+    confirmed = CASE WHEN l.target_revision = 0 AND locked.taken <> 0 THEN NULL ELSE l.confirmed END,
+    due_at = CASE WHEN locked.target IS NOT NULL THEN least(l.due_at, now()) END
+FROM locked WHERE l.id = locked.id;
+
+-- name: note_hints
+-- A store says that a quantity changed. Only what neither our belief nor the target explains is looked at, and not
+-- before the order that may explain it has had time to arrive. $5: seconds to wait.
+WITH hints AS (
+    SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[])
+        AS h (connection_id, item_ref, place_ref, quantity)
+), locked AS (
+    SELECT l.id, hints.quantity
+    FROM push.listing l
+    JOIN hints ON hints.connection_id = l.connection_id AND hints.item_ref = l.item_ref
+        AND hints.place_ref IS NOT DISTINCT FROM l.place_ref
+    WHERE l.state = 'matched' AND l.target IS NOT NULL
+        AND (hints.quantity IS NULL OR l.confirmed IS NULL OR (
+            hints.quantity <> l.target AND hints.quantity <> l.confirmed + l.confirmed_taken - l.target_taken
+        ))
+    ORDER BY l.id
+    FOR UPDATE OF l
+)
+UPDATE push.listing l SET
+    hinted = locked.quantity,
+    hints = l.hints + 1,
+    must_read = true,
+    due_at = least(l.due_at, now() + $5::double precision * interval '1 second')
+FROM locked WHERE l.id = locked.id;
+
+-- name: wake_workers
+-- Heard by every replica when the transaction commits; several in one transaction are one.
+SELECT pg_notify('prokip_push_due', '');

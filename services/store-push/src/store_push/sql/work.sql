@@ -1,0 +1,93 @@
+-- name: due_connections
+-- Which connections have something to do, since or from when, and whether they are failing. One index probe each.
+SELECT w.connection_id, w.health IN ('failing', 'needs_reauthorisation') AS failing,
+    extract(epoch FROM greatest(w.next_attempt_at, d.due_at) - now())::double precision AS ready_in_s
+FROM push.connection_work w
+CROSS JOIN LATERAL (
+    SELECT min(l.due_at) AS due_at FROM push.listing l WHERE l.connection_id = w.connection_id AND l.due_at IS NOT NULL
+) d
+WHERE w.active AND w.writable AND d.due_at IS NOT NULL
+ORDER BY 3;
+
+-- name: claim_connection
+-- The claim: held until the transaction ends, also by a crash. No row: another worker has it, or nothing may be done.
+SELECT connection_id, business_id, platform, health, health_since, consecutive_failures, clock_timestamp() AS claimed_at
+FROM push.connection_work
+WHERE connection_id = $1 AND active AND writable AND next_attempt_at <= now()
+FOR UPDATE SKIP LOCKED;
+
+-- name: due_listings
+-- Zeros first, because selling what is gone hurts most; then the oldest.
+SELECT id, item_ref, parent_ref, place_ref, sku, target, target_revision, target_taken, correlation_id,
+    confirmed, confirmed_taken, confirmed_revision, confirmed_at, must_read, hinted, hints, gap, gap_taken, gap_since
+FROM push.listing
+WHERE connection_id = $1 AND state = 'matched' AND due_at <= clock_timestamp()
+ORDER BY (target = 0) DESC, due_at, id
+LIMIT $2;
+
+-- name: record_listings
+-- What a push settled. A target or a hint that came meanwhile keeps the listing due. Locked in the order of ids, as
+-- mark_due does.
+WITH news AS (
+    SELECT * FROM unnest(
+        $1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::numeric[], $6::bigint[], $7::timestamptz[],
+        $8::timestamptz[], $9::boolean[], $10::bigint[], $11::numeric[], $12::timestamptz[], $13::bigint[], $14::bigint[]
+    ) AS n (
+        id, state, reason, confirmed, confirmed_taken, confirmed_revision, confirmed_at,
+        due_at, must_read, gap, gap_taken, gap_since, revision, hints
+    )
+), locked AS (
+    SELECT l.id FROM push.listing l JOIN news ON news.id = l.id ORDER BY l.id FOR UPDATE OF l
+)
+UPDATE push.listing l SET
+    state = news.state,
+    reason = news.reason,
+    confirmed = news.confirmed,
+    confirmed_taken = news.confirmed_taken,
+    confirmed_revision = news.confirmed_revision,
+    confirmed_at = news.confirmed_at,
+    must_read = news.must_read OR l.hints > news.hints,
+    gap = news.gap,
+    gap_taken = news.gap_taken,
+    gap_since = news.gap_since,
+    due_at = CASE
+        WHEN news.state <> 'matched' THEN NULL
+        WHEN l.target_revision > news.revision AND l.target IS NOT NULL THEN now()
+        WHEN l.hints > news.hints THEN least(l.due_at, news.due_at)
+        ELSE news.due_at
+    END
+FROM news, locked WHERE l.id = news.id AND locked.id = news.id;
+
+-- name: record_pushes
+-- One row for each listing that was written, refused, unanswered or in conflict.
+INSERT INTO push.push (
+    business_id, connection_id, listing_id, sku, expected, shown, sent, answered, outcome, detail, revision,
+    answer_ms, window_ms, correlation_id, at
+)
+SELECT $1, $2, n.listing_id, n.sku, n.expected, n.shown, n.sent, n.answered, n.outcome, n.detail, n.revision,
+    n.answer_ms, n.window_ms, n.correlation_id, $3
+FROM unnest(
+    $4::bigint[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::text[],
+    $12::bigint[], $13::real[], $14::real[], $15::text[]
+) AS n (
+    listing_id, sku, expected, shown, sent, answered, outcome, detail, revision, answer_ms, window_ms, correlation_id
+);
+
+-- name: record_drift
+-- What was found to be unexplained.
+INSERT INTO push.drift (business_id, connection_id, listing_id, sku, expected, shown, cause, at)
+SELECT $1, $2, n.listing_id, n.sku, n.expected, n.shown, n.cause, $3
+FROM unnest($4::bigint[], $5::text[], $6::bigint[], $7::bigint[], $8::text[])
+    AS n (listing_id, sku, expected, shown, cause);
+
+-- name: record_attempt
+-- How the store answered, and when it is tried again.
+UPDATE push.connection_work SET
+    health = $2,
+    health_since = $3,
+    health_detail = $4,
+    consecutive_failures = $5,
+    next_attempt_at = clock_timestamp() + $6::double precision * interval '1 second',
+    last_attempt_at = now(),
+    last_push_at = CASE WHEN $7 THEN clock_timestamp() ELSE last_push_at END
+WHERE connection_id = $1;

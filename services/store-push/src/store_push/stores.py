@@ -1,0 +1,104 @@
+"""The adapters: each platform's client as a `Store`, one per connection while its credentials stay the same."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from aiohttp import ClientSession
+from typing_extensions import override
+
+from prokip_shared.directory import (
+    ConnectionRecord,
+    CustomCredentials,
+    Directory,
+    DirectoryUnavailable,
+    ShopifyCredentials,
+    WooCredentials,
+)
+from prokip_shared.platforms.custom import CustomClient
+from prokip_shared.platforms.errors import Refused
+from prokip_shared.platforms.exchange import ExchangeLimits
+from prokip_shared.platforms.shopify import ShopifyClient, shopify_base_url
+from prokip_shared.platforms.store import CataloguePage, ItemKey, Level
+from prokip_shared.platforms.woocommerce import WooClient
+from store_push.domain.decisions import Habits
+from store_push.ports import Store, StoreDirectory
+
+SHOPIFY_HABITS: Final = Habits(compare_and_set=True, readable=True)
+WOOCOMMERCE_HABITS: Final = Habits(compare_and_set=False, readable=True)
+CUSTOM_HABITS: Final = Habits(compare_and_set=False, readable=False)
+
+
+class ShopifyStore(ShopifyClient):
+    habits = SHOPIFY_HABITS
+
+
+class WooStore(WooClient):
+    habits = WOOCOMMERCE_HABITS
+
+
+class CustomStore(CustomClient):
+    habits = CUSTOM_HABITS
+
+    async def read_levels(self, keys: Sequence[ItemKey]) -> dict[ItemKey, Level]:
+        raise Refused("not_readable", f"a custom store tells no levels ({len(keys)} asked)")
+
+    async def catalogue_page(self, cursor: str | None) -> CataloguePage:
+        raise Refused("not_readable", f"a custom store tells no catalogue (page {cursor or 'first'} asked)")
+
+
+class Stores(StoreDirectory):
+    def __init__(
+        self, directory: Directory, session: ClientSession, *, shopify_url_template: str, limits: ExchangeLimits
+    ) -> None:
+        self._directory = directory
+        self._session = session
+        self._shopify_url_template = shopify_url_template
+        self._limits = limits
+        self._open: dict[int, tuple[ConnectionRecord, Store]] = {}
+
+    @override
+    def store_of(self, connection_id: int) -> Store | None:
+        try:
+            record = self._directory.by_id(connection_id)
+        except DirectoryUnavailable:
+            return None
+        if record is None:
+            self._open.pop(connection_id, None)
+            return None
+        known = self._open.get(connection_id)
+        if known is not None and known[0] == record:
+            return known[1]
+        store = self._build(record)
+        if store is not None:
+            self._open[connection_id] = (record, store)
+        return store
+
+    def _build(self, record: ConnectionRecord) -> Store | None:
+        match record.credentials:
+            case ShopifyCredentials(access_token=token):
+                base_url = shopify_base_url(self._shopify_url_template, record.store_key)
+                return ShopifyStore(
+                    self._session,
+                    base_url=base_url,
+                    access_token=token,
+                    place_ref=record.place_ref,
+                    limits=self._limits,
+                )
+            case WooCredentials(consumer_key=key, consumer_secret=secret):
+                return WooStore(
+                    self._session,
+                    store_url=record.store_url,
+                    consumer_key=key,
+                    consumer_secret=secret,
+                    limits=self._limits,
+                )
+            case CustomCredentials(notify_url=str(notify_url), webhook_secret=secret):
+                return CustomStore(
+                    self._session,
+                    store_key=record.store_key,
+                    notify_url=notify_url,
+                    secret=secret,
+                    limits=self._limits,
+                )
+            case CustomCredentials():
+                return None

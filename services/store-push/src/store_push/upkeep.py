@@ -1,0 +1,105 @@
+"""Side tasks: listening for wake-ups, following the directory, gauges, and forgetting what is old."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+import asyncpg
+
+from prokip_shared.bus.failures import Verdict, describe, verdict_of
+from prokip_shared.database import Pool
+from prokip_shared.directory import DirectoryUnavailable
+from prokip_shared.logs import Log
+from store_push import metrics
+from store_push.handlers.connections import ConnectionHandlers
+from store_push.storage import PRUNE_ROWS_MAX, ReadStorage
+
+PUSH_CHANNEL: Final = "prokip_push_due"
+ROUND_CHANNEL: Final = "prokip_push_round"
+CONNECT_TIMEOUT_S: Final = 5.0
+RECONNECT_S: Final = 0.5
+LISTEN_CHECK_S: Final = 30.0
+DIRECTORY_INTERVAL_S: Final = 5.0
+GAUGE_INTERVAL_S: Final = 5.0
+PRUNE_INTERVAL_S: Final = 600.0
+PRUNE_BITES_MAX: Final = 1_000
+
+log = Log("upkeep")
+
+
+async def listen(database_url: str, heard: Mapping[str, Callable[[], None]]) -> None:
+    """Calls what belongs to a channel when it is notified, and once after every (re)connect; runs until cancelled."""
+    while True:
+        try:
+            await _listen_once(database_url, heard)
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+            log.warning("listen.interrupted", reason=describe(error))
+        await asyncio.sleep(RECONNECT_S)
+
+
+async def _listen_once(database_url: str, heard: Mapping[str, Callable[[], None]]) -> None:
+    lost = asyncio.Event()
+    connection = await asyncpg.connect(database_url, timeout=CONNECT_TIMEOUT_S)
+    try:
+        connection.add_termination_listener(lambda _connection: lost.set())
+        for channel, wake in heard.items():
+            await connection.add_listener(channel, lambda *_event, wake=wake: wake())
+            wake()
+        while not lost.is_set():
+            try:
+                await asyncio.wait_for(lost.wait(), LISTEN_CHECK_S)
+            except TimeoutError:
+                await connection.fetchval("SELECT 1", timeout=CONNECT_TIMEOUT_S)
+    finally:
+        await connection.close(timeout=CONNECT_TIMEOUT_S)
+
+
+async def follow_directory(pool: Pool, handlers: ConnectionHandlers, wake_catalogues: Callable[[], None]) -> None:
+    """Makes up for messages that never came; runs until cancelled."""
+
+    async def look() -> None:
+        try:
+            async with pool.acquire() as connection, connection.transaction():
+                await handlers.follow_directory(connection)
+        except DirectoryUnavailable:
+            return  # readiness tells; there is nothing to follow yet
+        wake_catalogues()
+
+    await _every(DIRECTORY_INTERVAL_S, "directory.not_followed", look)
+
+
+async def keep_gauges(reads: ReadStorage) -> None:
+    """Runs until cancelled."""
+
+    async def measure() -> None:
+        row = await reads.gauges()
+        if row is not None:
+            for health in ("healthy", "throttled", "failing", "needs_reauthorisation"):
+                metrics.CONNECTIONS.labels(health).set(row[health])
+            metrics.DUE.set(row["due"])
+            metrics.OLDEST_DUE_S.set(row["oldest_due_s"])
+
+    await _every(GAUGE_INTERVAL_S, "gauges.not_measured", measure)
+
+
+async def prune(reads: ReadStorage, *, retention_days: float) -> None:
+    """Runs until cancelled."""
+
+    async def bite() -> None:
+        for _ in range(PRUNE_BITES_MAX):
+            if await reads.prune(retention_days=retention_days) < PRUNE_ROWS_MAX:
+                return
+
+    await _every(PRUNE_INTERVAL_S, "history.not_pruned", bite)
+
+
+async def _every(interval_s: float, failed: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Infrastructure that is away is waited out; anything else ends the process, because it is a bug."""
+    while True:
+        try:
+            await work()
+        except Exception as error:
+            if verdict_of(error) is not Verdict.HOLD:
+                raise
+            log.warning(failed, reason=describe(error))
+        await asyncio.sleep(interval_s)

@@ -1,0 +1,271 @@
+"""One push of one connection, from claim to commit; and the dispatcher that decides which connections are next.
+
+The claim is a row lock in the transaction that also stores what happened, so a crash at any point releases the
+connection and leaves its listings due. What the store did meanwhile is found out by the next compare-and-set.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from prokip_shared.bus import Outbox
+from prokip_shared.bus.failures import Verdict, describe, verdict_of
+from prokip_shared.database import Pool
+from prokip_shared.logs import Log, bind_correlation
+from prokip_shared.messages import ConnectionHealthChangedV1, DriftFoundV1, ListingPushedV1, Message, PushedListing
+from store_push import metrics
+from store_push.domain.health import Health, after_failure, after_success, pause_s
+from store_push.domain.lingering import Linger
+from store_push.ports import StoreDirectory
+from store_push.pusher import Pusher, PushReport
+from store_push.storage import Claim, DueConnection, WorkStorage
+
+CLAIM_LISTINGS_MAX: Final = 1_000
+POLL_S: Final = 1.0  # a notification that got lost costs at most this
+DATABASE_PAUSE_S: Final = 0.5
+
+log = Log("worker")
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Pushes to one connection at a time; `pool` is apart from the consumers', because claims are held for long."""
+
+    pool: Pool
+    storage: WorkStorage
+    outbox: Outbox
+    stores: StoreDirectory
+    pusher: Pusher
+
+    async def push(self, connection_id: int) -> bool:
+        """False where there was nothing to do: another worker has it, or all is done."""
+        began_s = time.perf_counter()
+        async with self.pool.acquire() as connection, connection.transaction():
+            claim = await self.storage.claim(connection, connection_id)
+            store = None if claim is None else self.stores.store_of(connection_id)
+            if claim is None or store is None:
+                return False
+            due = await self.storage.due_listings(connection, connection_id, CLAIM_LISTINGS_MAX)
+            if not due:
+                return False
+            with bind_correlation(due[0].correlation_id):
+                report = await self.pusher.push(store, due)
+                health, pause = self._health_after(claim, report)
+                await self.storage.record_listings(connection, report.settled, claim.claimed_at)
+                await self.storage.record_pushes(connection, claim, report.records, claim.claimed_at)
+                await self.storage.record_drift(connection, claim, report.settled, claim.claimed_at)
+                await self.storage.record_attempt(
+                    connection, connection_id, health, pause_s=pause, pushed=report.failure is None
+                )
+                bundles = await self.outbox.write(connection, messages_of(claim, report, health))
+                _log(claim, report, health)
+        self.outbox.hand_over(bundles)
+        _measure(claim, report, time.perf_counter() - began_s)
+        return True
+
+    @staticmethod
+    def _health_after(claim: Claim, report: PushReport) -> tuple[Health, float]:
+        if report.failure is None:
+            if not report.asked:
+                return claim.health, 0.0  # nothing was asked, so nothing was learned
+            return after_success(claim.health, claim.claimed_at), 0.0
+        health = after_failure(claim.health, report.failure, claim.claimed_at)
+        fraction = random.random()  # noqa: S311  # spreads load, guards nothing
+        return health, pause_s(report.failure, health.consecutive_failures, fraction=fraction)
+
+
+def messages_of(claim: Claim, report: PushReport, health: Health) -> list[Message]:
+    said: list[Message] = []
+    listings = tuple(
+        PushedListing(
+            listing_id=one.listing.listing_id,
+            sku=one.listing.sku,
+            target=Decimal(one.listing.target or 0),
+            revision=one.listing.target_revision,
+            outcome=one.outcome,
+            expected=None if one.listing.believed is None else Decimal(one.listing.believed),
+            detail=one.reason,
+            correlation_id=one.listing.correlation_id,
+        )
+        for one in report.settled
+        if one.outcome is not None
+    )
+    if listings:
+        said.append(
+            ListingPushedV1(
+                business_id=claim.business_id,
+                connection_id=claim.connection_id,
+                pushed_at=claim.claimed_at,
+                listings=listings,
+            )
+        )
+    said += [
+        DriftFoundV1(
+            business_id=claim.business_id,
+            correlation_id=one.listing.correlation_id,
+            connection_id=claim.connection_id,
+            sku=one.listing.sku,
+            expected=Decimal(one.drift.expected),
+            shown=Decimal(one.drift.shown),
+            cause=one.drift.cause,
+        )
+        for one in report.settled
+        if one.drift is not None
+    ]
+    if health.state != claim.health.state:
+        said.append(
+            ConnectionHealthChangedV1(
+                business_id=claim.business_id,
+                connection_id=claim.connection_id,
+                health=health.state,
+                since=health.since,
+                detail=health.detail,
+            )
+        )
+    return said
+
+
+def _log(claim: Claim, report: PushReport, health: Health) -> None:
+    fields = {"connection_id": claim.connection_id, "business_id": claim.business_id, "platform": claim.platform}
+    if report.failure is not None:
+        log.warning("push.failed", **fields, health=health.state, reason=str(report.failure))
+    if report.records:
+        log.info(
+            "push.done",
+            **fields,
+            settled=len(report.settled),
+            sent=sum(1 for record in report.records if record.sent is not None),
+        )
+    for one in report.settled:
+        if one.drift is not None:
+            log.warning(
+                "drift.found", **fields, sku=one.listing.sku, expected=one.drift.expected, shown=one.drift.shown
+            )
+
+
+def _measure(claim: Claim, report: PushReport, elapsed_s: float) -> None:
+    result = "done" if report.failure is None else type(report.failure).__name__
+    metrics.PUSHES.labels(claim.platform, result).inc()
+    metrics.PUSH_SECONDS.labels(claim.platform).observe(elapsed_s)
+    for one in report.settled:
+        if one.outcome is not None:
+            metrics.LISTINGS.labels(claim.platform, one.outcome).inc()
+        if one.drift is not None:
+            metrics.DRIFT.labels(claim.platform).inc()
+    windows_ms = {record.window_ms for record in report.records if record.window_ms is not None}
+    for window_ms in windows_ms:
+        metrics.WINDOW_SECONDS.labels(claim.platform).observe(window_ms / 1000)
+
+
+class Dispatcher:
+    """Hands due connections to workers: healthy ones first, failing ones to a limited share.
+
+    One query for each wake-up, whatever the number of connections; a short linger lets a burst become one write.
+    """
+
+    def __init__(
+        self,
+        worker: Worker,
+        pool: Pool,
+        storage: WorkStorage,
+        *,
+        workers_max: int,
+        failing_workers_max: int,
+        linger: Linger,
+    ) -> None:
+        self._worker = worker
+        self._pool = pool
+        self._storage = storage
+        self._workers_max = workers_max
+        self._failing_workers_max = failing_workers_max
+        self._linger = linger
+        self._wake = asyncio.Event()
+        self._busy: dict[int, asyncio.Task[None]] = {}
+        self._failing_busy: set[int] = set()
+        self._draining = False
+
+    def wake(self) -> None:
+        """Something may be due."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Runs until cancelled."""
+        try:
+            while True:
+                wait_s = await self._look()
+                await self._sleep(wait_s)
+        finally:
+            for task in self._busy.values():
+                task.cancel()
+            await asyncio.gather(*self._busy.values(), return_exceptions=True)
+
+    async def drain(self) -> None:
+        """Starts nothing more and waits for the pushes under way."""
+        self._draining = True
+        while self._busy:
+            await asyncio.wait(self._busy.values())
+
+    async def _sleep(self, wait_s: float) -> None:
+        """Until something may be due, but never less than the linger: what arrives meanwhile shares the write."""
+        try:
+            async with asyncio.timeout(wait_s):
+                await self._wake.wait()
+        except TimeoutError:
+            pass
+        linger_s = self._linger.seconds
+        metrics.LINGER_S.set(linger_s)
+        await asyncio.sleep(linger_s)
+        self._wake.clear()
+
+    async def _look(self) -> float:
+        """Starts what can be started; returns when to look again at the latest."""
+        if self._draining:
+            return POLL_S
+        try:
+            due = await self._storage.due_connections(self._pool)
+        except Exception as error:
+            if verdict_of(error) is not Verdict.HOLD:
+                raise
+            log.warning("dispatcher.database_away", reason=describe(error))
+            return DATABASE_PAUSE_S
+        self._start(due)
+        later = [one.ready_in_s for one in due if one.ready_in_s > 0]
+        return min([POLL_S, *later])
+
+    def _start(self, due: Sequence[DueConnection]) -> None:
+        ready = [one for one in due if one.ready_in_s <= 0 and one.connection_id not in self._busy]
+        for one in sorted(ready, key=lambda candidate: candidate.failing):
+            if len(self._busy) >= self._workers_max:
+                return
+            if one.failing and len(self._failing_busy) >= self._failing_workers_max:
+                return
+            self._begin(one)
+
+    def _begin(self, one: DueConnection) -> None:
+        if one.failing:
+            self._failing_busy.add(one.connection_id)
+        task = asyncio.create_task(self._push(one.connection_id), name=f"push {one.connection_id}")
+        self._busy[one.connection_id] = task
+        metrics.WORKERS_BUSY.set(len(self._busy))
+        task.add_done_callback(lambda _task: self._end(one.connection_id))
+
+    def _end(self, connection_id: int) -> None:
+        del self._busy[connection_id]
+        self._failing_busy.discard(connection_id)
+        metrics.WORKERS_BUSY.set(len(self._busy))
+
+    async def _push(self, connection_id: int) -> None:
+        began_s = time.perf_counter()
+        try:
+            pushed = await self._worker.push(connection_id)
+        except Exception as error:  # one connection's trouble must not end the pushes of the others
+            log.exception("push.crashed", connection_id=connection_id, reason=describe(error))
+            await asyncio.sleep(DATABASE_PAUSE_S)
+            return
+        if pushed:
+            self._linger.learn(time.perf_counter() - began_s)
+            self.wake()
