@@ -1,0 +1,131 @@
+"""The composition root: what there is, in birth order."""
+
+import asyncio
+from typing import Final
+
+from prokip_poller import metrics
+from prokip_poller.accounts import Accounts
+from prokip_poller.clients import HttpProkipClients
+from prokip_poller.config import PollerSettings
+from prokip_poller.domain.attempts import RetryPolicy
+from prokip_poller.handlers.consume import Consumers
+from prokip_poller.handlers.internal import InternalApi
+from prokip_poller.reading import Reader, ReadLimits
+from prokip_poller.recording import PostingLimits, Recorder
+from prokip_poller.settling import Settling
+from prokip_poller.storage.polls import Polls
+from prokip_poller.storage.sales import Sales
+from prokip_poller.storage.views import Views
+from prokip_shared.bus import Subscription, open_bus, parked_routes
+from prokip_shared.bus.failures import Verdict, describe, verdict_of
+from prokip_shared.database import open_pool
+from prokip_shared.directory import Directory
+from prokip_shared.http import open_client
+from prokip_shared.logs import Log
+from prokip_shared.messages import ConnectionChangedV1, SaleDueV1, SyncRequestedV1
+from prokip_shared.platforms.prokip_simple import SimpleLimits
+from prokip_shared.runtime import ServiceContext, ServiceDefinition
+from prokip_shared.security.tokens import InternalTokens
+from prokip_shared.security.vault import Vault
+from prokip_shared.web.internal import require_business
+
+SCHEMA: Final = "prokip"
+GAUGE_INTERVAL_S: Final = 5.0
+
+log = Log("app")
+
+
+async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
+    pool = await open_pool(
+        settings.database_url, service=context.name, connections_max=settings.database_connections_max
+    )
+    context.stack.push_async_callback(pool.close)
+    directory = Directory(settings.database_url, Vault(settings.encryption_key.get_secret_value()))
+    context.side_task("directory", directory.follow())
+    accounts = Accounts(directory)
+    context.check("directory", accounts.check)
+    # A connection a request: see open_client. Sales are few next to what a handshake costs.
+    session = open_client(
+        allowed_private_hosts=settings.allowed_private_hosts, timeout_s=settings.read_timeout_s, keep_alive=False
+    )
+    context.stack.push_async_callback(session.close)
+    clients = HttpProkipClients(session, _client_limits(settings))
+
+    bus = await open_bus(context, settings, pool, SCHEMA)
+    policy = RetryPolicy(settings.retry_base_s, settings.retry_cap_s, settings.refused_retry_s)
+    polls, sales, views = Polls(pool), Sales(pool, process=context.name), Views(pool)
+    settling = Settling(sales=sales, polls=polls, outbox=bus.outbox, policy=policy)
+    reader = Reader(
+        polls=polls,
+        accounts=accounts,
+        clients=clients,
+        outbox=bus.outbox,
+        limits=_read_limits(settings),
+        policy=policy,
+    )
+    recorder = Recorder(
+        sales=sales,
+        settling=settling,
+        accounts=accounts,
+        clients=clients,
+        outbox=bus.outbox,
+        limits=PostingLimits(settings.posting_concurrency, settings.post_timeout_s, settings.posting_margin_s),
+    )
+    context.on_drain(reader.drain)
+    context.on_drain(recorder.drain)
+    context.on_drain(bus.outbox.flush)
+
+    consumers = Consumers(sales=sales, polls=polls, accounts=accounts)
+    bus.consume(Subscription(context.name, SaleDueV1), consumers.sale_due)
+    bus.consume(Subscription(context.name, SyncRequestedV1), consumers.sync_requested)
+    bus.consume(Subscription(context.name, ConnectionChangedV1), consumers.connection_changed)
+    context.side_task("reading", reader.run())
+    context.side_task("recording", recorder.run())
+    context.side_task("postings of dead processes", recorder.give_up_expired())
+    context.side_task("gauges", keep_gauges(views))
+
+    tokens = InternalTokens(settings.internal_secret.get_secret_value())
+    context.web.middlewares.append(require_business(tokens))
+    context.web.add_routes(InternalApi(views=views, settling=settling, accounts=accounts).routes())
+    context.web.add_routes(parked_routes(bus.parked))
+
+
+async def keep_gauges(views: Views) -> None:
+    """Runs for ever: the numbers that an operator watches."""
+    while True:
+        try:
+            locations, sales = await views.gauges(), await views.sale_gauges()
+        except Exception as error:
+            if verdict_of(error) is not Verdict.HOLD:
+                raise
+            log.debug("gauges.not_measured", cause=describe(error))
+        else:
+            for row in locations:
+                metrics.READ_AGE_S.labels(row["business_id"], row["location_id"]).set(row["read_age_s"])
+                metrics.LEFT_OUT.labels(row["business_id"], row["location_id"]).set(row["left_out"])
+            metrics.SALES.clear()
+            for row in sales:
+                metrics.SALES.labels(row["business_id"], row["state"]).set(row["sales"])
+        await asyncio.sleep(GAUGE_INTERVAL_S)
+
+
+def _client_limits(settings: PollerSettings) -> SimpleLimits:
+    return SimpleLimits(
+        connect_timeout_s=settings.connect_timeout_s,
+        read_timeout_s=settings.read_timeout_s,
+        post_timeout_s=settings.post_timeout_s,
+        stock_bytes_max=settings.stock_bytes_max,
+    )
+
+
+def _read_limits(settings: PollerSettings) -> ReadLimits:
+    return ReadLimits(
+        poll_concurrency=settings.poll_concurrency,
+        observation_items_max=settings.observation_items_max,
+        left_out_retry_s=settings.left_out_retry_s,
+        quiet_after_reads=settings.quiet_after_reads,
+        quiet_hold_s_max=settings.quiet_hold_s_max,
+    )
+
+
+SERVICE: Final = ServiceDefinition("prokip-poller", PollerSettings, open_app, SCHEMA, "prokip_poller")

@@ -1,0 +1,38 @@
+from typing import Annotated
+
+from pydantic import Field
+
+from prokip_shared.settings import CommaList, ServiceSettings
+
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+class PollerSettings(ServiceSettings):
+    port: Annotated[int, Field(ge=0, le=65535)] = 8004
+    allowed_private_hosts: CommaList = ()
+    """Private addresses that a Prokip may have; for sandboxes and Prokips inside the same network."""
+
+    connect_timeout_s: Seconds = 5.0
+    read_timeout_s: Seconds = 60.0
+    """For a whole stock list."""
+    post_timeout_s: Seconds = 30.0
+    """A sale without an answer after it is in doubt."""
+    posting_margin_s: Seconds = 10.0
+    """How long after post_timeout_s a request without a stored answer is given up by the other replicas."""
+    stock_bytes_max: Annotated[int, Field(ge=1024, le=1024**3)] = 64 * 1024 * 1024
+
+    poll_concurrency: Annotated[int, Field(ge=1, le=64)] = 4
+    """Businesses that one process reads at a time."""
+    observation_items_max: Annotated[int, Field(ge=1, le=5000)] = 500
+    left_out_retry_s: Seconds = 2.0
+    """First early read for SKUs that were being sold during a read; doubles up to the usual interval."""
+    quiet_after_reads: Annotated[int, Field(ge=1, le=100)] = 2
+    """A SKU left out so often in a row is read with postings held."""
+    quiet_hold_s_max: Seconds = 30.0
+    """Postings of a location are held at most this long for one read."""
+
+    posting_concurrency: Annotated[int, Field(ge=1, le=64)] = 4
+    """Requests that tell Prokip something, at a time, per location and over all replicas."""
+    retry_base_s: Seconds = 1.0
+    retry_cap_s: Seconds = 300.0
+    refused_retry_s: Annotated[float, Field(gt=0, le=7 * 86400)] = 1800.0

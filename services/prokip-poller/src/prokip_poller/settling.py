@@ -1,0 +1,263 @@
+"""What the end of a request changes, whoever knows it: the answer, a process that is gone, or an operator.
+
+Told units, R, the order's state and the message about it move in one transaction.
+"""
+
+import random
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+from prokip_poller import metrics
+from prokip_poller.domain.attempts import Outcome, RetryPolicy, Verdict, judge
+from prokip_poller.domain.sales import (
+    GiveBack,
+    SaleState,
+    Sell,
+    counter_moves,
+    newest_sell_id,
+    reference_of,
+    steps_left,
+)
+from prokip_poller.domain.telling import OrderKey, sale_message
+from prokip_poller.storage.polls import LocationKey, Polls
+from prokip_poller.storage.sales import EndedPosting, HeldSale, Sales
+from prokip_shared.bus.outbox import Outbox, OutboxTransaction
+from prokip_shared.logs import Log
+from prokip_shared.messages import SaleRecordedV1
+
+log = Log("settling")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a request ended."""
+
+    outcome: Outcome
+    words: str
+    sell_id: str | None = None
+    health: str | None = None
+    """Set where the whole account is in trouble, not this sale: then everything of the location waits."""
+    asked_s: float | None = None
+    """How long Prokip asked us to wait."""
+
+
+class NotSettled(Exception):
+    """The order is not in a state in which this can be said of it; the words are for the operator."""
+
+
+class Settling:
+    def __init__(
+        self,
+        *,
+        sales: Sales,
+        polls: Polls,
+        outbox: Outbox,
+        policy: RetryPolicy,
+        draw: Callable[[], float] = random.random,
+    ) -> None:
+        self._sales = sales
+        self._polls = polls
+        self._outbox = outbox
+        self._policy = policy
+        self._draw = draw
+
+    async def end(self, posting_id: int, key: OrderKey, answer: Answer, *, only_from: Collection[Outcome]) -> None:
+        """Gives a request its outcome, once."""
+        async with self._outbox.transaction() as transaction:
+            sale = await self._lock(transaction, key)
+            if await self._end(transaction, sale, posting_id, answer, only_from=only_from):
+                return
+            held = await self._sales.posting_outcome(transaction.connection, key, posting_id)
+        if answer.outcome == "recorded" and held != "recorded":
+            # Rare: Prokip's answer came after an operator had settled the doubt the other way.
+            log.error("posting.settlement_contradicted", order_ref=key.order_ref, held=held, sell_id=answer.sell_id)
+
+    async def settle(self, key: OrderKey, *, recorded: bool, sell_id: str | None, posting_id: int | None) -> SaleState:
+        """An operator looked into Prokip: the request in doubt did happen, or did not. Saying it twice is saying it
+        once. Without a posting id the newest request in doubt is meant. Raises NotSettled.
+        """
+        outcome: Outcome = "recorded" if recorded else "not_recorded"
+        async with self._outbox.transaction() as transaction:
+            sale = await self._lock(transaction, key)
+            meant = posting_id or await self._sales.newest_doubt(transaction.connection, key)
+            if meant is None:
+                return self._said_before(sale, recorded=recorded)
+            answer = Answer(outcome, "Settled by an operator.", sell_id=sell_id)
+            if not await self._end(transaction, sale, meant, answer, only_from={"in_doubt"}):
+                held = await self._sales.posting_outcome(transaction.connection, key, meant)
+                if held != outcome:
+                    raise NotSettled(f"This request is not in doubt; it is {held or 'unknown'}.")
+            await self._polls.read_soon(transaction.connection, LocationKey(key.business_id, sale.location_id))
+            settled = await self._lock(transaction, key)
+        log.info("sale.settled", business_id=key.business_id, order_ref=key.order_ref, outcome=outcome)
+        return settled.state
+
+    def _said_before(self, sale: HeldSale, *, recorded: bool) -> SaleState:
+        """Nothing is in doubt (any more): fine if the order is where this word would have brought it."""
+        if sale.state == "recorded" or (not recorded and sale.state in {"due", "posting", "refused"}):
+            return sale.state
+        raise NotSettled(f"Nothing about this order is in doubt; it is {sale.state}.")
+
+    async def returns_entered(self, key: OrderKey, *, revision: int | None) -> SaleState:
+        """An operator entered in Prokip what it takes back by hand only. Saying it twice is saying it once.
+
+        A given revision must be the newest one, so that nobody confirms a return that came after the look.
+        Raises NotSettled.
+        """
+        async with self._outbox.transaction() as transaction:
+            sale = await self._lock(transaction, key)
+            if sale.state == "recorded":
+                return sale.state
+            if sale.state != "return_unsupported":
+                raise NotSettled(f"No return of this order waits for a person; it is {sale.state}.")
+            if revision is not None and revision != sale.revision:
+                raise NotSettled(f"The order has changed since: it is at revision {sale.revision}.")
+            sells = await self._sells(transaction, key)
+            for step in steps_left(sale.due, sells):
+                if isinstance(step, GiveBack):
+                    await self._enter_by_hand(transaction, sale, step)
+            sells = await self._sells(transaction, key)
+            if steps_left(sale.due, sells):
+                await self._begin_again(transaction, sale)
+            else:
+                await self.rest(transaction, sale, "recorded", sells, "The return was entered by hand.")
+            await self._polls.read_soon(transaction.connection, LocationKey(key.business_id, sale.location_id))
+            entered = await self._lock(transaction, key)
+        log.info("sale.returns_entered", business_id=key.business_id, order_ref=key.order_ref)
+        return entered.state
+
+    async def retry(self, key: OrderKey) -> SaleState:
+        """Tries a refused sale, or an unsupported return, again now. Raises NotSettled."""
+        async with self._outbox.transaction() as transaction:
+            sale = await self._lock(transaction, key)
+            if sale.state in {"in_doubt", "posting"}:
+                raise NotSettled(f"This order is {sale.state}: sending it again could tell Prokip twice.")
+            if sale.state != "recorded":
+                await self._begin_again(transaction, sale)
+                return "due"
+            return sale.state
+
+    async def rest(
+        self, transaction: OutboxTransaction, sale: HeldSale, state: SaleState, sells: Sequence[Sell], detail: str
+    ) -> None:
+        """The order stays in a state by itself, and the others hear of it."""
+        await self._sales.set_state(
+            transaction.connection, sale.key, state, detail=detail, next_attempt_in_s=None, attempts=0
+        )
+        transaction.say(*_about(sale, sale.revision, state, sells, detail))
+
+    async def _lock(self, transaction: OutboxTransaction, key: OrderKey) -> HeldSale:
+        sale = await self._sales.lock(transaction.connection, key)
+        if sale is None:
+            raise NotSettled("There is no such order.")
+        return sale
+
+    async def _sells(self, transaction: OutboxTransaction, key: OrderKey) -> list[Sell]:
+        return (await self._sales.told(transaction.connection, key.business_id, [key]))[key]
+
+    async def _begin_again(self, transaction: OutboxTransaction, sale: HeldSale) -> None:
+        await self._sales.set_state(
+            transaction.connection, sale.key, "due", detail=sale.detail, next_attempt_in_s=0.0, attempts=0
+        )
+
+    async def _enter_by_hand(self, transaction: OutboxTransaction, sale: HeldSale, step: GiveBack) -> None:
+        reference = reference_of(sale.key.connection_id, sale.key.order_ref, sale.revision)
+        await self._sales.add_hand_posting(
+            transaction.connection, sale, step, reference=reference, answer="Entered in Prokip by hand."
+        )
+        place = LocationKey(sale.key.business_id, sale.location_id)
+        await self._sales.tell(transaction.connection, place, step, counter_moves(step), posting_id=step.posting_id)
+
+    async def _end(
+        self,
+        transaction: OutboxTransaction,
+        sale: HeldSale,
+        posting_id: int,
+        answer: Answer,
+        *,
+        only_from: Collection[Outcome],
+    ) -> bool:
+        """False: the request has another outcome already."""
+        connection, key = transaction.connection, sale.key
+        ended = await self._sales.end_posting(
+            connection,
+            key.business_id,
+            posting_id,
+            answer.outcome,
+            only_from=only_from,
+            sell_id=answer.sell_id,
+            answer=answer.words,
+        )
+        if ended is None:
+            return False
+        metrics.POSTINGS.labels(key.business_id, ended.step.kind, answer.outcome).inc()
+        place = LocationKey(key.business_id, sale.location_id)
+        if answer.outcome == "recorded":
+            await self._sales.tell(connection, place, ended.step, counter_moves(ended.step), posting_id=posting_id)
+        if answer.health is not None:
+            await self._block(transaction, place, answer)
+        sells = await self._sells(transaction, key)
+        verdict = self._verdict(sale, ended, sells, answer)
+        failures = sale.attempts + 1 if answer.outcome in {"refused", "not_sent"} else 0
+        await self._sales.set_state(
+            connection,
+            key,
+            verdict.state,
+            detail=answer.words,
+            next_attempt_in_s=_delay_s(verdict),
+            attempts=failures,
+        )
+        self._say_end(transaction, sale, ended, sells, answer, verdict)
+        return True
+
+    def _verdict(self, sale: HeldSale, ended: EndedPosting, sells: Sequence[Sell], answer: Answer) -> Verdict:
+        left = len(steps_left(sale.due, sells))
+        if answer.outcome in {"refused", "unsupported"} and (sale.revision > ended.revision or not left):
+            # The refusal is about a state that is no longer the newest; the newest has not been asked.
+            return Verdict("due" if left else "recorded", None)
+        return judge(
+            answer.outcome, steps_left=left, failures=sale.attempts + 1, policy=self._policy, chance=self._draw()
+        )
+
+    async def _block(self, transaction: OutboxTransaction, place: LocationKey, answer: Answer) -> None:
+        failures = await self._sales.failures_of(transaction.connection, place)
+        for_s = self._policy.after_failures(failures + 1, chance=self._draw(), asked_s=answer.asked_s)
+        await self._sales.block_location(
+            transaction.connection, place, health=answer.health or "unavailable", reason=answer.words, for_s=for_s
+        )
+
+    def _say_end(
+        self,
+        transaction: OutboxTransaction,
+        sale: HeldSale,
+        ended: EndedPosting,
+        sells: Sequence[Sell],
+        answer: Answer,
+        verdict: Verdict,
+    ) -> None:
+        """The newest revision where Prokip knows it now; the tried one where the newest is another story."""
+        if verdict.state == "recorded":
+            transaction.say(*_about(sale, sale.revision, "recorded", sells, ""))
+        elif answer.outcome == "recorded" and sale.revision > ended.revision:
+            transaction.say(*_about(sale, ended.revision, "recorded", sells, ""))
+        else:
+            transaction.say(*_about(sale, ended.revision, verdict.state, sells, answer.words))
+
+
+def _delay_s(verdict: Verdict) -> float | None:
+    """Due without a delay is due at once."""
+    return 0.0 if verdict.state == "due" and verdict.retry_in_s is None else verdict.retry_in_s
+
+
+def _about(
+    sale: HeldSale, revision: int, state: SaleState, sells: Sequence[Sell], detail: str
+) -> Sequence[SaleRecordedV1]:
+    return sale_message(
+        sale.key,
+        location_id=sale.location_id,
+        revision=revision,
+        state=state,
+        prokip_sell_id=newest_sell_id(sells),
+        detail=detail,
+        correlation_id=sale.correlation_id,
+    )

@@ -1,0 +1,187 @@
+-- name: upsert_due_sales
+-- What Prokip should know of orders; the highest revision wins. An order with a request under way or in doubt takes
+-- the new state and waits for that request's end. Sorted, so that two replicas wait for each other but never for ever.
+INSERT INTO prokip.sale AS held (
+    business_id, connection_id, order_ref, location_id, order_number, order_status, sold_at, revision, lines,
+    correlation_id
+)
+SELECT
+    business_id, connection_id, order_ref, location_id, order_number, order_status, sold_at, revision, lines,
+    correlation_id
+FROM unnest(
+    $1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[], $8::bigint[],
+    $9::jsonb[], $10::text[]
+) AS given (
+    business_id, connection_id, order_ref, location_id, order_number, order_status, sold_at, revision, lines,
+    correlation_id
+)
+ORDER BY business_id, connection_id, order_ref
+ON CONFLICT (business_id, connection_id, order_ref) DO UPDATE
+SET order_number = excluded.order_number,
+    order_status = excluded.order_status,
+    sold_at = excluded.sold_at,
+    revision = excluded.revision,
+    lines = excluded.lines,
+    correlation_id = excluded.correlation_id,
+    state = CASE WHEN held.state IN ('posting', 'in_doubt') THEN held.state ELSE 'due' END,
+    next_attempt_at = CASE WHEN held.state IN ('posting', 'in_doubt') THEN NULL ELSE now() END,
+    attempts = 0,
+    changed_at = now()
+WHERE held.revision < excluded.revision;
+
+-- name: locations_with_due_sales
+-- Where something is to be told now, among the businesses whose Prokip is known. Index: sale_due_idx.
+SELECT held.business_id, held.location_id
+FROM prokip.location AS held
+WHERE held.business_id = ANY ($1::bigint[])
+    AND (held.blocked_until IS NULL OR held.blocked_until <= now())
+    AND (held.posting_held_until IS NULL OR held.posting_held_until <= now())
+    AND EXISTS (
+        SELECT FROM prokip.sale
+        WHERE sale.business_id = held.business_id AND sale.location_id = held.location_id
+            AND sale.state IN ('due', 'refused') AND sale.next_attempt_at <= now()
+    );
+
+-- name: lock_location_for_posting
+-- Claims of one location come one after the other; empty while it is blocked or a read wants quiet.
+SELECT location_id FROM prokip.location
+WHERE business_id = $1 AND location_id = $2
+    AND (blocked_until IS NULL OR blocked_until <= now())
+    AND (posting_held_until IS NULL OR posting_held_until <= now())
+FOR UPDATE;
+
+-- name: postings_under_way
+-- Requests that are out for one location now; asked after its lock, or the number could be from before.
+SELECT count(*) FROM prokip.sale_posting WHERE business_id = $1 AND location_id = $2 AND outcome = 'posting';
+
+-- name: claim_sales
+-- The sales due longest, at most $3; SKIP LOCKED, so that nobody waits while the location is locked.
+-- Index: sale_due_idx.
+SELECT connection_id, order_ref, location_id, revision, lines, state, attempts, detail, correlation_id
+FROM prokip.sale
+WHERE business_id = $1 AND location_id = $2 AND state IN ('due', 'refused') AND next_attempt_at <= now()
+ORDER BY next_attempt_at
+LIMIT $3
+FOR UPDATE SKIP LOCKED;
+
+-- name: lock_sale
+-- One order, for whoever changes its state.
+SELECT location_id, revision, lines, state, attempts, detail, correlation_id
+FROM prokip.sale
+WHERE business_id = $1 AND connection_id = $2 AND order_ref = $3
+FOR UPDATE;
+
+-- name: told_lines
+-- What Prokip was told of the given orders. Index: sale_posting_order_idx.
+SELECT posting.connection_id, posting.order_ref, posting.posting_id, posting.sell_id, line.sku, line.sold, line.returned
+FROM unnest($2::bigint[], $3::text[]) AS given (connection_id, order_ref)
+JOIN prokip.sale_posting AS posting
+    ON posting.business_id = $1
+        AND posting.connection_id = given.connection_id
+        AND posting.order_ref = given.order_ref
+JOIN prokip.told_line AS line ON line.posting_id = posting.posting_id AND line.business_id = $1
+ORDER BY posting.posting_id, line.sku;
+
+-- name: begin_posting
+-- Committed before the request leaves; replicas and reads see it.
+INSERT INTO prokip.sale_posting (
+    business_id, connection_id, order_ref, location_id, revision, kind, refund_of, reference, units, outcome, process,
+    expires_at
+)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'posting', $10, now() + make_interval(secs => $11))
+RETURNING posting_id;
+
+-- name: end_posting
+-- Gives a posting its outcome, once: empty if it is no longer in one of the states $3.
+UPDATE prokip.sale_posting
+SET outcome = $4, sell_id = coalesce($5, sell_id), answer = $6, ended_at = now()
+WHERE posting_id = $1 AND business_id = $2 AND outcome = ANY ($3::text[])
+RETURNING kind, refund_of, units, revision;
+
+-- name: add_hand_posting
+-- A return that a person entered in Prokip.
+INSERT INTO prokip.sale_posting (
+    business_id, connection_id, order_ref, location_id, revision, kind, refund_of, reference, units, outcome, answer,
+    by_hand, process, expires_at, ended_at
+)
+VALUES ($1, $2, $3, $4, $5, 'refund', $6, $7, $8, 'recorded', $9, true, $10, now(), now());
+
+-- name: add_told_lines
+-- Prokip has recorded a sale.
+INSERT INTO prokip.told_line (posting_id, business_id, sku, sold)
+SELECT $1, $2, sku, units FROM unnest($3::text[], $4::numeric[]) AS given (sku, units);
+
+-- name: add_returned
+-- Prokip took units back from the sale of posting $1.
+UPDATE prokip.told_line
+SET returned = returned + given.units
+FROM unnest($3::text[], $4::numeric[]) AS given (sku, units)
+WHERE told_line.posting_id = $1 AND told_line.business_id = $2 AND told_line.sku = given.sku;
+
+-- name: move_location
+-- One more move of the location's counters; the row lock makes the numbers commit in order. Prokip did something for
+-- us, so it is reachable and takes the token.
+UPDATE prokip.location
+SET counter_moves = counter_moves + 1,
+    failures = 0,
+    blocked_until = NULL,
+    health = CASE WHEN health IN ('unavailable', 'not_authorised', 'throttled') THEN 'healthy' ELSE health END,
+    reason = CASE WHEN health IN ('unavailable', 'not_authorised', 'throttled') THEN '' ELSE reason END
+WHERE business_id = $1 AND location_id = $2
+RETURNING counter_moves;
+
+-- name: move_counters
+-- R moves with what Prokip was told, in the same transaction. Sorted against deadlock.
+INSERT INTO prokip.recorded_counter AS held (business_id, location_id, sku, units, moved_at)
+SELECT $1, $2, sku, units, $3 FROM unnest($4::text[], $5::numeric[]) AS given (sku, units) ORDER BY sku
+ON CONFLICT (business_id, location_id, sku) DO UPDATE
+SET units = held.units + excluded.units, moved_at = excluded.moved_at;
+
+-- name: set_sale_state
+-- Where an order stands now; $6 seconds until it is taken up by itself, NULL: not by itself.
+UPDATE prokip.sale
+SET state = $4, detail = $5, next_attempt_at = now() + make_interval(secs => $6), attempts = $7, changed_at = now()
+WHERE business_id = $1 AND connection_id = $2 AND order_ref = $3;
+
+-- name: block_location
+-- Prokip does not answer, asks us to wait, or does not accept the token: everything of the location waits $5 seconds.
+-- Requests that fail together count as one failure.
+UPDATE prokip.location
+SET health = $3, reason = $4,
+    failures = failures + CASE WHEN blocked_until > now() THEN 0 ELSE 1 END,
+    blocked_until = greatest(blocked_until, now() + make_interval(secs => $5))
+WHERE business_id = $1 AND location_id = $2;
+
+-- name: location_failures
+-- How often in a row the location could not be reached.
+SELECT failures FROM prokip.location WHERE business_id = $1 AND location_id = $2;
+
+-- name: expired_postings
+-- Requests whose process did not come back with an answer. Index: sale_posting_open_idx.
+SELECT posting_id, business_id, connection_id, order_ref FROM prokip.sale_posting
+WHERE outcome = 'posting' AND expires_at < now()
+ORDER BY posting_id
+LIMIT $1;
+
+-- name: newest_doubt
+-- The request of an order that is in doubt.
+SELECT posting_id FROM prokip.sale_posting
+WHERE business_id = $1 AND connection_id = $2 AND order_ref = $3 AND outcome = 'in_doubt'
+ORDER BY posting_id DESC
+LIMIT 1;
+
+-- name: posting_outcome
+-- How one request of an order ended.
+SELECT outcome FROM prokip.sale_posting
+WHERE business_id = $1 AND connection_id = $2 AND order_ref = $3 AND posting_id = $4;
+
+-- name: retry_sales
+-- Refused sales of the businesses are tried again now.
+UPDATE prokip.sale
+SET next_attempt_at = now()
+WHERE (business_id, connection_id, order_ref) IN (
+    SELECT business_id, connection_id, order_ref FROM prokip.sale
+    WHERE business_id = ANY ($1::bigint[]) AND state IN ('due', 'refused')
+    ORDER BY business_id, connection_id, order_ref
+    FOR UPDATE
+);

@@ -1,0 +1,271 @@
+"""Orders, what Prokip was told of them, and the requests that told it. All in the caller's transaction."""
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+
+from prokip_poller.domain.attempts import Outcome
+from prokip_poller.domain.sales import GiveBack, RecordSale, SaleState, Sell, Step, ToldLine
+from prokip_poller.domain.telling import OrderKey
+from prokip_poller.storage.polls import LocationKey
+from prokip_shared.database import Connection, Pool, load_queries
+from prokip_shared.messages import SaleDueV1
+
+
+@dataclass(frozen=True, slots=True)
+class HeldSale:
+    """An order's row, locked."""
+
+    key: OrderKey
+    location_id: str
+    revision: int
+    due: Mapping[str, Decimal]
+    state: SaleState
+    attempts: int
+    detail: str
+    correlation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """A request that tells Prokip one step of one order."""
+
+    posting_id: int
+    key: OrderKey
+    location_id: str
+    revision: int
+    step: Step
+    reference: str
+    correlation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndedPosting:
+    """What a posting that has just been given its outcome was about."""
+
+    revision: int
+    step: Step
+
+
+class Sales:
+    def __init__(self, pool: Pool, *, process: str) -> None:
+        """`process` is written to each posting, so that an operator can find the log of who sent it."""
+        self._pool = pool
+        self._process = process
+        self._queries = load_queries("prokip_poller", "sales.sql")
+
+    async def upsert_due(self, connection: Connection, messages: Sequence[SaleDueV1]) -> None:
+        """One message an order at most."""
+        columns: list[list[Any]] = [
+            [message.business_id for message in messages],
+            [message.connection_id for message in messages],
+            [message.order_ref for message in messages],
+            [message.location_id for message in messages],
+            [message.order_number for message in messages],
+            [message.status for message in messages],
+            [message.sold_at for message in messages],
+            [message.revision for message in messages],
+            [json.dumps([_line_json(line) for line in message.lines]) for message in messages],
+            [message.correlation_id for message in messages],
+        ]
+        await connection.execute(self._queries["upsert_due_sales"], *columns)
+
+    async def locations_with_due(self, business_ids: Collection[int]) -> list[LocationKey]:
+        rows = await self._pool.fetch(self._queries["locations_with_due_sales"], list(business_ids))
+        return [LocationKey(row["business_id"], row["location_id"]) for row in rows]
+
+    async def lock_location(self, connection: Connection, key: LocationKey) -> bool:
+        """False while nothing may be posted there."""
+        place = await connection.fetchval(self._queries["lock_location_for_posting"], key.business_id, key.location_id)
+        return place is not None
+
+    async def under_way(self, connection: Connection, key: LocationKey) -> int:
+        number = await connection.fetchval(self._queries["postings_under_way"], key.business_id, key.location_id)
+        return int(number)
+
+    async def claim(self, connection: Connection, key: LocationKey, sales_max: int) -> list[HeldSale]:
+        rows = await connection.fetch(self._queries["claim_sales"], key.business_id, key.location_id, sales_max)
+        return [_held_sale(OrderKey(key.business_id, row["connection_id"], row["order_ref"]), row) for row in rows]
+
+    async def lock(self, connection: Connection, key: OrderKey) -> HeldSale | None:
+        row = await connection.fetchrow(self._queries["lock_sale"], key.business_id, key.connection_id, key.order_ref)
+        return None if row is None else _held_sale(key, row)
+
+    async def told(
+        self, connection: Connection, business_id: int, keys: Sequence[OrderKey]
+    ) -> dict[OrderKey, list[Sell]]:
+        """What Prokip was told of each order."""
+        rows = await connection.fetch(
+            self._queries["told_lines"],
+            business_id,
+            [key.connection_id for key in keys],
+            [key.order_ref for key in keys],
+        )
+        lines: dict[tuple[OrderKey, int, str | None], dict[str, ToldLine]] = {}
+        for row in rows:
+            key = OrderKey(business_id, row["connection_id"], row["order_ref"])
+            of_sell = lines.setdefault((key, row["posting_id"], row["sell_id"]), {})
+            of_sell[row["sku"]] = ToldLine(row["sold"], row["returned"])
+        sells: dict[OrderKey, list[Sell]] = {key: [] for key in keys}
+        for (key, posting_id, sell_id), of_sell in lines.items():
+            sells[key].append(Sell(posting_id, sell_id, of_sell))
+        return sells
+
+    async def begin_posting(
+        self, connection: Connection, sale: HeldSale, step: Step, *, reference: str, expires_in_s: float
+    ) -> Posting:
+        posting_id = await connection.fetchval(
+            self._queries["begin_posting"],
+            sale.key.business_id,
+            sale.key.connection_id,
+            sale.key.order_ref,
+            sale.location_id,
+            sale.revision,
+            step.kind,
+            step.posting_id if isinstance(step, GiveBack) else None,
+            reference,
+            _units_json(step.units),
+            self._process,
+            expires_in_s,
+        )
+        return Posting(posting_id, sale.key, sale.location_id, sale.revision, step, reference, sale.correlation_id)
+
+    async def end_posting(
+        self,
+        connection: Connection,
+        business_id: int,
+        posting_id: int,
+        outcome: Outcome,
+        *,
+        only_from: Collection[Outcome],
+        sell_id: str | None,
+        answer: str,
+    ) -> EndedPosting | None:
+        """None: somebody else has given it an outcome."""
+        row = await connection.fetchrow(
+            self._queries["end_posting"], posting_id, business_id, list(only_from), outcome, sell_id, answer
+        )
+        if row is None:
+            return None
+        units = {sku: Decimal(number) for sku, number in json.loads(row["units"]).items()}
+        step: Step = RecordSale(units) if row["kind"] == "sell" else GiveBack(row["refund_of"], None, units)
+        return EndedPosting(row["revision"], step)
+
+    async def add_hand_posting(
+        self, connection: Connection, sale: HeldSale, step: GiveBack, *, reference: str, answer: str
+    ) -> None:
+        await connection.execute(
+            self._queries["add_hand_posting"],
+            sale.key.business_id,
+            sale.key.connection_id,
+            sale.key.order_ref,
+            sale.location_id,
+            sale.revision,
+            step.posting_id,
+            reference,
+            _units_json(step.units),
+            answer,
+            self._process,
+        )
+
+    async def tell(
+        self, connection: Connection, place: LocationKey, step: Step, moves: Mapping[str, Decimal], *, posting_id: int
+    ) -> None:
+        """Prokip did the step: told and R move together."""
+        query, of = (
+            ("add_told_lines", posting_id) if isinstance(step, RecordSale) else ("add_returned", step.posting_id)
+        )
+        await connection.execute(
+            self._queries[query], of, place.business_id, list(step.units), list(step.units.values())
+        )
+        moved_at = await connection.fetchval(self._queries["move_location"], place.business_id, place.location_id)
+        await connection.execute(
+            self._queries["move_counters"],
+            place.business_id,
+            place.location_id,
+            moved_at,
+            list(moves),
+            list(moves.values()),
+        )
+
+    async def set_state(
+        self,
+        connection: Connection,
+        key: OrderKey,
+        state: SaleState,
+        *,
+        detail: str,
+        next_attempt_in_s: float | None,
+        attempts: int,
+    ) -> None:
+        await connection.execute(
+            self._queries["set_sale_state"],
+            key.business_id,
+            key.connection_id,
+            key.order_ref,
+            state,
+            detail,
+            next_attempt_in_s,
+            attempts,
+        )
+
+    async def failures_of(self, connection: Connection, place: LocationKey) -> int:
+        number = await connection.fetchval(self._queries["location_failures"], place.business_id, place.location_id)
+        return int(number)
+
+    async def block_location(
+        self, connection: Connection, place: LocationKey, *, health: str, reason: str, for_s: float
+    ) -> None:
+        await connection.execute(
+            self._queries["block_location"], place.business_id, place.location_id, health, reason, for_s
+        )
+
+    async def expired(self, postings_max: int) -> list[tuple[int, OrderKey]]:
+        rows = await self._pool.fetch(self._queries["expired_postings"], postings_max)
+        return [
+            (row["posting_id"], OrderKey(row["business_id"], row["connection_id"], row["order_ref"])) for row in rows
+        ]
+
+    async def newest_doubt(self, connection: Connection, key: OrderKey) -> int | None:
+        posting_id: int | None = await connection.fetchval(
+            self._queries["newest_doubt"], key.business_id, key.connection_id, key.order_ref
+        )
+        return posting_id
+
+    async def posting_outcome(self, connection: Connection, key: OrderKey, posting_id: int) -> Outcome | None:
+        outcome: Outcome | None = await connection.fetchval(
+            self._queries["posting_outcome"], key.business_id, key.connection_id, key.order_ref, posting_id
+        )
+        return outcome
+
+    async def retry_all(self, connection: Connection, business_ids: Collection[int]) -> None:
+        await connection.execute(self._queries["retry_sales"], list(business_ids))
+
+
+def _line_json(line: Any) -> dict[str, Any]:
+    price = None if line.unit_price is None else str(line.unit_price)
+    return {"sku": line.sku, "units": str(line.units), "unit_price": price}
+
+
+def _units_json(units: Mapping[str, Decimal]) -> str:
+    return json.dumps({sku: str(number) for sku, number in units.items()})
+
+
+def _held_sale(key: OrderKey, row: asyncpg.Record) -> HeldSale:
+    due: dict[str, Decimal] = {}
+    for line in json.loads(row["lines"]):
+        due[line["sku"]] = due.get(line["sku"], Decimal(0)) + Decimal(line["units"])
+    return HeldSale(
+        key,
+        row["location_id"],
+        row["revision"],
+        due,
+        row["state"],
+        row["attempts"],
+        row["detail"],
+        row["correlation_id"],
+    )
