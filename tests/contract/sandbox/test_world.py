@@ -213,7 +213,8 @@ async def test_a_port_in_use_is_told_in_one_line(prokip: ProkipServer) -> None:
     )
     _, complaint = await process.communicate()
     assert process.returncode == 1
-    assert f"cannot serve on port {port}" in complaint.decode()
+    assert "cannot serve" in complaint.decode()
+    assert port in complaint.decode()
     assert len(complaint.decode().splitlines()) == 1
 
 

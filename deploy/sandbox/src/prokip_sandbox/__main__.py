@@ -24,7 +24,7 @@ def main() -> int:
     try:
         asyncio.run(_serve(arguments))
     except OSError as error:
-        sys.stderr.write(f"prokip_sandbox: cannot serve on port {arguments.port}: {error.strerror or error}\n")
+        sys.stderr.write(f"prokip_sandbox: cannot serve: {error.strerror or error}\n")
         return 1
     return 0
 

@@ -73,7 +73,7 @@ class World:
     async def serve(self, host: str = "127.0.0.1", state_dir: Path | None = None) -> AsyncIterator[Self]:
         base = self.spec.base_port
         async with contextlib.AsyncExitStack() as stack:
-            for n, server in enumerate(self.servers):
+            for n, server in reversed([*enumerate(self.servers)]):  # Prokip last: when it answers, all do
                 await stack.enter_async_context(server.serve(host, base + n if base else 0, state_dir=state_dir))
             yield self
 
