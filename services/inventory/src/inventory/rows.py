@@ -16,6 +16,25 @@ from inventory.domain.sales import SaleLog
 from inventory.domain.values import HeldLine, HeldOrder, OrderKey, StockKey, StockRow
 
 
+def array_literal(column: Sequence[object]) -> str:
+    """A column as Postgres reads it back with a cast: `{1,2}` or `{"a","b"}`, None as NULL.
+
+    https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO
+    """
+    return "{" + ",".join([_element(value) for value in column]) + "}"
+
+
+def _element(value: object) -> str:
+    if type(value) is int:
+        return str(value)
+    if value is None:
+        return "NULL"
+    text = str(value)
+    if "\\" in text or '"' in text:
+        text = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
+
+
 def encode_lines(lines: Sequence[HeldLine]) -> str:
     """Fields that say nothing new are left out: a plain sale is `{"ref", "sku", "ordered", "taken"}`."""
     return to_json([_line_fields(line) for line in lines]).decode()
@@ -69,7 +88,7 @@ def order_of(row: asyncpg.Record) -> HeldOrder:
         row["due_revision"],
         row["sale_state"],
         decode_lines(row["lines"]),
-        tuple(row["former_skus"]),
+        () if row["former_skus"] is None else tuple(json.loads(row["former_skus"])),
     )
 
 

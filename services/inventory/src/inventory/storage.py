@@ -13,7 +13,7 @@ from pydantic_core import to_json
 from inventory.domain.sales import SaleLog
 from inventory.domain.search import fold, grams
 from inventory.domain.values import Decision, HeldOrder, HolderKey, LocationKey, Movement, OrderKey, StockKey, StockRow
-from inventory.rows import encode_lines, encode_taken, order_of, sale_log_of, stock_of
+from inventory.rows import array_literal, encode_lines, encode_taken, order_of, sale_log_of, stock_of
 from prokip_shared.database import Connection, load_queries
 
 QUERIES: Final = load_queries("inventory", "ledger.sql")
@@ -72,7 +72,7 @@ async def lock_stock(
 async def _create_stock(connection: Connection, keys: Sequence[StockKey]) -> None:
     folded = [fold(key.sku) for key in keys]
     pieces = [to_json(grams(key.business_id, text)).decode() for key, text in zip(keys, folded, strict=True)]
-    await connection.execute(QUERIES["create_stock"], *_columns(keys, 3), folded, pieces)
+    await connection.execute(QUERIES["create_stock"], *_columns(keys, 3), array_literal(folded), array_literal(pieces))
 
 
 async def write(connection: Connection, decision: Decision, at: datetime) -> None:
@@ -96,7 +96,7 @@ async def complete_locations(connection: Connection, locations: Collection[Locat
 
 
 async def write_holders(connection: Connection, holders: Mapping[HolderKey, str]) -> None:
-    await connection.execute(QUERIES["write_holders"], *_columns(holders, 3), list(holders.values()))
+    await connection.execute(QUERIES["write_holders"], *_columns(holders, 3), array_literal(list(holders.values())))
 
 
 async def lock_sale_logs(connection: Connection, keys: Collection[OrderKey]) -> dict[OrderKey, SaleLog]:
@@ -109,13 +109,13 @@ async def write_sale_logs(connection: Connection, logs: Mapping[OrderKey, SaleLo
     await connection.execute(QUERIES["write_sale_logs"], *_columns(logs, 3), *_columns(answers, 4))
 
 
-def _columns(rows: Iterable[tuple[object, ...]], width: int) -> list[list[object]]:
-    """Rows turned into the array parameters of an unnest."""
-    columns = [list(column) for column in zip(*rows, strict=True)]
-    return columns or [[] for _ in range(width)]
+def _columns(rows: Iterable[tuple[object, ...]], width: int) -> list[str]:
+    """Rows turned into the array literals of an unnest."""
+    columns = [array_literal(column) for column in zip(*rows, strict=True)]
+    return columns or ["{}"] * width
 
 
-def _new_order_columns(orders: Sequence[HeldOrder]) -> list[list[object]]:
+def _new_order_columns(orders: Sequence[HeldOrder]) -> list[str]:
     rows = [
         (
             *order.key,
@@ -136,7 +136,7 @@ def _new_order_columns(orders: Sequence[HeldOrder]) -> list[list[object]]:
     return _columns(rows, 14)
 
 
-def _changed_order_columns(orders: Sequence[HeldOrder]) -> list[list[object]]:
+def _changed_order_columns(orders: Sequence[HeldOrder]) -> list[str]:
     rows = [
         (
             *order.key,
@@ -155,11 +155,11 @@ def _changed_order_columns(orders: Sequence[HeldOrder]) -> list[list[object]]:
     return _columns(rows, 12)
 
 
-def _encode_skus(skus: Sequence[str]) -> str:
-    return to_json(skus).decode() if skus else "[]"
+def _encode_skus(skus: Sequence[str]) -> str | None:
+    return to_json(skus).decode() if skus else None
 
 
-def _stock_columns(stock: Sequence[StockRow]) -> list[list[object]]:
+def _stock_columns(stock: Sequence[StockRow]) -> list[str]:
     rows = [
         (
             *row.key,
@@ -177,7 +177,7 @@ def _stock_columns(stock: Sequence[StockRow]) -> list[list[object]]:
     return _columns(rows, 11)
 
 
-def _movement_columns(movements: Sequence[Movement]) -> list[list[object]]:
+def _movement_columns(movements: Sequence[Movement]) -> list[str]:
     rows = [
         (
             *movement.key,

@@ -232,14 +232,14 @@ class _Work:
             if shelf.standing == "unmatched" and not counted and not before.get(sku):
                 continue
             lines.append(
-                SaleLine.model_construct(
+                SaleLine(
                     sku=sku,
                     units=max(ZERO, counted),
                     unit_price=prices.get(sku),
                     stock_revision=shelf.revision,
                 )
             )
-        return SaleDueV1.model_construct(
+        return SaleDueV1(
             business_id=order.key.business_id,
             correlation_id=correlation_id,
             connection_id=order.key.connection_id,

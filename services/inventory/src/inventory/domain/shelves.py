@@ -106,7 +106,7 @@ class Shelf:
         )
 
     def item(self) -> StockItem:
-        return StockItem.model_construct(
+        return StockItem(
             sku=self.row.key.sku,
             available=self.told,
             revision=self.revision,

@@ -1,6 +1,7 @@
 -- The write path. Every transaction takes its locks in this order, each group sorted, so that no two ever wait for
 -- each other in a circle:  connections (advisory)  <  held orders  <  stock  <  new orders.
 -- See docs/adr/0005-state-based-ledger.md.
+-- Columns travel as array literals (text that is cast), because asyncpg looks into each element of an array parameter.
 
 -- name: share_connections
 -- Many batches of orders of one connection may run at a time, but not while its stock holders change ($1: ids, sorted).
@@ -17,7 +18,7 @@ FROM unnest($1::bigint[]) AS given (connection_id);
 SELECT o.business_id, o.connection_id, o.order_ref, o.location_id, o.order_number, o.status, o.modified_at, o.sold_at,
     o.needs_sweep, o.revision, o.due_revision, o.sale_state, o.lines, o.former_skus
 FROM inventory.orders AS o
-JOIN unnest($1::bigint[], $2::bigint[], $3::text[]) AS given (business_id, connection_id, order_ref)
+JOIN unnest($1::text::bigint[], $2::text::bigint[], $3::text::text[]) AS given (business_id, connection_id, order_ref)
     ON o.business_id = given.business_id AND o.connection_id = given.connection_id AND o.order_ref = given.order_ref
 ORDER BY o.business_id, o.connection_id, o.order_ref
 FOR UPDATE OF o;
@@ -28,12 +29,12 @@ SELECT o.business_id, o.connection_id, o.order_ref, o.location_id, o.order_numbe
     o.needs_sweep, o.revision, o.due_revision, o.sale_state, o.lines, o.former_skus
 FROM inventory.orders AS o
 WHERE (o.business_id, o.connection_id) IN (
-        SELECT business_id, connection_id FROM unnest($1::bigint[], $2::bigint[]) AS pairs (business_id, connection_id)
+        SELECT business_id, connection_id FROM unnest($1::text::bigint[], $2::text::bigint[]) AS pairs (business_id, connection_id)
     )
     AND EXISTS (
         SELECT 1
-        FROM jsonb_array_elements(o.lines) AS line
-        JOIN unnest($1::bigint[], $2::bigint[], $3::text[]) AS given (business_id, connection_id, sku)
+        FROM json_array_elements(o.lines) AS line
+        JOIN unnest($1::text::bigint[], $2::text::bigint[], $3::text::text[]) AS given (business_id, connection_id, sku)
             ON line ->> 'sku' = given.sku
         WHERE given.business_id = o.business_id AND given.connection_id = o.connection_id
     )
@@ -44,13 +45,13 @@ FOR UPDATE OF o;
 -- Which of these SKUs of these connections take their stock from another SKU.
 SELECT h.business_id, h.connection_id, h.sku, h.held_by
 FROM inventory.stock_holder AS h
-JOIN unnest($1::bigint[], $2::bigint[], $3::text[]) AS given (business_id, connection_id, sku)
+JOIN unnest($1::text::bigint[], $2::text::bigint[], $3::text::text[]) AS given (business_id, connection_id, sku)
     ON h.business_id = given.business_id AND h.connection_id = given.connection_id AND h.sku = given.sku;
 
 -- name: missing_stock
 -- Which of these SKUs have no row yet; usually none, so that creating rows is rare.
 SELECT given.business_id, given.sku, given.location_id
-FROM unnest($1::bigint[], $2::text[], $3::text[]) AS given (business_id, sku, location_id)
+FROM unnest($1::text::bigint[], $2::text::text[], $3::text::text[]) AS given (business_id, sku, location_id)
 WHERE NOT EXISTS (
     SELECT 1 FROM inventory.stock AS s
     WHERE s.business_id = given.business_id AND s.sku = given.sku AND s.location_id = given.location_id
@@ -61,18 +62,18 @@ WHERE NOT EXISTS (
 -- row holds no stock row that the other could want.
 INSERT INTO inventory.stock (business_id, sku, location_id, sku_folded, search_grams)
 SELECT business_id, sku, location_id, sku_folded, ARRAY(SELECT jsonb_array_elements_text(grams::jsonb))
-FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[])
+FROM unnest($1::text::bigint[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::text[])
     AS given (business_id, sku, location_id, sku_folded, grams)
 ORDER BY business_id, sku COLLATE "C", location_id COLLATE "C"
 ON CONFLICT DO NOTHING;
 
 -- name: lock_stock
--- The stock that a batch may move. Numbers travel as text: asyncpg is slower with numeric.
+-- The stock that a batch may move. Numbers travel as text: asyncpg takes longer to make a Decimal than Python does.
 SELECT s.business_id, s.sku, s.location_id, s.base::text, s.taken::text, s.taken_by_connection, s.revision,
     s.observed_sequence, s.quantity::text, s.recorded::text, s.observed_at,
     coalesce(l.first_read_complete, false) AS first_read_complete
 FROM inventory.stock AS s
-JOIN unnest($1::bigint[], $2::text[], $3::text[]) AS given (business_id, sku, location_id)
+JOIN unnest($1::text::bigint[], $2::text::text[], $3::text::text[]) AS given (business_id, sku, location_id)
     ON s.business_id = given.business_id AND s.sku = given.sku AND s.location_id = given.location_id
 LEFT JOIN inventory.location AS l ON l.business_id = s.business_id AND l.location_id = s.location_id
 ORDER BY s.business_id, s.sku, s.location_id
@@ -83,9 +84,9 @@ FOR UPDATE OF s;
 INSERT INTO inventory.orders (business_id, connection_id, order_ref, location_id, order_number, status, modified_at,
     sold_at, needs_sweep, revision, due_revision, sale_state, lines, former_skus)
 SELECT business_id, connection_id, order_ref, location_id, order_number, status, modified_at, sold_at, needs_sweep,
-    revision, due_revision, sale_state, lines::jsonb, ARRAY(SELECT jsonb_array_elements_text(former_skus::jsonb))
-FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::timestamptz[],
-    $8::timestamptz[], $9::boolean[], $10::bigint[], $11::bigint[], $12::text[], $13::text[], $14::text[])
+    revision, due_revision, sale_state, lines::json, former_skus::json
+FROM unnest($1::text::bigint[], $2::text::bigint[], $3::text::text[], $4::text::text[], $5::text::text[], $6::text::text[], $7::text::timestamptz[],
+    $8::text::timestamptz[], $9::text::boolean[], $10::text::bigint[], $11::text::bigint[], $12::text::text[], $13::text::text[], $14::text::text[])
     AS given (business_id, connection_id, order_ref, location_id, order_number, status, modified_at, sold_at,
         needs_sweep, revision, due_revision, sale_state, lines, former_skus)
 ORDER BY business_id, connection_id, order_ref COLLATE "C"
@@ -97,10 +98,10 @@ RETURNING order_ref;
 UPDATE inventory.orders AS o
 SET order_number = given.order_number, status = given.status, modified_at = given.modified_at,
     needs_sweep = given.needs_sweep, revision = given.revision, due_revision = given.due_revision,
-    sale_state = given.sale_state, lines = given.lines::jsonb,
-    former_skus = ARRAY(SELECT jsonb_array_elements_text(given.former_skus::jsonb))
-FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::timestamptz[], $7::boolean[],
-    $8::bigint[], $9::bigint[], $10::text[], $11::text[], $12::text[])
+    sale_state = given.sale_state, lines = given.lines::json,
+    former_skus = given.former_skus::json
+FROM unnest($1::text::bigint[], $2::text::bigint[], $3::text::text[], $4::text::text[], $5::text::text[], $6::text::timestamptz[], $7::text::boolean[],
+    $8::text::bigint[], $9::text::bigint[], $10::text::text[], $11::text::text[], $12::text::text[])
     AS given (business_id, connection_id, order_ref, order_number, status, modified_at, needs_sweep, revision,
         due_revision, sale_state, lines, former_skus)
 WHERE o.business_id = given.business_id AND o.connection_id = given.connection_id AND o.order_ref = given.order_ref;
@@ -108,12 +109,12 @@ WHERE o.business_id = given.business_id AND o.connection_id = given.connection_i
 -- name: write_stock
 -- Absolute values, computed under the lock of these rows; $12 is now.
 UPDATE inventory.stock AS s
-SET base = given.base::numeric, taken = given.taken::numeric, taken_by_connection = given.taken_by_connection::jsonb,
+SET base = given.base::numeric, taken = given.taken::numeric, taken_by_connection = given.taken_by_connection::json,
     revision = given.revision, observed_sequence = given.observed_sequence, quantity = given.quantity::numeric,
     recorded = given.recorded::numeric, observed_at = given.observed_at,
     changed_at = CASE WHEN s.revision = given.revision THEN s.changed_at ELSE $12 END
-FROM unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[],
-    $9::text[], $10::text[], $11::timestamptz[])
+FROM unnest($1::text::bigint[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::text[], $6::text::text[], $7::text::bigint[], $8::text::bigint[],
+    $9::text::text[], $10::text::text[], $11::text::timestamptz[])
     AS given (business_id, sku, location_id, base, taken, taken_by_connection, revision, observed_sequence, quantity,
         recorded, observed_at)
 WHERE s.business_id = given.business_id AND s.sku = given.sku AND s.location_id = given.location_id;
@@ -124,15 +125,15 @@ INSERT INTO inventory.movement (business_id, sku, location_id, revision, at, rea
     balance_after, correlation_id)
 SELECT business_id, sku, location_id, revision, $11, reason, connection_id, order_ref, delta::numeric,
     balance_after::numeric, correlation_id
-FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::text[], $8::text[],
-    $9::text[], $10::text[])
+FROM unnest($1::text::bigint[], $2::text::text[], $3::text::text[], $4::text::bigint[], $5::text::text[], $6::text::bigint[], $7::text::text[], $8::text::text[],
+    $9::text::text[], $10::text::text[])
     AS given (business_id, sku, location_id, revision, reason, connection_id, order_ref, delta, balance_after,
         correlation_id);
 
 -- name: complete_locations
 -- Prokip has told these locations completely. Sorted; rows that say so already are not touched.
 INSERT INTO inventory.location (business_id, location_id, first_read_complete)
-SELECT business_id, location_id, true FROM unnest($1::bigint[], $2::text[]) AS given (business_id, location_id)
+SELECT business_id, location_id, true FROM unnest($1::text::bigint[], $2::text::text[]) AS given (business_id, location_id)
 ORDER BY business_id, location_id COLLATE "C"
 ON CONFLICT (business_id, location_id) DO UPDATE SET first_read_complete = true
 WHERE NOT inventory.location.first_read_complete;
@@ -141,7 +142,7 @@ WHERE NOT inventory.location.first_read_complete;
 -- Who holds which SKU's stock in a store; its connection is seized.
 INSERT INTO inventory.stock_holder (business_id, connection_id, sku, held_by)
 SELECT business_id, connection_id, sku, held_by
-FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[]) AS given (business_id, connection_id, sku, held_by)
+FROM unnest($1::text::bigint[], $2::text::bigint[], $3::text::text[], $4::text::text[]) AS given (business_id, connection_id, sku, held_by)
 ORDER BY business_id, connection_id, sku COLLATE "C"
 ON CONFLICT (business_id, connection_id, sku) DO UPDATE SET held_by = excluded.held_by;
 
@@ -150,7 +151,7 @@ ON CONFLICT (business_id, connection_id, sku) DO UPDATE SET held_by = excluded.h
 SELECT o.business_id, o.connection_id, o.order_ref, o.due_revision, o.answered_revision, o.sale_state,
     o.prokip_sell_id, o.sale_detail
 FROM inventory.orders AS o
-JOIN unnest($1::bigint[], $2::bigint[], $3::text[]) AS given (business_id, connection_id, order_ref)
+JOIN unnest($1::text::bigint[], $2::text::bigint[], $3::text::text[]) AS given (business_id, connection_id, order_ref)
     ON o.business_id = given.business_id AND o.connection_id = given.connection_id AND o.order_ref = given.order_ref
 ORDER BY o.business_id, o.connection_id, o.order_ref
 FOR UPDATE OF o;
@@ -160,6 +161,6 @@ FOR UPDATE OF o;
 UPDATE inventory.orders AS o
 SET answered_revision = given.answered_revision, sale_state = given.sale_state, prokip_sell_id = given.prokip_sell_id,
     sale_detail = given.sale_detail
-FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[])
+FROM unnest($1::text::bigint[], $2::text::bigint[], $3::text::text[], $4::text::bigint[], $5::text::text[], $6::text::text[], $7::text::text[])
     AS given (business_id, connection_id, order_ref, answered_revision, sale_state, prokip_sell_id, sale_detail)
 WHERE o.business_id = given.business_id AND o.connection_id = given.connection_id AND o.order_ref = given.order_ref;

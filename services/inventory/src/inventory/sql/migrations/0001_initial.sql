@@ -25,8 +25,8 @@ CREATE TABLE inventory.orders (
     answered_revision bigint NOT NULL DEFAULT 0,
     prokip_sell_id text,
     sale_detail text NOT NULL DEFAULT '',
-    lines jsonb NOT NULL,                   -- array of objects, see storage.py
-    former_skus text[] NOT NULL,            -- were due once and are not in the lines any more
+    lines json NOT NULL,                    -- array of objects, see rows.py; json, because it is written and read whole
+    former_skus json,                       -- were due once and are not in the lines any more; NULL: none
     -- Serves lock_orders, insert_orders and read_sale: an order exists once.
     PRIMARY KEY (business_id, connection_id, order_ref)
 ) WITH (fillfactor = 85);
@@ -45,7 +45,7 @@ CREATE TABLE inventory.stock (
     search_grams text[] NOT NULL,           -- three-letter pieces of sku_folded, each with the business before it
     base numeric NOT NULL DEFAULT 0,        -- quantity + recorded of the newest reading
     taken numeric NOT NULL DEFAULT 0,
-    taken_by_connection jsonb NOT NULL DEFAULT '{}',
+    taken_by_connection json NOT NULL DEFAULT '{}',
     revision bigint NOT NULL DEFAULT 0,     -- rises with every change that is told
     observed_sequence bigint,               -- of the newest reading; NULL: Prokip has never told a quantity
     quantity numeric,                       -- Q of that reading
