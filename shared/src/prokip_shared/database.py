@@ -1,5 +1,6 @@
 """Postgres for services: one pool each, SQL from named files, and migrations that replicas may run at once."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from importlib import resources
@@ -19,6 +20,7 @@ QUERY_NAME: Final = re.compile(r"^-- name: (\w+)\s*$", re.MULTILINE)
 MIGRATION_NAME: Final = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
 MIGRATION_LOCK_KEY: Final = 0x50524F4B  # "PROK"; one key for all services, so that schemas are made one after the other
 COMMAND_TIMEOUT_S: Final = 30.0
+POOL_CLOSE_TIMEOUT_S: Final = 2.0
 
 
 class MigrationError(Exception):
@@ -48,6 +50,21 @@ async def open_pool(database_url: str, *, service: str, connections_max: int, co
         command_timeout=COMMAND_TIMEOUT_S,
         server_settings={"application_name": f"prokip-{service}", "timezone": "UTC"},
     )
+
+
+async def close_pool(pool: Pool) -> None:
+    """Ends a pool in bounded time: a server that hangs would otherwise keep the process from ending."""
+    try:
+        async with asyncio.timeout(POOL_CLOSE_TIMEOUT_S):
+            await pool.close()
+    except TimeoutError:
+        pool.terminate()
+
+
+async def database_problem(pool: Pool) -> str | None:
+    """For readiness: None when Postgres answers; raises what asyncpg raises when it does not."""
+    await pool.fetchval(load_queries("prokip_shared", "migrations.sql")["ping"])
+    return None
 
 
 async def migrate(

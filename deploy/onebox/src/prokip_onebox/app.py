@@ -62,7 +62,7 @@ async def _start(stack: AsyncExitStack, settings: OneboxSettings, data_dir: Path
 
 async def _start_sandbox(stack: AsyncExitStack, settings: OneboxSettings, data_dir: Path) -> dict[str, object]:
     child = await _start(stack, settings, data_dir, sandbox_program(settings))
-    world: dict[str, object] = json.loads(child.last_line_with('"event": "ready"'))
+    world: dict[str, object] = json.loads(await child.line_with('"event": "ready"', timeout_s=settings.start_timeout_s))
     return world
 
 

@@ -49,7 +49,9 @@ class Child:
         return self._process.pid if self._process is not None else None
 
     async def start(self, *, timeout_s: float) -> None:
-        """Raises StartFailed."""
+        """Begins a new log. Raises StartFailed."""
+        self.log_file.parent.mkdir(parents=True, exist_ok=True)
+        self.log_file.write_bytes(b"")
         await self._spawn()
         await self._wait_until_ready(timeout_s)
         self._watcher = asyncio.create_task(self._watch(), name=f"watch:{self.program.name}")
@@ -70,16 +72,18 @@ class Child:
             self._watcher.cancel()
             await asyncio.gather(self._watcher, return_exceptions=True)
 
-    def last_line_with(self, word: str) -> str:
-        """The newest line of the log that holds the word; StartFailed if there is none."""
-        lines = self.log_file.read_text(encoding="utf-8", errors="replace").splitlines()
-        found = next((line for line in reversed(lines) if word in line), None)
-        if found is None:
-            raise StartFailed(f"{self.program.name} did not say {word!r}:\n{self._last_words()}")
-        return found
+    async def line_with(self, word: str, *, timeout_s: float) -> str:
+        """The first line of this run's log that holds the word; StartFailed if it does not come in time."""
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            lines = self.log_file.read_text(encoding="utf-8", errors="replace").splitlines()
+            found = next((line for line in lines if word in line), None)
+            if found is not None:
+                return found
+            await asyncio.sleep(PROBE_INTERVAL_S)
+        raise StartFailed(f"{self.program.name} did not say {word!r}:\n{self._last_words()}")
 
     async def _spawn(self) -> None:
-        self.log_file.parent.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,

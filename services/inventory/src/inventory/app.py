@@ -11,7 +11,7 @@ from inventory.handlers.sales import apply_answer_batch
 from prokip_shared.bus.open import open_bus
 from prokip_shared.bus.parked import parked_routes
 from prokip_shared.bus.port import Subscription
-from prokip_shared.database import Pool, open_pool
+from prokip_shared.database import database_problem, open_pool
 from prokip_shared.messages import OrderObservedV1, ProkipObservedV1, SaleRecordedV1, StockHoldersObservedV1
 from prokip_shared.runtime import ServiceContext, ServiceDefinition
 from prokip_shared.security.tokens import InternalTokens
@@ -28,7 +28,7 @@ async def open_app(context: ServiceContext, settings: InventorySettings) -> None
         settings.database_url, service=context.name, connections_max=settings.database_connections_max
     )
     context.stack.push_async_callback(pool.close)
-    context.check("database", lambda: _database_problem(pool))
+    context.check("database", lambda: database_problem(pool))
     bus = await open_bus(context, settings, pool, SCHEMA)
     context.web.middlewares.append(require_business(InternalTokens(settings.internal_secret.get_secret_value())))
     context.web[api.POOL] = pool
@@ -48,12 +48,6 @@ async def open_app(context: ServiceContext, settings: InventorySettings) -> None
     )
     bus.consume(Subscription(SCHEMA, StockHoldersObservedV1), apply_holder_batch)
     bus.consume(Subscription(SCHEMA, SaleRecordedV1), apply_answer_batch)
-
-
-async def _database_problem(pool: Pool) -> str | None:
-    async with pool.acquire() as connection:
-        await connection.execute("")
-    return None
 
 
 SERVICE: Final = ServiceDefinition("inventory", InventorySettings, open_app, schema=SCHEMA, package="inventory")

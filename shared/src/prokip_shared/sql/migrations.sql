@@ -22,3 +22,7 @@ INSERT INTO public.prokip_migration (schema_name, name) VALUES ($1, $2);
 -- name: name_schema
 -- Lets one migration file serve several schemas (inbox, outbox and parked of each service).
 SELECT set_config('prokip.schema', $1, true);
+
+-- name: ping
+-- Asked by readiness checks.
+SELECT 1;
