@@ -153,7 +153,7 @@ class Directory:
         try:
             await self._read(connection)
         finally:
-            await connection.close()
+            connection.terminate()
 
     async def follow(self) -> None:
         """Runs for ever: listens for changes, reads again, reconnects when Postgres comes back."""
@@ -177,7 +177,7 @@ class Directory:
                 except TimeoutError:
                     continue
         finally:
-            await connection.close(timeout=CONNECT_TIMEOUT_S)
+            connection.terminate()  # a polite goodbye would wait for a server that hangs, even when we are told to end
 
     async def _connect(self) -> "asyncpg.Connection[asyncpg.Record]":
         return await asyncpg.connect(

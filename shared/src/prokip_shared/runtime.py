@@ -31,6 +31,7 @@ Drain = Callable[[], Awaitable[None]]
 
 CHECK_TIMEOUT_S: Final = 2.0
 HEALTHCHECK_TIMEOUT_S: Final = 3.0
+SIDE_TASKS_END_TIMEOUT_S: Final = 2.0
 KEEPALIVE_TIMEOUT_S: Final = 75.0
 BODY_BYTES_MAX: Final = 8 * 1024 * 1024
 EXIT_BAD_SETTING: Final = 2
@@ -105,7 +106,8 @@ class ServiceContext:
     async def end_side_tasks(self) -> None:
         for task in self._tasks.values():
             task.cancel()
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        if self._tasks:  # one that waits for a server that hangs is left behind: the exit stack cuts its connections
+            await asyncio.wait(self._tasks.values(), timeout=SIDE_TASKS_END_TIMEOUT_S)
         SIDE_TASKS_ALIVE.labels(self.name).dec(len(self._tasks))
 
 

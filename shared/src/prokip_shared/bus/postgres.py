@@ -15,7 +15,7 @@ import asyncpg
 from prokip_shared.bus.failures import Verdict, describe, verdict_of
 from prokip_shared.bus.limits import BusLimits
 from prokip_shared.bus.port import Bundle, Delivery, Intake, SendReport
-from prokip_shared.database import Pool, load_queries, migrate, open_pool
+from prokip_shared.database import Pool, close_pool, load_queries, migrate, open_pool
 from prokip_shared.logs import Log
 
 CHANNEL: Final = "prokip_bus"
@@ -84,7 +84,7 @@ class PostgresBroker:
             tasks.create_task(self._extend_leases_for_ever())
 
     async def close(self) -> None:
-        await self._pool.close()
+        await close_pool(self._pool)
 
     async def _listen_for_ever(self) -> None:
         """One connection that only listens. While it is away the poll interval finds new work."""
