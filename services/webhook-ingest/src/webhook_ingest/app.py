@@ -9,7 +9,7 @@ from prokip_shared.bus.group import GroupPublisher
 from prokip_shared.bus.limits import BusLimits
 from prokip_shared.bus.open import open_publishing_bus
 from prokip_shared.bus.parked import parked_routes
-from prokip_shared.database import open_pool
+from prokip_shared.database import close_pool, open_pool
 from prokip_shared.directory import Directory, DirectoryUnavailable
 from prokip_shared.runtime import ServiceContext, ServiceDefinition
 from prokip_shared.security.tokens import InternalTokens
@@ -29,7 +29,7 @@ async def open_app(context: ServiceContext, settings: IngestSettings) -> None:
     pool = await open_pool(
         settings.database_url, service=context.name, connections_max=settings.database_connections_max
     )
-    context.stack.push_async_callback(pool.close)
+    context.stack.push_async_callback(close_pool, pool)
     directory = _open_directory(context, settings)
     stores = Stores(directory, pause_s=settings.unknown_store_pause_s, clock=clock)
 

@@ -2,12 +2,16 @@
 
 import asyncio
 from collections.abc import Callable
+from typing import Final
 
 import asyncpg
 
 from prokip_shared.directory import ConnectionRecord, Directory, DirectoryUnavailable
 from prokip_shared.messages import Platform
 from webhook_ingest.storage import DATABASE_AWAY
+
+LOOK_TIMEOUT_S: Final = 5.0
+"""No store waits this long; the next look is only allowed once this one has ended."""
 
 
 class Stores:
@@ -49,7 +53,8 @@ class Stores:
 
     async def _read(self) -> None:
         try:
-            await self._directory.refresh()
+            async with asyncio.timeout(LOOK_TIMEOUT_S):
+                await self._directory.refresh()
         except (*DATABASE_AWAY, asyncpg.UndefinedTableError) as error:  # or the gateway has not made its tables yet
             raise DirectoryUnavailable from error
 
