@@ -1,5 +1,7 @@
 // The gateway's event stream: one connection for the whole page, resumed where it broke off.
 
+import { get } from "./api.js";
+
 export const EVENT_KINDS = [
   "sale.due",
   "sale.recorded",
@@ -17,11 +19,14 @@ const RECONNECT_LONGEST_MS = 30000;
 const listeners = new Set();
 const stateListeners = new Set();
 let source = null;
-let lastId = null;
+let lastId = 0;
 let wait_ms = RECONNECT_FIRST_MS;
 let state = "connecting";
 
-/** Calls `listener(event)` for each event until the signal aborts. */
+/**
+ * Calls `listener(event)` for each event until the signal aborts. An event of kind "gap" says that some were missed
+ * for good: what is shown must be read anew.
+ */
 export const onEvent = (listener, signal) => subscribe(listeners, listener, signal);
 
 /** Calls `listener("connecting" | "live" | "offline")` now and at each change until the signal aborts. */
@@ -30,26 +35,27 @@ export function onLiveState(listener, signal) {
   subscribe(stateListeners, listener, signal);
 }
 
-export function startLive() {
-  source?.close();
-  source = new EventSource(lastId === null ? "/api/v1/events" : `/api/v1/events?after=${lastId}`);
+/** Follows everything from now on. */
+export async function startLive() {
+  const { items } = await get("/api/v1/events/recent?limit=1");
+  lastId = items[0]?.id ?? 0;
+  connect();
+}
+
+function connect() {
+  source = new EventSource(`/api/v1/events?after=${lastId}`);
   source.onopen = () => {
     wait_ms = RECONNECT_FIRST_MS;
     setState("live");
   };
   source.onerror = reconnect;
   for (const kind of EVENT_KINDS) source.addEventListener(kind, receive);
-  // Older events are gone on the server: whoever listens must read its data anew.
-  source.addEventListener("gap", () => EVENT_KINDS.forEach((kind) => tell({ kind, gap: true })));
+  source.addEventListener("gap", receive);
 }
 
-function receive({ data }) {
-  const event = JSON.parse(data);
-  lastId = event.id;
-  tell(event);
-}
-
-function tell(event) {
+function receive({ type, data, lastEventId }) {
+  lastId = lastEventId;
+  const event = type === "gap" ? { kind: "gap" } : JSON.parse(data);
   for (const listener of listeners) listener(event);
 }
 
@@ -57,7 +63,7 @@ function tell(event) {
 function reconnect() {
   source.close();
   setState("offline");
-  setTimeout(startLive, wait_ms);
+  setTimeout(connect, wait_ms);
   wait_ms = Math.min(wait_ms * 2, RECONNECT_LONGEST_MS);
 }
 

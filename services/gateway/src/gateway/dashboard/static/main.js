@@ -43,7 +43,7 @@ async function start() {
   const signingIn = location.pathname === "/dashboard/sign-in";
   if (session) {
     showHeader(session);
-    startLive();
+    await startLive();
   } else if (!signingIn) {
     history.replaceState(null, "", `/dashboard/sign-in?next=${encodeURIComponent(here())}`);
   }

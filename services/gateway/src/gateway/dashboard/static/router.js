@@ -21,7 +21,8 @@ export function startRouter(table, { onNavigate }) {
   addEventListener("popstate", () => show());
   const refreshSoon = debounce(() => refresh(), REFRESH_AFTER_MS);
   onEvent((event) => {
-    if (shown?.view.refreshOn?.includes(event.kind)) refreshSoon();
+    const kinds = shown?.view.refreshOn;
+    if (kinds && (event.kind === "gap" || kinds.includes(event.kind))) refreshSoon();
   });
   return show();
 }

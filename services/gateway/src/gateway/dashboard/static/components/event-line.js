@@ -1,5 +1,6 @@
 // One line of the live feed: when, what kind, and a sentence whose SKU can be opened.
 
+import { withQuery } from "../api.js";
 import { h } from "../dom.js";
 import { time } from "./times.js";
 
@@ -22,7 +23,17 @@ export function eventLine(event) {
   const [group, label] = KINDS[event.kind] ?? ["store", event.kind];
   return h("li", { class: `event ${group}` },
     h("span", { class: "event-kind" }, label),
-    h("span", { class: "event-sentence" }, event.sentence),
+    h("span", { class: "event-sentence" }, sentence(event), reason(event.data)),
     h("span", { class: "event-when" }, time(event.at)),
   );
 }
+
+/** The gateway's sentence, in which the one SKU that it is about can be followed. */
+function sentence({ sentence: text, sku }) {
+  const at = sku ? text.indexOf(sku) : -1;
+  if (at < 0) return text;
+  const link = h("a", { href: withQuery("/dashboard/stock", { search: sku }) }, sku);
+  return [text.slice(0, at), link, text.slice(at + sku.length)];
+}
+
+const reason = ({ detail, cause }) => (detail || cause) && h("span", { class: "reason" }, detail || cause);

@@ -13,7 +13,7 @@ let feedsMade = 0;
 
 export const liveFeed = {
   title: "Live",
-  async render({ query, signal }) {
+  async render({ query, signal, refresh }) {
     const wanted = (event) => !query.only || groupOf(event) === query.only;
     const arrived = [];
     const collect = (event) => arrived.push(event);
@@ -22,10 +22,11 @@ export const liveFeed = {
     onEvent((event) => receive(event), signal);
     const { items } = await get(`/api/v1/events/recent?limit=${RECENT_MAX}`, { signal });
     const known = new Set(items.map(({ id }) => id));
-    const fresh = arrived.filter(({ id, gap }) => !gap && !known.has(id)).reverse();
+    const fresh = arrived.filter(({ kind, id }) => kind !== "gap" && !known.has(id)).reverse();
     const feed = feedOf([...fresh, ...items].filter(wanted));
     receive = (event) => {
-      if (!event.gap && wanted(event)) feed.add(event);
+      if (event.kind === "gap") refresh();
+      else if (wanted(event)) feed.add(event);
     };
     return h("div", { class: "stack" },
       h("h1", {}, "Live"),

@@ -16,13 +16,15 @@ export const overview = {
       get("/api/v1/overview", { signal }),
       get(`/api/v1/events/recent?limit=${RECENT_MAX}`, { signal }),
     ]);
+    // Before the first step every count is zero and says nothing.
+    const begun = counts.prokip?.configured || counts.stores?.total > 0;
     return h("div", { class: "stack" },
       h("h1", {}, "Overview"),
       unavailable(counts.unavailable),
       checklist(counts, recent.items),
       prokipTrouble(counts.prokip),
-      h("ul", { class: "tiles" }, figures(counts).map(tile)),
-      h("ul", { class: "tiles small", "aria-label": "Needs a look" }, troubles(counts).map(tile)),
+      begun && h("ul", { class: "tiles" }, figures(counts).map(tile)),
+      begun && h("ul", { class: "tiles small", "aria-label": "Needs a look" }, troubles(counts).map(tile)),
       h("section", { class: "stack", "aria-labelledby": "recent" },
         h("div", { class: "row" }, h("h2", { id: "recent" }, "Latest"), h("a", { href: "/dashboard/live" }, "Watch live")),
         recent.items.length
