@@ -5,6 +5,7 @@ check and use cannot slip through. Redirects are never followed: a store that re
 """
 
 import asyncio
+import errno
 import ipaddress
 import socket
 from collections.abc import Collection, Sequence
@@ -22,7 +23,10 @@ ADDRESS_REFUSED: Final = "is a private or local address, which stores and ERPs m
 
 
 class AddressRefused(OSError):
-    """The name resolves to an address inside; allow it by ALLOWED_PRIVATE_HOSTS where that is meant."""
+    """The name resolves to an address inside; allow it by ALLOWED_PRIVATE_HOSTS where that is meant.
+
+    Has an errno and its words apart, because aiohttp shows only the words of such an OSError.
+    """
 
 
 def is_public(address: str) -> bool:
@@ -46,7 +50,7 @@ class GuardedResolver(abc.AbstractResolver):
         """Raises AddressRefused if any answer lies inside: a mixed answer is an attack, not a choice."""
         results = await self._resolver.resolve(host, port, family)
         if host.lower() not in self._allowed and not all(is_public(result["host"]) for result in results):
-            raise AddressRefused(f"{host} {ADDRESS_REFUSED}")
+            raise AddressRefused(errno.EACCES, f"{host} {ADDRESS_REFUSED}")
         return results
 
     @override
@@ -73,7 +77,7 @@ class GuardedConnector(TCPConnector):
     ) -> list[abc.ResolveResult]:
         literal = host.strip("[]")
         if _is_literal(literal) and literal.lower() not in self._allowed_hosts and not is_public(literal):
-            raise AddressRefused(f"{host} {ADDRESS_REFUSED}")
+            raise AddressRefused(errno.EACCES, f"{host} {ADDRESS_REFUSED}")
         return await super()._resolve_host(host, port, traces)
 
 
