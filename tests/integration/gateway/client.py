@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiohttp import ClientResponse, ClientSession
-from gateway.app import SERVICE
 
+from gateway.app import SERVICE
 from prokip_shared.runtime import ServiceContext, running
 from prokip_shared.settings import load_settings
 

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from gateway.handlers import accounts, connections, events, prokip, rounds
+from gateway.handlers import accounts, connections, earlier, events, operations, prokip, rounds, sales, stock
 from gateway.models.accounts import (
     BusinessChoice,
     Login,
@@ -24,16 +24,41 @@ from gateway.models.connections import (
     ConnectWooCommerce,
     Disconnected,
     LegacyConnections,
+    Listing,
+    ListingsQuery,
     ShopQuery,
 )
 from gateway.models.live import EventsQuery, LiveEvent, RecentQuery
+from gateway.models.operations import (
+    LegacyPush,
+    LegacySetup,
+    LegacyStore,
+    LegacyToggled,
+    Overview,
+    ParkedPage,
+    ParkedQuery,
+    PulledProducts,
+)
 from gateway.models.prokip import Prokip, ProkipChange, ProkipSettings
 from gateway.models.rounds import Round
+from gateway.models.sales import Sale, SaleRecord, SaleRecordsQuery, SalesQuery, SaleState, SettleSale
+from gateway.models.stock import (
+    Explanation,
+    Movement,
+    Push,
+    SkuPageQuery,
+    SkuPushesQuery,
+    SkuQuery,
+    StockQuery,
+    StockRow,
+)
 from gateway.routing import Docs, Route, route, route_given
 
 ID: Final = "{id:[0-9]{1,18}}"
 UUID_ID: Final = "{id:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}}"
 V1: Final = "/api/v1"
+AWAY: Final = (502, 503)
+"""Another service has to be asked."""
 
 ACCOUNT_ROUTES: Final = (
     route_given(
@@ -259,10 +284,190 @@ LIVE_ROUTES: Final = (
     ),
 )
 
+STOCK_ROUTES: Final = (
+    route_given(
+        "GET",
+        f"{V1}/stock",
+        StockQuery,
+        stock.list_stock,
+        answer=Page[StockRow],
+        docs=Docs("stock", "Stock by SKU and location, searched and paged", AWAY),
+    ),
+    route_given(
+        "GET",
+        f"{V1}/stock/movements",
+        SkuPageQuery,
+        stock.list_movements,
+        answer=Page[Movement],
+        docs=Docs("stock", "What changed one SKU, newest first", (404, 409, *AWAY)),
+    ),
+    route_given(
+        "GET",
+        f"{V1}/stock/explanation",
+        SkuQuery,
+        stock.explain_stock,
+        answer=Explanation,
+        docs=Docs("stock", "Why one quantity is what it is; it adds up", (404, 409, *AWAY)),
+    ),
+    route_given(
+        "GET",
+        f"{V1}/stock/pushes",
+        SkuPushesQuery,
+        stock.list_pushes,
+        answer=Page[Push],
+        docs=Docs("stock", "What was written to the stores of one SKU, newest first", AWAY),
+    ),
+    route_given(
+        "GET",
+        f"{V1}/connections/{ID}/listings",
+        ListingsQuery,
+        stock.list_listings,
+        answer=Page[Listing],
+        docs=Docs("connections", "What one store sells, and how it matches", (404, *AWAY)),
+    ),
+)
+
+SALE_ID: Final = "{id:[A-Za-z0-9_-]{1,400}}"
+SALE_ROUTES: Final = (
+    route_given(
+        "GET",
+        f"{V1}/sales",
+        SalesQuery,
+        sales.list_sales,
+        answer=Page[Sale],
+        docs=Docs("sales", "The sales log, newest first", AWAY),
+    ),
+    route_given(
+        "GET",
+        f"{V1}/prokip/sales",
+        SaleRecordsQuery,
+        sales.list_sale_records,
+        answer=Page[SaleRecord],
+        docs=Docs("sales", "What Prokip was told of each order, oldest change first", AWAY),
+    ),
+    route_given(
+        "POST",
+        f"{V1}/prokip/sales/{SALE_ID}/settle",
+        SettleSale,
+        sales.settle_sale,
+        answer=SaleState,
+        docs=Docs("sales", "Say what became of a sale in doubt", (404, 409, *AWAY)),
+    ),
+    route(
+        "POST",
+        f"{V1}/prokip/sales/{SALE_ID}/retry",
+        sales.retry_sale,
+        answer=SaleState,
+        docs=Docs("sales", "Send a refused sale again", (404, 409, *AWAY)),
+    ),
+    route(
+        "POST",
+        f"{V1}/prokip/sales/{SALE_ID}/returns-entered",
+        sales.enter_returns,
+        answer=SaleState,
+        docs=Docs("sales", "Say that a return was entered in Prokip by hand", (404, 409, *AWAY)),
+    ),
+)
+
+OPERATION_ROUTES: Final = (
+    route(
+        "GET",
+        f"{V1}/overview",
+        operations.overview,
+        answer=Overview,
+        docs=Docs("operations", "Counts for a first look"),
+    ),
+    route_given(
+        "GET",
+        f"{V1}/parked",
+        ParkedQuery,
+        operations.list_parked,
+        answer=ParkedPage,
+        docs=Docs("operations", "Messages that could not be worked on, of all services", AWAY),
+    ),
+    route(
+        "POST",
+        f"{V1}/parked/{{service:{'|'.join(operations.SERVICES)}}}/{UUID_ID}/replay",
+        operations.replay_parked,
+        answer=Message,
+        status=202,
+        docs=Docs("operations", "Work on a parked message again", (404, *AWAY)),
+    ),
+)
+
+EARLIER_STORE: Final = (404, 409)
+EARLIER_ROUTES: Final = (
+    route(
+        "GET",
+        "/api/connections",
+        connections.list_connections_as_before,
+        answer=LegacyConnections,
+        docs=Docs("earlier names", "As GET /connections"),
+    ),
+    route_given(
+        "POST",
+        "/api/setup",
+        LegacySetup,
+        earlier.choose_strategy,
+        answer=Message,
+        form_too=True,
+        docs=Docs("earlier names", "Choose pull or push for a store", EARLIER_STORE),
+    ),
+    route_given(
+        "POST",
+        "/api/pull",
+        LegacyStore,
+        earlier.pull_products,
+        answer=PulledProducts,
+        form_too=True,
+        docs=Docs("earlier names", "The products of a store with their match", (*EARLIER_STORE, *AWAY)),
+    ),
+    route_given(
+        "POST",
+        "/api/push",
+        LegacyPush,
+        earlier.push_products,
+        answer=Message,
+        form_too=True,
+        docs=Docs("earlier names", "Push the quantities to a store", (*EARLIER_STORE, 429, 501, 502, 504)),
+    ),
+    route_given(
+        "POST",
+        "/api/toggle",
+        LegacyStore,
+        earlier.toggle,
+        answer=LegacyToggled,
+        form_too=True,
+        docs=Docs("earlier names", "Pause or resume a store", EARLIER_STORE),
+    ),
+    route_given(
+        "POST",
+        "/api/sync-now",
+        LegacyStore,
+        earlier.sync_now,
+        answer=Message,
+        form_too=True,
+        docs=Docs("earlier names", "A whole round for one store or all", (*EARLIER_STORE, 429, 502, 504)),
+    ),
+    route_given(
+        "POST",
+        "/api/disconnect",
+        LegacyStore,
+        earlier.disconnect,
+        answer=Disconnected,
+        form_too=True,
+        docs=Docs("earlier names", "Disconnect a store; its stock is kept", EARLIER_STORE),
+    ),
+)
+
 ROUTES: Final[tuple[Route, ...]] = (
     *ACCOUNT_ROUTES,
     *PROKIP_ROUTES,
     *CONNECTION_ROUTES,
     *ROUND_ROUTES,
     *LIVE_ROUTES,
+    *STOCK_ROUTES,
+    *SALE_ROUTES,
+    *OPERATION_ROUTES,
+    *EARLIER_ROUTES,
 )

@@ -1,14 +1,15 @@
 """The other services' internal read APIs, asked on behalf of one business."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+from urllib.parse import quote
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
+from yarl import URL
 
-from gateway.models.prokip import ProkipState
 from prokip_shared.logs import Log
 from prokip_shared.security.tokens import InternalTokens
 from prokip_shared.web.problems import Problem
@@ -16,6 +17,8 @@ from prokip_shared.web.problems import Problem
 ANSWER_BYTES_MAX: Final = 8 * 1024 * 1024
 CHUNK_BYTES: Final = 65536
 TOKEN_TTL_S: Final = 60.0
+
+T = TypeVar("T")
 
 log = Log("upstream")
 
@@ -60,13 +63,12 @@ class InternalApi:
         query: Mapping[str, object] | None = None,
         body: Mapping[str, object] | None = None,
     ) -> Any:
-        params = {name: str(value) for name, value in (query or {}).items() if value is not None}
+        params = {name: str(value) for name, value in (query or {}).items() if value not in {None, ""}}
         headers = {"Authorization": f"Bearer {self.tokens.mint(business_id, ttl_s=TOKEN_TTL_S)}"}
         try:
             async with self.session.request(
                 method,
-                self.base_url.rstrip("/") + path,
-                params=params,
+                URL(self.base_url.rstrip("/") + path, encoded=True).with_query(params),
                 json=body,
                 headers=headers,
                 timeout=ClientTimeout(total=self.timeout_s),
@@ -120,11 +122,24 @@ class InternalApi:
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
+    """Every service that the gateway asks."""
+
     inventory: InternalApi
     store_push: InternalApi
     poller: InternalApi
     ingest: InternalApi
 
-    async def prokip_state_or_none(self, business_id: int) -> ProkipState | None:
-        del business_id
+
+def path_of(*parts: str | int) -> str:
+    """A path whose parts may hold any character: SKUs and order references do."""
+    return "/" + "/".join(quote(str(part), safe="") for part in parts)
+
+
+async def answer_or_none(answer: Awaitable[T]) -> T | None:
+    """For pages that show what they can: None where the service is away or failing."""
+    try:
+        return await answer
+    except Problem as problem:
+        if problem.status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            raise
         return None

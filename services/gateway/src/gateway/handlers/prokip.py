@@ -8,9 +8,11 @@ from aiohttp import web
 from gateway.callers import CALLER
 from gateway.connecting.problems import invalid, wrong_address
 from gateway.domain.addresses import AddressProblem, HttpAddress, parse_http_address
+from gateway.handlers.translated import prokip_state_of
 from gateway.keys import CONNECTIONS, DIRECTORY, PROKIP_CLIENTS, SETTINGS, UPSTREAM
 from gateway.models.base import Message
 from gateway.models.prokip import Prokip, ProkipChange, ProkipSettings
+from gateway.upstream import answer_or_none
 from prokip_shared.web.problems import Problem
 
 INTERVAL_S_DEFAULT: Final = 300
@@ -32,6 +34,7 @@ async def show_prokip(request: web.Request) -> Prokip:
     account = await request.app[CONNECTIONS].prokip(business_id)
     if account is None:
         return Prokip(configured=False)
+    told = await answer_or_none(request.app[UPSTREAM].poller.get(business_id, "/internal/prokip"))
     return Prokip(
         configured=True,
         dialect=account.dialect,
@@ -39,7 +42,7 @@ async def show_prokip(request: web.Request) -> Prokip:
         location_id=account.location_id,
         interval_s=account.interval_s,
         configured_at=account.configured_at,
-        state=await request.app[UPSTREAM].prokip_state_or_none(business_id),
+        state=prokip_state_of(told["locations"], account.location_id) if told is not None else None,
     )
 
 

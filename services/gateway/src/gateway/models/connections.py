@@ -91,9 +91,12 @@ class ChangeConnection(Given):
     location_id: LocationId | None = None
 
 
+ListingState = Literal["matched", "no_sku", "duplicate_sku", "held_by_parent", "not_tracked", "inactive", "gone"]
+
+
 class ListingsQuery(PageQuery):
     search: Annotated[str, Field(max_length=255)] = ""
-    state: Annotated[str, Field(max_length=40)] | None = None
+    state: ListingState | None = None
 
 
 class Listing(Answer):
@@ -102,9 +105,14 @@ class Listing(Answer):
     id: int
     sku: str | None
     name: str
-    state: str
+    """The store's own numbers for it."""
+    state: ListingState
+    """Only `matched` ones are written to."""
     target: Quantity | None
+    """What it should show; None while Prokip has told no quantity."""
     confirmed: Quantity | None
+    """What the store is believed to show."""
+    confirmed_at: Time | None
     detail: str
 
 

@@ -1,0 +1,76 @@
+"""Small decisions of the operators' calls."""
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+SUMMARY_FIELDS: Final = (("order_ref", "order"), ("sku", "SKU"), ("connection_id", "store"), ("round_id", "round"))
+
+
+@dataclass(frozen=True, slots=True)
+class SaleKey:
+    """A store order, as a sale record is named in the API: an order's own reference may hold any character."""
+
+    connection_id: int
+    order_ref: str
+
+    def encode(self) -> str:
+        return base64.urlsafe_b64encode(f"{self.connection_id}:{self.order_ref}".encode()).decode().rstrip("=")
+
+    @classmethod
+    def decode(cls, text: str) -> "SaleKey | None":
+        try:
+            named = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
+        except (ValueError, binascii.Error):
+            return None
+        connection, _, order_ref = named.partition(":")
+        return cls(int(connection), order_ref) if connection.isdecimal() and order_ref else None
+
+
+def summarise_parked(message_type: str, body: str) -> str:
+    """What a parked message is about, in a few words; its type alone where the body says nothing."""
+    try:
+        message = json.loads(body)
+    except (ValueError, RecursionError):
+        return message_type
+    if isinstance(message, list) and len(message) == 1:
+        message = message[0]
+    if not isinstance(message, Mapping):
+        return message_type
+    fields = {**message, **(message["order"] if isinstance(message.get("order"), Mapping) else {})}
+    named = [f"{word} {fields[name]}" for name, word in SUMMARY_FIELDS if fields.get(name) is not None]
+    return f"{message_type}: {', '.join(named)}" if named else message_type
+
+
+def listing_name(listing: Mapping[str, Any]) -> str:
+    """What the store calls it: its own numbers, because names of goods are not kept here."""
+    if listing.get("parent_ref") is not None:
+        return f"variation {listing['item_ref']} of product {listing['parent_ref']}"
+    return f"item {listing['item_ref']}"
+
+
+def listing_status(listing: Mapping[str, Any]) -> str:
+    """The earlier system's match status."""
+    if listing["state"] != "matched":
+        return str(listing["state"])
+    return "not_in_prokip" if listing["target"] is None else "matched"
+
+
+def explain_in_words(told: Mapping[str, Any]) -> str:
+    """One sentence for what inventory's explanation says in numbers."""
+    if told["quantity"] is None:
+        return (
+            f"Prokip has not told a quantity of {told['sku']}; {told['taken']} sold in the stores, nothing is pushed."
+        )
+    return (
+        f"Prokip says {told['quantity']}, was told of {told['recorded']} sold by us, and the stores hold "
+        f"{told['taken']} as sold: {told['quantity']} + {told['recorded']} - {told['taken']} = {told['balance']}."
+    )
+
+
+def fits_search(search: str, texts: Sequence[str | None]) -> bool:
+    wanted = search.strip().casefold()
+    return not wanted or any(text is not None and wanted in text.casefold() for text in texts)

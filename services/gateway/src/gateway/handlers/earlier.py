@@ -1,0 +1,101 @@
+"""The earlier system's names for per-store calls: thin, over the same acts as the resource paths."""
+
+from typing import Any, Final
+
+from aiohttp import web
+
+from gateway.callers import CALLER
+from gateway.handlers.connections import disconnect_store, no_such_store
+from gateway.handlers.rounds import run_round
+from gateway.handlers.translated import pulled_product_of
+from gateway.keys import CONNECTIONS, UPSTREAM
+from gateway.models.base import Message
+from gateway.models.connections import Disconnected
+from gateway.models.operations import (
+    LegacyPush,
+    LegacySetup,
+    LegacyStore,
+    LegacyToggled,
+    PulledProduct,
+    PulledProducts,
+)
+from gateway.storage.connections import ConnectionRow
+from prokip_shared.web.problems import Problem
+
+PULLED_MAX: Final = 10_000
+PAGE_ITEMS: Final = 200
+
+
+async def choose_strategy(request: web.Request, given: LegacySetup) -> Message:
+    store = await _store(request, given)
+    await request.app[CONNECTIONS].change(request[CALLER].business_id, store.id, choice=given.choice)
+    return Message(message=f"Strategy saved: {given.choice}")
+
+
+async def pull_products(request: web.Request, given: LegacyStore) -> PulledProducts:
+    """The store's goods with their match; a catalogue too long for one array has the paged resource."""
+    store = await _store(request, given)
+    products: list[PulledProduct] = []
+    following: Any = 0
+    while following is not None:
+        query = {"connection": store.id, "limit": PAGE_ITEMS, "after": following}
+        told = await request.app[UPSTREAM].store_push.get(request[CALLER].business_id, "/internal/listings", query)
+        products += [pulled_product_of(row) for row in told["items"]]
+        following = told["next"]
+        if following is not None and len(products) >= PULLED_MAX:
+            detail = f"The store has more than {PULLED_MAX} goods; read /api/v1/connections/{store.id}/listings."
+            raise Problem(422, "Too many products", code="too_many_products", detail=detail)
+    return PulledProducts(products)
+
+
+async def push_products(request: web.Request, given: LegacyPush) -> Message:
+    if given.model_extra:
+        raise Problem(
+            501,
+            "Only quantities",
+            code="only_quantities",
+            detail=f"Only quantities are pushed so far; {', '.join(sorted(given.model_extra))} cannot be sent yet.",
+        )
+    store = await _store(request, given)
+    await run_round(request, store.id)
+    return Message(message="Quantities pushed successfully")
+
+
+async def toggle(request: web.Request, given: LegacyStore) -> LegacyToggled:
+    store = await _store(request, given)
+    enabled = await request.app[CONNECTIONS].toggle(request[CALLER].business_id, store.id)
+    if enabled is None:
+        raise no_such_store()
+    return LegacyToggled(message="Sync enabled" if enabled else "Sync disabled", sync_enabled=enabled)
+
+
+async def sync_now(request: web.Request, given: LegacyStore) -> Message:
+    """One store where one is named, else all."""
+    named = given.platform is not None or given.connection_id is not None
+    return await run_round(request, (await _store(request, given)).id if named else None)
+
+
+async def disconnect(request: web.Request, given: LegacyStore) -> Disconnected:
+    return await disconnect_store(request, (await _store(request, given)).id)
+
+
+async def _store(request: web.Request, given: LegacyStore) -> ConnectionRow:
+    """Raises Problem: 404 where nothing fits, 409 with the choices where several do, 422 where nothing is named."""
+    if given.platform is None and given.connection_id is None:
+        raise Problem(422, "Invalid input", code="invalid_input", detail="Name the store: platform or connectionId.")
+    found = [
+        row
+        for row in await request.app[CONNECTIONS].of_business(request[CALLER].business_id)
+        if given.platform in {None, row.platform} and given.connection_id in {None, row.id}
+    ]
+    if not found:
+        raise no_such_store()
+    if len(found) > 1:
+        raise Problem(
+            409,
+            "Several stores",
+            code="choose_connection",
+            detail=f"The business has several {given.platform} stores; say which one by connectionId.",
+            connections=[{"id": row.id, "storeName": row.store_name, "storeUrl": row.store_url} for row in found],
+        )
+    return found[0]

@@ -1,0 +1,64 @@
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from gateway.models.base import Answer, Given, PageQuery, Quantity, Time
+
+ProkipState = Literal["none", "due", "recorded", "in_doubt", "refused", "return_unsupported"]
+RecordState = Literal["due", "posting", "recorded", "in_doubt", "refused", "return_unsupported"]
+
+
+class SalesQuery(PageQuery):
+    """`limit` counts orders; an order of several SKUs has several rows."""
+
+    search: Annotated[str, Field(max_length=255)] = ""
+    """Part of an order's number or reference, or of a SKU; up to 2,000 orders are looked through per call."""
+    state: ProkipState | None = None
+    connection_id: int | None = None
+
+
+class Sale(Answer):
+    """What one order holds of one SKU."""
+
+    id: str
+    at: Time
+    connection_id: int
+    order_ref: str
+    order_number: str
+    status: str
+    sku: str | None
+    units: Quantity
+    """Held as sold right now: 0 after a cancel, less after a restocking refund."""
+    prokip_state: ProkipState
+    """`none`: nothing is due in Prokip (an order from before the connection, a SKU that Prokip does not hold)."""
+    prokip_sell_id: str | None
+    detail: str
+
+
+class SaleRecordsQuery(PageQuery):
+    state: RecordState | None = None
+
+
+class SaleRecord(Answer):
+    """What Prokip was told of one order."""
+
+    id: str
+    at: Time
+    connection_id: int
+    order_ref: str
+    order_number: str
+    state: RecordState
+    prokip_sell_id: str | None
+    detail: str
+    attempts: int
+
+
+class SettleSale(Given):
+    recorded: bool
+    """What the operator found in Prokip."""
+    prokip_sell_id: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+
+
+class SaleState(Answer):
+    message: str
+    state: RecordState
