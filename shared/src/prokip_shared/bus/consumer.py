@@ -119,8 +119,9 @@ class Consumer(Generic[M]):
         """The one transaction. Bundles that the inbox knows are left out; pardoned rows leave the parked table."""
         started = time.perf_counter()
         async with self._pool.acquire() as connection, connection.transaction():
-            fresh = await self._tables.remember(connection, self._queue, [item.bundle.bundle_id for item in batch])
-            todo = [item for item in batch if item.bundle.bundle_id in fresh]
+            by_id = {item.bundle.bundle_id: item for item in batch}  # one batch may hold a bundle twice
+            fresh = await self._tables.remember(connection, self._queue, list(by_id))
+            todo = [item for bundle_id, item in by_id.items() if bundle_id in fresh]
             messages = [element.message for item in todo for element in item.elements]
             said = await self._handler(connection, messages) if messages else ()
             bundles = await self._outbox.write(connection, said)

@@ -38,15 +38,15 @@ class Group:
 class GroupPublisher:
     """Shares confirms among concurrent callers; at most `waiting_messages_max` may wait."""
 
-    def __init__(self, broker: Sender, limits: BusLimits, *, waiting_messages_max: int = 20_000) -> None:
-        self._broker = broker
+    def __init__(self, sender: Sender, limits: BusLimits, *, waiting_messages_max: int = 20_000) -> None:
+        self._sender = sender
         self._messages_max = limits.bundle_messages_max
         self._bytes_max = limits.bundle_bytes_max
         self._waiting_messages_max = waiting_messages_max
         self._waiting = 0
         self._loop = asyncio.get_running_loop()
         self._groups: dict[str, deque[Group]] = {}
-        self._senders: dict[str, asyncio.Task[None]] = {}
+        self._sending: dict[str, asyncio.Task[None]] = {}
 
     async def publish_one(self, message: Message) -> None:
         """Returns when this message is durable. Raises BusUnavailable or Unroutable."""
@@ -78,8 +78,8 @@ class GroupPublisher:
         group.parts.append(encoded)
         group.size += len(encoded)
         group.waiters.append(waiter)
-        if message_type not in self._senders:
-            self._senders[message_type] = self._loop.create_task(
+        if message_type not in self._sending:
+            self._sending[message_type] = self._loop.create_task(
                 self._send_while_any(message_type, groups), name=f"group:{message_type}"
             )
 
@@ -91,12 +91,12 @@ class GroupPublisher:
                 waiting.clear()
                 await self._send(groups)
         finally:
-            del self._senders[message_type]
+            del self._sending[message_type]
 
     async def _send(self, groups: list[Group]) -> None:
         bundles = [bundle_of(group.type, group.parts) for group in groups]
         try:
-            report = await self._broker.send(bundles)
+            report = await self._sender.send(bundles)
         except BaseException as error:
             for group in groups:
                 group.settle(BusUnavailable(f"the publisher ended: {type(error).__name__}"))
@@ -112,5 +112,5 @@ class GroupPublisher:
 
     async def flush(self) -> None:
         """Returns when nothing waits."""
-        while self._senders:
-            await asyncio.gather(*self._senders.values(), return_exceptions=True)
+        while self._sending:
+            await asyncio.gather(*self._sending.values(), return_exceptions=True)

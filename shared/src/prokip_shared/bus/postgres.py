@@ -119,7 +119,7 @@ class PostgresBroker:
                     await asyncio.wait_for(lost.wait(), LISTENER_PROBE_S)
                 except TimeoutError:
                     # A server that vanished without a word is noticed by asking.
-                    await connection.execute("", timeout=self._limits.connect_timeout_s)
+                    await connection.fetchval(self._queries["ping"], timeout=self._limits.connect_timeout_s)
         finally:
             connection.terminate()
         raise ConnectionResetError("the listening connection was closed")

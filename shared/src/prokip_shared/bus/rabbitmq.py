@@ -7,6 +7,7 @@ link is built again: one path of recovery, and it declares everything anew.
 """
 
 import asyncio
+import logging
 import random
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -94,6 +95,7 @@ class Link:
     def break_up(self, reason: str) -> None:
         """Has the link built again; for whoever notices that it does not work."""
         self._reason = reason
+        self._forget()  # at once: nobody else should wait on it
         self._broken.set()
 
     async def watch(self, channel: AbstractChannel) -> None:
@@ -131,7 +133,7 @@ class Link:
         raise ConnectionResetError(self._reason)
 
 
-class Sender:
+class ConfirmedSender:
     """Confirmed, persistent, mandatory publishes, pipelined on one channel."""
 
     def __init__(self, broker_url: str, service: str, limits: BusLimits) -> None:
@@ -217,7 +219,7 @@ class RabbitBroker:
 
     def __init__(self, broker_url: str, service: str, limits: BusLimits) -> None:
         self._limits = limits
-        self._sender = Sender(broker_url, service, limits)
+        self._sender = ConfirmedSender(broker_url, service, limits)
         self._intakes: list[RabbitIntake] = []
         name = f"prokip-{service}-consume"
         self._consuming = Link(broker_url, name, limits, build=self._attach_intakes, forget=self._detach_intakes)
@@ -242,6 +244,8 @@ class RabbitBroker:
         return f"not consuming {', '.join(deaf)}" if deaf else None
 
     async def run(self) -> None:
+        # The library logs each failed attempt as an error with its trace; the links say the same once, in our form.
+        logging.getLogger("aiormq").setLevel(logging.CRITICAL)
         async with asyncio.TaskGroup() as links:
             links.create_task(self._sender.link.run())
             links.create_task(self._consume_once_subscribed())
