@@ -1,11 +1,33 @@
-from prokip_sandbox import ShopifyServer, WooCommerceStore
-from tests.integration.push.world import open_world, simple_goods
+import base64
+import hashlib
+import hmac
+import json
+
+import asyncpg
+
+from prokip_sandbox import Fault, ShopifyServer, WooCommerceStore
+from prokip_shared.messages import ConnectionHealthChangedV1
+from tests.integration.push.world import notified, open_world, simple_goods, unlimited
+from tests.support.eventually import eventually
+
+WOO_BATCH = "POST /wp-json/wc/v3/products/batch"
+SET = "mutation inventorySetQuantities"
+
+
+def woo_with(count: int, quantity: int = 100, name: str = "woocommerce-1") -> WooCommerceStore:
+    store = WooCommerceStore(name)
+    store.seed_goods(simple_goods(count, quantity))
+    return store
+
+
+def shopify_with(count: int, quantity: int = 100) -> ShopifyServer:
+    shopify = ShopifyServer(limits=unlimited())
+    shopify.seed_goods(simple_goods(count, quantity))
+    return shopify
 
 
 async def test_a_change_reaches_a_woocommerce_and_a_shopify_store(database_url: str) -> None:
-    woo, shopify = WooCommerceStore(), ShopifyServer()
-    woo.seed_goods(simple_goods(3, 100))
-    shopify.seed_goods(simple_goods(3, 100))
+    woo, shopify = woo_with(3), shopify_with(3)
     async with woo.serve(), shopify.serve(), open_world(database_url, shopify) as world:
         await world.connect_woo(woo)
         await world.connect_shop(shopify)
@@ -13,3 +35,227 @@ async def test_a_change_reaches_a_woocommerce_and_a_shopify_store(database_url: 
         await world.until(lambda: woo.stock("SKU-0001") == shopify.shop().stock("SKU-0001") == 98, "98 shown")
         await world.until(lambda: woo.stock("SKU-0002") == shopify.shop().stock("SKU-0002") == 0, "0 shown")
         assert woo.stock("SKU-0003") == shopify.shop().stock("SKU-0003") == 100
+
+
+async def test_the_store_that_sold_is_confirmed_without_a_write(database_url: str) -> None:
+    shopify = shopify_with(1)
+    async with shopify.serve(), open_world(database_url, shopify) as world:
+        shop = await world.connect_shop(shopify)
+        await world.tell_stock({"SKU-0001": 100})
+        await world.until_settled(shop)
+        shopify.shop().buy({"SKU-0001": 2})
+        shopify.calls.reset()
+        await world.tell_stock({"SKU-0001": 98}, taken={shop: 2})
+        await world.until_settled(shop)
+        assert not shopify.calls.counts
+        assert (await world.listing(shop, "SKU-0001"))["confirmed"] == 98
+
+
+async def test_a_sale_that_is_still_on_its_way_to_us_is_not_written_over(database_url: str) -> None:
+    shopify = shopify_with(1)
+    async with shopify.serve(), open_world(database_url, shopify, DRIFT_AFTER_S="30") as world:
+        shop = await world.connect_shop(shopify)
+        await world.tell_stock({"SKU-0001": 100})
+        await world.until_settled(shop)
+        shopify.shop().buy({"SKU-0001": 2})  # its webhook has not arrived
+        await world.tell_stock({"SKU-0001": 95})  # another store sold 5
+        await world.until(lambda: shopify.shop().stock("SKU-0001") == 93, "both sales shown")
+        await world.tell_stock({"SKU-0001": 93}, taken={shop: 2})
+        await world.until_settled(shop)
+        assert shopify.shop().stock("SKU-0001") == 93
+        assert await world.fetch_value("SELECT count(*) FROM push.drift") == 0
+
+
+async def test_a_sale_between_read_and_write_of_a_woocommerce_store_is_found_and_put_right(database_url: str) -> None:
+    woo = woo_with(1)
+    async with woo.serve(), open_world(database_url) as world:
+        connection = await world.connect_woo(woo)
+        await world.tell_stock({"SKU-0001": 100})
+        await world.until_settled(connection)
+        slow = woo.faults.add(Fault("slow", path="batch", hold_s=0.3))
+        await world.tell_stock({"SKU-0001": 95})
+        await world.until(lambda: slow.met == 1, "write under way")
+        woo.buy({"SKU-0001": 2})
+        await world.until(lambda: woo.stock("SKU-0001") == 95, "the sale was written over")
+        await world.tell_stock({"SKU-0001": 93}, taken={connection: 2})
+        await world.until(lambda: woo.stock("SKU-0001") == 93, "put right")
+
+
+async def test_a_custom_store_is_told_its_quantities_signed(database_url: str) -> None:
+    async with notified() as (url, posted), open_world(database_url) as world:
+        await world.tell_stock({"SKU-0001": 7})
+        await world.connect_custom(url, "kiosk-secret")
+        await world.tell_stock({"SKU-0002": -1})
+        await world.until(lambda: len(posted) >= 2, "two deliveries")
+        told = {}
+        for headers, body in posted:
+            digest = hmac.new(b"kiosk-secret", body, hashlib.sha256).digest()
+            assert headers["X-Prokip-Signature"] == base64.b64encode(digest).decode()
+            assert headers["X-Prokip-Store"] == "kiosk"
+            told |= {line["sku"]: line["quantity"] for line in json.loads(body)["quantities"]}
+        assert told == {"SKU-0001": 7, "SKU-0002": 0}
+
+
+async def test_a_paused_store_is_not_written_and_gets_the_latest_on_resume(database_url: str) -> None:
+    woo = woo_with(1)
+    async with woo.serve(), open_world(database_url) as world:
+        connection = await world.connect_woo(woo)
+        await world.execute("UPDATE gateway.connection SET sync_enabled = false")
+        await world.tell_change(connection, "paused")
+
+        async def paused() -> bool:
+            return not await world.fetch_value("SELECT active FROM push.connection_work")
+
+        await eventually(paused, what="pause followed")
+        await world.tell_stock({"SKU-0001": 60})
+        await world.tell_stock({"SKU-0001": 50})
+
+        async def due() -> bool:
+            return bool(await world.fetch_value("SELECT due_at IS NOT NULL AND target = 50 FROM push.listing"))
+
+        await eventually(due, what="listing due")
+        assert woo.stock("SKU-0001") == 100
+        await world.execute("UPDATE gateway.connection SET sync_enabled = true")
+        await world.tell_change(connection, "resumed")
+        await world.until(lambda: woo.stock("SKU-0001") == 50, "latest written")
+        assert woo.calls.counts[WOO_BATCH] == 1
+
+
+async def test_a_disconnected_store_is_left_alone_and_its_stock_kept(database_url: str) -> None:
+    woo = woo_with(1)
+    async with woo.serve(), open_world(database_url) as world:
+        connection = await world.connect_woo(woo)
+        await world.execute("UPDATE gateway.connection SET status = 'disconnected', credentials = NULL")
+        await world.tell_change(connection, "disconnected")
+
+        async def gone() -> bool:
+            return await world.fetch_value("SELECT count(*) FROM push.listing") == 0
+
+        await eventually(gone, what="listings forgotten")
+        await world.tell_stock({"SKU-0001": 1})
+
+        async def known() -> bool:
+            return await world.fetch_value("SELECT count(*) FROM push.stock_target") == 1
+
+        await eventually(known, what="target kept")
+        assert woo.stock("SKU-0001") == 100
+
+
+async def test_a_thousand_changed_skus_cost_four_shopify_and_ten_woocommerce_writes(database_url: str) -> None:
+    woo, shopify = woo_with(1000), shopify_with(1000)
+    async with woo.serve(), shopify.serve(), open_world(database_url, shopify) as world:
+        connections = [await world.connect_woo(woo), await world.connect_shop(shopify)]
+        skus = [f"SKU-{n:04d}" for n in range(1, 1001)]
+        await world.tell_stock(dict.fromkeys(skus, 100))
+        await world.until_settled(*connections)
+        woo.calls.reset()
+        shopify.calls.reset()
+        await world.tell_stock(dict.fromkeys(skus, 42))
+        await world.until_settled(*connections)
+        assert {woo.stock(sku) for sku in skus} == {shopify.shop().stock(sku) for sku in skus} == {42}
+        assert woo.calls.counts[WOO_BATCH] <= 10
+        assert woo.calls.counts["GET /wp-json/wc/v3/products"] <= 10
+        assert shopify.calls.counts == {SET: 4}
+
+
+async def test_fifty_changes_of_one_sku_are_far_fewer_writes_and_the_last_one_wins(database_url: str) -> None:
+    shopify = shopify_with(1)
+    async with shopify.serve(), open_world(database_url, shopify, PUSH_LINGER_MS="100") as world:
+        shop = await world.connect_shop(shopify)
+        await world.tell_stock({"SKU-0001": 100})
+        await world.until_settled(shop)
+        shopify.calls.reset()
+        for left in range(99, 49, -1):
+            await world.tell_stock({"SKU-0001": left})
+        await world.until(lambda: shopify.shop().stock("SKU-0001") == 50, "last one shown")
+        assert shopify.calls.counts[SET] <= 10
+
+
+async def test_an_older_revision_never_undoes_a_newer_one(database_url: str) -> None:
+    woo = woo_with(1)
+    async with woo.serve(), open_world(database_url) as world:
+        connection = await world.connect_woo(woo)
+        world.revisions = 10
+        await world.tell_stock({"SKU-0001": 40})
+        await world.until(lambda: woo.stock("SKU-0001") == 40, "newer shown")
+        world.revisions = 5
+        await world.tell_stock({"SKU-0001": 90})
+        world.revisions = 20
+        await world.tell_stock({"SKU-0001": 39})
+        await world.until(lambda: woo.stock("SKU-0001") == 39, "newest shown")
+        await world.until_settled(connection)
+        assert woo.calls.counts[WOO_BATCH] == 2
+
+
+async def test_skus_that_fall_to_zero_are_written_first(database_url: str) -> None:
+    woo = woo_with(150)
+    async with woo.serve(), open_world(database_url) as world:
+        connection = await world.connect_woo(woo)
+        await world.execute("UPDATE gateway.connection SET sync_enabled = false")
+        await world.tell_change(connection, "paused")
+        await world.tell_stock({f"SKU-{n:04d}": 50 for n in range(1, 150)})
+        await world.tell_stock({"SKU-0150": 0})
+
+        async def due() -> bool:
+            return await world.fetch_value("SELECT count(*) FROM push.listing WHERE due_at IS NOT NULL") == 150
+
+        await eventually(due, what="all due")
+        woo.faults.add(Fault("status", path="batch", skip=1, times=None))
+        await world.execute("UPDATE gateway.connection SET sync_enabled = true")
+        await world.tell_change(connection, "resumed")
+        await world.until(lambda: woo.calls.counts[WOO_BATCH] >= 2, "second batch failed")
+        assert woo.stock("SKU-0150") == 0
+
+
+async def test_a_push_that_dies_between_the_stores_answer_and_its_commit_is_made_good(database_url: str) -> None:
+    woo, shopify = woo_with(1), shopify_with(1)
+    async with woo.serve(), shopify.serve(), open_world(database_url, shopify) as world:
+        connections = [await world.connect_woo(woo), await world.connect_shop(shopify)]
+        await world.tell_stock({"SKU-0001": 100})
+        await world.until_settled(*connections)
+        blocker = await asyncpg.connect(database_url)
+        try:
+            async with blocker.transaction():  # nothing can be recorded while this is open
+                await world.tell_stock({"SKU-0001": 98})
+                await world.until(lambda: len(world.heard) > 0, "listening")
+
+                async def marked() -> bool:
+                    return await world.fetch_value("SELECT bool_and(target = 98) FROM push.listing") is True
+
+                await eventually(marked, what="marked due")
+                await blocker.execute("LOCK TABLE push.push IN ACCESS EXCLUSIVE MODE")
+                await world.until(lambda: woo.stock("SKU-0001") == shopify.shop().stock("SKU-0001") == 98, "written")
+                await blocker.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE application_name = 'prokip-store-push-claims' AND datname = current_database()"
+                )
+        finally:
+            await blocker.close()
+        await world.until_settled(*connections)
+        assert [woo.stock("SKU-0001"), shopify.shop().stock("SKU-0001")] == [98, 98]
+        for connection in connections:
+            assert (await world.listing(connection, "SKU-0001"))["confirmed"] == 98
+        await world.tell_stock({"SKU-0001": 97})
+        await world.until(lambda: woo.stock("SKU-0001") == shopify.shop().stock("SKU-0001") == 97, "97 shown")
+
+
+async def test_a_store_that_is_down_does_not_delay_another_and_is_caught_up_later(database_url: str) -> None:
+    down, well = woo_with(1, name="down"), woo_with(1, name="well")
+    async with (
+        down.serve(),
+        well.serve(),
+        open_world(database_url, PUSH_WORKERS="2", PUSH_FAILING_WORKERS_MAX="1") as world,
+    ):
+        failing, healthy = await world.connect_woo(down), await world.connect_woo(well)
+        await world.tell_stock({"SKU-0001": 100})
+        await world.until_settled(failing, healthy)
+        down.faults.add(Fault("timeout_before", times=None))
+        for left in (99, 98, 97):
+            await world.tell_stock({"SKU-0001": left})
+            await world.until(lambda left=left: well.stock("SKU-0001") == left, f"{left} shown", timeout_s=1.5)  # type: ignore[misc]  # bound now
+        await world.until(lambda: bool(world.heard_of(ConnectionHealthChangedV1)), "told that it fails")
+        change = world.heard_of(ConnectionHealthChangedV1)[0]
+        assert (change.connection_id, change.health) == (failing, "failing")
+        down.faults.clear()
+        await world.until(lambda: down.stock("SKU-0001") == 97, "caught up", timeout_s=15)
+        await world.until(lambda: world.heard_of(ConnectionHealthChangedV1)[-1].health == "healthy", "told it is well")

@@ -193,14 +193,16 @@ class PushWorld:
         await eventually(holds, timeout_s=timeout_s, what=what)
 
     async def until_settled(self, *connection_ids: int) -> None:
-        """Nothing is due at these connections, nor waits to be looked at again."""
+        """What was told has arrived; nothing is due at these connections, nor waits to be looked at again."""
 
         async def none_due() -> bool:
-            due = await self.fetch_value(
-                "SELECT count(*) FROM push.listing WHERE connection_id = ANY($1) AND due_at IS NOT NULL",
+            row = await self.fetch_row(
+                "SELECT count(*) FILTER (WHERE due_at IS NOT NULL) AS due,"
+                " (SELECT max(revision) FROM push.stock_target) AS arrived"
+                " FROM push.listing WHERE connection_id = ANY($1)",
                 list(connection_ids),
             )
-            return bool(due == 0)
+            return row is not None and row["due"] == 0 and row["arrived"] == self.revisions
 
         await eventually(none_due, what="nothing due")
 

@@ -1,0 +1,70 @@
+from uuid import UUID, uuid4
+
+from prokip_sandbox import Fault
+from prokip_shared.messages import RoundPart, SyncCompletedV1, SyncRequestedV1
+from tests.integration.push.test_pushing import shopify_with, woo_with
+from tests.integration.push.world import PushWorld, open_world
+
+
+def part(round_id: UUID, number: int, parts: int) -> RoundPart:
+    return RoundPart(round_id=round_id, connection_id=None, part=number, parts=parts)
+
+
+async def ended(world: PushWorld) -> SyncCompletedV1:
+    await world.until(lambda: bool(world.heard_of(SyncCompletedV1)), "round ended")
+    return world.heard_of(SyncCompletedV1)[0]
+
+
+async def test_a_round_ends_when_all_its_parts_are_shown_by_all_stores(database_url: str) -> None:
+    woo, shopify = woo_with(2), shopify_with(2)
+    async with woo.serve(), shopify.serve(), open_world(database_url, shopify) as world:
+        connections = [await world.connect_woo(woo), await world.connect_shop(shopify)]
+        round_id = uuid4()
+        await world.tell_stock({"SKU-0001": 11}, round_part=part(round_id, 1, 2))
+        await world.say(SyncRequestedV1(business_id=world.business_id, round_id=round_id, connection_id=None))
+        await world.until(lambda: woo.stock("SKU-0001") == 11, "first part written")
+        assert not world.heard_of(SyncCompletedV1)
+        await world.tell_stock({"SKU-0002": 22}, round_part=part(round_id, 2, 2))
+        completed = await ended(world)
+        assert (completed.round_id, completed.state) == (round_id, "completed")
+        assert [(entry.connection_id, entry.state, entry.listings) for entry in completed.connections] == [
+            (connection, "confirmed", 2) for connection in connections
+        ]
+        assert [woo.stock("SKU-0002"), shopify.shop().stock("SKU-0002")] == [22, 22]
+
+
+async def test_a_round_without_changes_ends_at_once(database_url: str) -> None:
+    woo = woo_with(1)
+    async with woo.serve(), open_world(database_url) as world:
+        await world.connect_woo(woo)
+        round_id = uuid4()
+        await world.say(SyncRequestedV1(business_id=world.business_id, round_id=round_id, connection_id=None))
+        await world.tell_stock({}, round_part=part(round_id, 1, 1))
+        assert (await ended(world)).state == "completed"
+
+
+async def test_a_round_names_the_store_that_fails_and_the_one_that_is_paused(database_url: str) -> None:
+    failing, paused, well = woo_with(1, name="failing"), woo_with(1, name="paused"), woo_with(1, name="well")
+    async with failing.serve(), paused.serve(), well.serve(), open_world(database_url) as world:
+        ids = [await world.connect_woo(store) for store in (failing, paused, well)]
+        await world.execute("UPDATE gateway.connection SET sync_enabled = false WHERE id = $1", ids[1])
+        await world.tell_change(ids[1], "paused")
+        failing.faults.add(Fault("status", status=500, times=None))
+        round_id = uuid4()
+        await world.say(SyncRequestedV1(business_id=world.business_id, round_id=round_id, connection_id=None))
+        await world.tell_stock({"SKU-0001": 9}, round_part=part(round_id, 1, 1))
+        completed = await ended(world)
+        assert completed.state == "completed"
+        assert [entry.state for entry in completed.connections] == ["failing", "paused", "confirmed"]
+        assert completed.connections[0].detail
+        assert well.stock("SKU-0001") == 9
+
+
+async def test_a_round_that_prokip_never_answers_fails_in_time(database_url: str) -> None:
+    woo = woo_with(1)
+    async with woo.serve(), open_world(database_url, ROUND_TIMEOUT_S="0.5") as world:
+        await world.connect_woo(woo)
+        await world.say(SyncRequestedV1(business_id=world.business_id, round_id=uuid4(), connection_id=None))
+        failed = await ended(world)
+        assert failed.state == "failed"
+        assert failed.detail == "Prokip's stock did not arrive within 0.5 s"
