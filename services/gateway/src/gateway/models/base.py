@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
 
 from gateway.domain.numbers import plain_number
@@ -16,7 +16,9 @@ PAGE_ITEMS_DEFAULT = 50
 Quantity = Annotated[Decimal, PlainSerializer(plain_number, return_type=str)]
 Time = Annotated[datetime, AfterValidator(lambda value: value.astimezone(UTC))]
 ShortText = Annotated[str, Field(min_length=1, max_length=255)]
-LocationId = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\s\x00-\x1f]+$")]
+WrittenId = BeforeValidator(lambda value: str(value) if type(value) is int else value)
+"""Ids that look like numbers are texts; a caller that sends the number means the same."""
+LocationId = Annotated[str, WrittenId, Field(min_length=1, max_length=100, pattern=r"^[^\s\x00-\x1f]+$")]
 
 
 class Given(BaseModel):

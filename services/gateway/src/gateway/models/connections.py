@@ -2,13 +2,13 @@ from typing import Annotated, Literal
 
 from pydantic import Field, RootModel, SecretStr
 
-from gateway.models.base import Answer, Given, LocationId, PageQuery, Quantity, ShortText, Time
+from gateway.models.base import Answer, Given, LocationId, PageQuery, Quantity, ShortText, Time, WrittenId
 from prokip_shared.messages import ConnectionHealth, Platform
 
 Address = Annotated[str, Field(min_length=1, max_length=500)]
 Secret = Annotated[SecretStr, Field(min_length=1, max_length=500)]
 Choice = Literal["pull", "push"]
-PlaceId = Annotated[str, Field(pattern=r"^(gid://shopify/Location/)?[0-9]{1,20}$")]
+PlaceId = Annotated[str, WrittenId, Field(pattern=r"^(gid://shopify/Location/)?[0-9]{1,20}$")]
 
 
 class ConnectWooCommerce(Given):
