@@ -33,11 +33,13 @@ def main() -> int:
     taken = first_taken(settings.host, settings.ports())
     if taken is not None:
         return _refuse(taken)
+    code = 0
     try:
-        return asyncio.run(run(settings))
-    except StartFailed as error:
-        sys.stderr.write(f"{error}\n")
-        return 1
+        code = asyncio.run(run(settings))
+    except* StartFailed as failed:
+        sys.stderr.write(f"{failed.exceptions[0]}\n")
+        code = 1
+    return code
 
 
 def _refuse(line: str) -> int:

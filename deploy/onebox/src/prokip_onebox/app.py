@@ -69,8 +69,10 @@ async def _start_sandbox(stack: AsyncExitStack, settings: OneboxSettings, data_d
 async def _start_services(
     stack: AsyncExitStack, settings: OneboxSettings, data_dir: Path, keys: Keys, database_url: str
 ) -> None:
-    for program in service_programs(settings, keys, database_url):
-        await _start(stack, settings, data_dir, program)
+    # Together, because a service is ready only when the others' queues and tables are there.
+    async with asyncio.TaskGroup() as starts:
+        for program in service_programs(settings, keys, database_url):
+            starts.create_task(_start(stack, settings, data_dir, program))
 
 
 def _tell_where(settings: OneboxSettings, keys: Keys, data_dir: Path) -> None:

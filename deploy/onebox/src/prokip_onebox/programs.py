@@ -65,7 +65,7 @@ def sandbox_program(settings: OneboxSettings) -> Program:
         module="prokip_sandbox",
         ready_url=_url(settings, settings.sandbox_port) + "/",
         environ=_inherited(),
-        arguments=("world", *(str(word) for pair in options.items() for word in pair)),
+        arguments=("world", "--once-connected", *(str(word) for pair in options.items() for word in pair)),
     )
 
 

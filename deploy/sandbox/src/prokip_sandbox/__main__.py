@@ -42,6 +42,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--woocommerce", type=int, default=2, metavar="N", help="stores of a world")
     parser.add_argument("--shopify", type=int, default=2, metavar="N", help="shops of a world or of the Shopify server")
     parser.add_argument("--orders-per-s", type=float, default=0.0, help="shoppers of a world; 0: none")
+    parser.add_argument("--once-connected", action="store_true", help="shoppers come when every store is connected")
     parser.add_argument("--unlimited", action="store_true", help="no throttling by Shopify")
     parser.add_argument("--behind-tls-proxy", action="store_true", help="WooCommerce takes Basic over plain http")
     return parser.parse_args()
@@ -73,7 +74,9 @@ async def _world(arguments: argparse.Namespace, stack: contextlib.AsyncExitStack
     )
     world = await stack.enter_async_context(World(spec).serve(arguments.host, arguments.state_dir))
     if arguments.orders_per_s:
-        await stack.enter_async_context(world.shopping(arguments.orders_per_s, seed=arguments.seed))
+        await stack.enter_async_context(
+            world.shopping(arguments.orders_per_s, seed=arguments.seed, once_connected=arguments.once_connected)
+        )
     return world.connections()
 
 

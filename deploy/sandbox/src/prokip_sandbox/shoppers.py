@@ -17,6 +17,8 @@ TICK_S = 0.02
 class Storefront(Protocol):
     """What a shopper can do in any store."""
 
+    @property
+    def tells_orders(self) -> bool: ...
     def buy(self, items: Mapping[str, int]) -> int: ...
     def cancel(self, order_id: int) -> None: ...
     def refund(self, order_id: int, items: Mapping[str, int]) -> None: ...
@@ -62,6 +64,11 @@ class Shoppers:
             did = self._buy()
         self.done[did] += 1
         return did
+
+    async def wait_until_connected(self) -> None:
+        """Return when every store has somebody who listens to its orders."""
+        while not all(storefront.tells_orders for storefront in self.storefronts):  # noqa: ASYNC110 - stores signal nobody
+            await asyncio.sleep(TICK_S)
 
     async def run(self, orders_per_s: float) -> None:
         """Step at this rate until cancelled; a late step is made up for, so the rate holds under load."""

@@ -83,10 +83,18 @@ class World:
         )
 
     @contextlib.asynccontextmanager
-    async def shopping(self, orders_per_s: float, *, seed: int = 0) -> AsyncIterator[Shoppers]:
-        """Shoppers that come at this rate while the block runs."""
+    async def shopping(
+        self, orders_per_s: float, *, seed: int = 0, once_connected: bool = False
+    ) -> AsyncIterator[Shoppers]:
+        """Shoppers that come at this rate while the block runs; `once_connected`: not before every store is."""
         shoppers = self.shoppers(seed=seed)
-        task = asyncio.create_task(shoppers.run(orders_per_s), name="shoppers")
+
+        async def come() -> None:
+            if once_connected:
+                await shoppers.wait_until_connected()
+            await shoppers.run(orders_per_s)
+
+        task = asyncio.create_task(come(), name="shoppers")
         try:
             yield shoppers
         finally:

@@ -44,3 +44,7 @@ WITH released AS (
     RETURNING queue
 )
 SELECT pg_notify('prokip_bus', queue) FROM (SELECT DISTINCT queue FROM released) AS queues;
+
+-- name: ping
+-- The listener asks it now and then: a server that vanished without a word is noticed so.
+SELECT 1;

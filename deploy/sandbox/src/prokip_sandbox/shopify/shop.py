@@ -84,6 +84,11 @@ class Shop:
         level.is_active = True
         self.inventory.move(level, available=quantity - level.available)
 
+    @property
+    def tells_orders(self) -> bool:
+        """Somebody asked to be told of orders."""
+        return any(one.topic.startswith("ORDERS_") for one in self.state.subscriptions.values())
+
     def buy(self, items: Mapping[str, int]) -> int:
         """A shopper's checkout: the order's id, or OutOfStock."""
         self.webhooks.new_action()

@@ -80,6 +80,11 @@ class WooCommerceStore(SandboxServer):
     def product(self, sku: str) -> Product:
         return self._product(sku)
 
+    @property
+    def tells_orders(self) -> bool:
+        """Somebody asked to be told of orders."""
+        return any(webhook.topic.startswith("order.") for webhook in self.state.webhooks.values())
+
     def buy(self, items: Mapping[str, int], *, payment_method: Literal["cod", "bacs"] = "cod") -> int:
         """A shopper's checkout: the order's id, or OutOfStock."""
         return self.orders.checkout(items, payment_method).id
