@@ -39,6 +39,7 @@ class Answer:
     """Set where the whole account is in trouble, not this sale: then everything of the location waits."""
     asked_s: float | None = None
     """How long Prokip asked us to wait."""
+    by_hand: bool = False
 
 
 class NotSettled(Exception):
@@ -80,23 +81,24 @@ class Settling:
         async with self._outbox.transaction() as transaction:
             sale = await self._lock(transaction, key)
             meant = posting_id or await self._sales.newest_doubt(transaction.connection, key)
-            if meant is None:
-                return self._said_before(sale, recorded=recorded)
-            answer = Answer(outcome, "Settled by an operator.", sell_id=sell_id)
-            if not await self._end(transaction, sale, meant, answer, only_from={"in_doubt"}):
-                held = await self._sales.posting_outcome(transaction.connection, key, meant)
-                if held != outcome:
-                    raise NotSettled(f"This request is not in doubt; it is {held or 'unknown'}.")
+            answer = Answer(outcome, "Settled by an operator.", sell_id=sell_id, by_hand=True)
+            if meant is None or not await self._end(transaction, sale, meant, answer, only_from={"in_doubt"}):
+                await self._check_said_before(transaction, sale, meant, outcome)
             await self._polls.read_soon(transaction.connection, LocationKey(key.business_id, sale.location_id))
             settled = await self._lock(transaction, key)
         log.info("sale.settled", business_id=key.business_id, order_ref=key.order_ref, outcome=outcome)
         return settled.state
 
-    def _said_before(self, sale: HeldSale, *, recorded: bool) -> SaleState:
-        """Nothing is in doubt (any more): fine if the order is where this word would have brought it."""
-        if sale.state == "recorded" or (not recorded and sale.state in {"due", "posting", "refused"}):
-            return sale.state
-        raise NotSettled(f"Nothing about this order is in doubt; it is {sale.state}.")
+    async def _check_said_before(
+        self, transaction: OutboxTransaction, sale: HeldSale, posting_id: int | None, outcome: Outcome
+    ) -> None:
+        """The same word again is fine, another one is not."""
+        if posting_id is None:
+            held = await self._sales.newest_settled(transaction.connection, sale.key)
+        else:
+            held = await self._sales.posting_outcome(transaction.connection, sale.key, posting_id)
+        if held != outcome:
+            raise NotSettled(f"Nothing about this order is in doubt; it is {sale.state}.")
 
     async def returns_entered(self, key: OrderKey, *, revision: int | None) -> SaleState:
         """An operator entered in Prokip what it takes back by hand only. Saying it twice is saying it once.
@@ -181,12 +183,13 @@ class Settling:
         connection, key = transaction.connection, sale.key
         ended = await self._sales.end_posting(
             connection,
-            key.business_id,
+            key,
             posting_id,
             answer.outcome,
             only_from=only_from,
             sell_id=answer.sell_id,
             answer=answer.words,
+            by_hand=answer.by_hand,
         )
         if ended is None:
             return False

@@ -92,10 +92,10 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'posting', $10, now() + make_interva
 RETURNING posting_id;
 
 -- name: end_posting
--- Gives a posting its outcome, once: empty if it is no longer in one of the states $3.
+-- Gives a posting of one order its outcome, once: empty if it is no longer in one of the states $5.
 UPDATE prokip.sale_posting
-SET outcome = $4, sell_id = coalesce($5, sell_id), answer = $6, ended_at = now()
-WHERE posting_id = $1 AND business_id = $2 AND outcome = ANY ($3::text[])
+SET outcome = $6, sell_id = coalesce($7, sell_id), answer = $8, by_hand = $9, ended_at = now()
+WHERE posting_id = $1 AND business_id = $2 AND connection_id = $3 AND order_ref = $4 AND outcome = ANY ($5::text[])
 RETURNING kind, refund_of, units, revision;
 
 -- name: add_hand_posting
@@ -167,6 +167,13 @@ LIMIT $1;
 -- The request of an order that is in doubt.
 SELECT posting_id FROM prokip.sale_posting
 WHERE business_id = $1 AND connection_id = $2 AND order_ref = $3 AND outcome = 'in_doubt'
+ORDER BY posting_id DESC
+LIMIT 1;
+
+-- name: newest_settled
+-- How an operator settled an order's latest doubt.
+SELECT outcome FROM prokip.sale_posting
+WHERE business_id = $1 AND connection_id = $2 AND order_ref = $3 AND by_hand
 ORDER BY posting_id DESC
 LIMIT 1;
 

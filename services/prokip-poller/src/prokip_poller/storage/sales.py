@@ -137,17 +137,27 @@ class Sales:
     async def end_posting(
         self,
         connection: Connection,
-        business_id: int,
+        key: OrderKey,
         posting_id: int,
         outcome: Outcome,
         *,
         only_from: Collection[Outcome],
         sell_id: str | None,
         answer: str,
+        by_hand: bool,
     ) -> EndedPosting | None:
         """None: somebody else has given it an outcome."""
         row = await connection.fetchrow(
-            self._queries["end_posting"], posting_id, business_id, list(only_from), outcome, sell_id, answer
+            self._queries["end_posting"],
+            posting_id,
+            key.business_id,
+            key.connection_id,
+            key.order_ref,
+            list(only_from),
+            outcome,
+            sell_id,
+            answer,
+            by_hand,
         )
         if row is None:
             return None
@@ -235,6 +245,12 @@ class Sales:
             self._queries["newest_doubt"], key.business_id, key.connection_id, key.order_ref
         )
         return posting_id
+
+    async def newest_settled(self, connection: Connection, key: OrderKey) -> Outcome | None:
+        outcome: Outcome | None = await connection.fetchval(
+            self._queries["newest_settled"], key.business_id, key.connection_id, key.order_ref
+        )
+        return outcome
 
     async def posting_outcome(self, connection: Connection, key: OrderKey, posting_id: int) -> Outcome | None:
         outcome: Outcome | None = await connection.fetchval(

@@ -129,6 +129,7 @@ CREATE TABLE prokip.sale_posting (
     sell_id text,
     -- Prokip's words, or ours.
     answer text NOT NULL DEFAULT '',
+    -- A person entered it in Prokip, or said how it ended.
     by_hand boolean NOT NULL DEFAULT false,
     process text NOT NULL,
     started_at timestamptz NOT NULL DEFAULT now(),
