@@ -24,7 +24,7 @@ document.addEventListener("securitypolicyviolation", (event) =>
 
 def units_of(units: int, sku: str) -> str:
     """How the feed says it."""
-    return f"{units} \N{MULTIPLICATION SIGN} {sku}"
+    return f"holds {units} of {sku}"
 
 
 @dataclass(slots=True)

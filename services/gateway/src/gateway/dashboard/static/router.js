@@ -54,7 +54,8 @@ export const refresh = () => show();
 
 async function show() {
   const { view, params } = match(location.pathname);
-  const same = shown !== null && shown.path === location.pathname;
+  const first = shown === null;
+  const same = !first && shown.path === location.pathname;
   shown?.controller.abort();
   const controller = new AbortController();
   shown = { view, path: location.pathname, controller };
@@ -72,6 +73,8 @@ async function show() {
   if (controller.signal.aborted) return;
   place(main, content, same);
   if (!same) settle(main, view, content);
+  // A link followed inside the page moves the reader into the new content, as loading a page would.
+  if (!same && !first && !main.contains(document.activeElement)) main.focus({ preventScroll: true });
 }
 
 function place(main, content, same) {
@@ -85,7 +88,6 @@ function settle(main, view, content) {
   const heading = content.querySelector("h1")?.textContent ?? view.title;
   document.title = `${heading} · prokip-sync`;
   afterNavigation(location.pathname);
-  if (!main.contains(document.activeElement)) main.focus({ preventScroll: true });
   scrollTo(0, 0);
 }
 

@@ -5,9 +5,11 @@ import { words } from "../format.js";
 
 const TONES = {
   healthy: "good", in_step: "good", recorded: "good", written: "good", confirmed: "good", managed: "good", already: "good", connected: "good",
-  throttled: "warn", paused: "warn", pending: "warn", waiting: "warn", not_in_prokip: "warn", due: "warn", conflict: "warn", unmatched: "warn", in_doubt: "warn",
+  throttled: "warn", paused: "warn", pending: "warn", waiting: "warn", not_in_prokip: "warn", due: "warn", posting: "warn", conflict: "warn", unmatched: "warn", in_doubt: "warn",
   return_unsupported: "warn",
   failing: "bad", needs_reauthorisation: "bad", refused: "bad", oversold: "bad", failed: "bad", disconnected: "bad",
 };
 
-export const badge = (state, text = words(state)) => h("span", { class: `badge ${TONES[state] ?? ""}` }, text);
+const WORDS = { none: "not due" };
+
+export const badge = (state, text = WORDS[state] ?? words(state)) => h("span", { class: `badge ${TONES[state] ?? ""}` }, text);

@@ -20,8 +20,12 @@ export function sumTable({ available, prokipQuantity, recorded, taken, parts }, 
   );
 }
 
-function partName({ label, connectionId, orderRef }, nameOf) {
-  return label || [orderRef && `Order ${orderRef}`, connectionId !== null && nameOf(connectionId)].filter(Boolean).join(", ");
+const IN_PROKIP = { recorded: "in Prokip", due: "not yet in Prokip", in_doubt: "in doubt", refused: "refused by Prokip" };
+
+function partName({ label, connectionId, orderRef, orderNumber, prokipState }, nameOf) {
+  if (label) return label;
+  const order = `Order ${orderNumber || orderRef} at ${nameOf(connectionId)}`;
+  return prokipState in IN_PROKIP ? `${order} (${IN_PROKIP[prokipState]})` : order;
 }
 
 const line = (sign, label, value) =>

@@ -1,6 +1,6 @@
 import { get, withQuery } from "../api.js";
 import { badge } from "../components/badge.js";
-import { empty } from "../components/notices.js";
+import { empty, notice } from "../components/notices.js";
 import { pages, table } from "../components/table.js";
 import { time } from "../components/times.js";
 import { h } from "../dom.js";
@@ -25,6 +25,7 @@ export const sku = {
       h("h1", { class: "sku" }, params.sku),
       h("p", { class: "lead" }, explanation.sentence),
       h("p", { class: "muted" }, `Location ${params.location}. Prokip last told this quantity `, time(explanation.observedAt), "."),
+      !explanation.addsUp && notice("warn", h("p", {}, "These figures do not add up. Reload; if it stays, something is wrong in the ledger.")),
       sumTable(explanation, nameOf),
       section("Movements", movements.items.length ? movementTable(movements.items, nameOf) : empty("Nothing has moved yet. The first sale or change in Prokip appears here."), pages(movements.next, query.movements, "movements")),
       section("Writes to the stores", pushes.items.length ? pushTable(pushes.items, nameOf) : empty("Nothing has been written to a store yet. A store must list this SKU, and Prokip must have told its quantity."), pages(pushes.next, query.pushes, "pushes")),
@@ -54,7 +55,7 @@ function movementTable(items, nameOf) {
     rows: items,
     columns: [
       { label: "When", kind: "main", cell: ({ at }) => time(at) },
-      { label: "Why", kind: "wide bare", cell: (movement) => [why(movement, nameOf), movement.detail && h("span", { class: "reason" }, movement.detail)] },
+      { label: "Why", kind: "wide bare", cell: (movement) => why(movement, nameOf) },
       { label: "Change", kind: "number", cell: ({ delta }) => change(delta) },
       { label: "Balance after", kind: "number strong", cell: ({ balance }) => quantity(balance) },
     ],

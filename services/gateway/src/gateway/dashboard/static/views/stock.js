@@ -4,7 +4,7 @@ import { choice, searchBox } from "../components/filters.js";
 import { empty } from "../components/notices.js";
 import { pages, table } from "../components/table.js";
 import { h } from "../dom.js";
-import { count, quantity } from "../format.js";
+import { quantity } from "../format.js";
 
 const STATES = [["", "All"], ["managed", "Managed"], ["oversold", "Oversold"], ["unmatched", "Not in Prokip"], ["pending", "Not yet told by Prokip"]];
 
@@ -20,7 +20,6 @@ export const stock = {
         searchBox("SKU", search),
         choice("State", "state", state, STATES),
         locationId && h("p", { class: "muted" }, `Only ${locationId}. `, h("a", { href: "/dashboard/stock" }, "Show all")),
-        h("p", { class: "muted total", role: "status" }, count(page.total, "SKU")),
       ),
       page.items.length ? stockTable(page.items) : nothing(query),
       pages(page.next, cursor),
