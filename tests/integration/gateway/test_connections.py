@@ -12,8 +12,8 @@ import asyncpg
 import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
-from prokip_sandbox.world import World, WorldSpec
 
+from prokip_sandbox.world import World, WorldSpec
 from tests.integration.gateway.client import Gateway, Person, open_gateway
 
 SPEC = WorldSpec(woocommerce_stores=1, shopify_shops=2, goods=3, simple_only=True, shopify_locations=("Main", "Cellar"))
