@@ -1,7 +1,7 @@
 from prokip_sandbox import Fault, Good, ShopifyServer, WooCommerceStore
 from prokip_shared.messages import StockHoldersObservedV1
-from tests.integration.push.test_pushing import shopify_with, unlimited, woo_with
-from tests.integration.push.world import PushWorld, open_world
+from tests.integration.push.test_pushing import shopify_with, woo_with
+from tests.integration.push.world import PushWorld, open_world, unlimited
 from tests.support.eventually import eventually
 
 

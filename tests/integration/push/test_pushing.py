@@ -87,7 +87,7 @@ async def test_a_custom_store_is_told_its_quantities_signed(database_url: str) -
         await world.connect_custom(url, "kiosk-secret")
         await world.tell_stock({"SKU-0002": -1})
         await world.until(lambda: len(posted) >= 2, "two deliveries")
-        told = {}
+        told: dict[str, int] = {}
         for headers, body in posted:
             digest = hmac.new(b"kiosk-secret", body, hashlib.sha256).digest()
             assert headers["X-Prokip-Signature"] == base64.b64encode(digest).decode()
@@ -129,13 +129,13 @@ async def test_a_disconnected_store_is_left_alone_and_its_stock_kept(database_ur
         await world.tell_change(connection, "disconnected")
 
         async def gone() -> bool:
-            return await world.fetch_value("SELECT count(*) FROM push.listing") == 0
+            return bool(await world.fetch_value("SELECT count(*) FROM push.listing") == 0)
 
         await eventually(gone, what="listings forgotten")
         await world.tell_stock({"SKU-0001": 1})
 
         async def known() -> bool:
-            return await world.fetch_value("SELECT count(*) FROM push.stock_target") == 1
+            return bool(await world.fetch_value("SELECT count(*) FROM push.stock_target") == 1)
 
         await eventually(known, what="target kept")
         assert woo.stock("SKU-0001") == 100
@@ -197,7 +197,8 @@ async def test_skus_that_fall_to_zero_are_written_first(database_url: str) -> No
         await world.tell_stock({"SKU-0150": 0})
 
         async def due() -> bool:
-            return await world.fetch_value("SELECT count(*) FROM push.listing WHERE due_at IS NOT NULL") == 150
+            due = await world.fetch_value("SELECT count(*) FROM push.listing WHERE due_at IS NOT NULL")
+            return bool(due == 150)
 
         await eventually(due, what="all due")
         woo.faults.add(Fault("status", path="batch", skip=1, times=None))

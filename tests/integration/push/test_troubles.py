@@ -22,7 +22,7 @@ async def test_a_stale_compare_and_set_is_read_and_what_stays_unexplained_is_dri
         await world.until(lambda: shopify.shop().stock("SKU-0001") == 98, "Prokip wins in the end")
         await world.until(lambda: len(world.heard_of(DriftFoundV1)) == 1, "drift told")
         found = world.heard_of(DriftFoundV1)[0]
-        assert (found.sku, found.expected, found.shown) == ("SKU-0001", 98, 88)
+        assert (found.sku, int(found.expected), int(found.shown)) == ("SKU-0001", 98, 88)
         assert found.cause.startswith("lowered in the store")
 
 

@@ -1,0 +1,201 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from prokip_shared.platforms.store import ItemKey, Level, WriteResult
+from store_push.domain.decisions import (
+    Habits,
+    Patience,
+    PlannedWrite,
+    Settled,
+    decide,
+    plan_without_reading,
+    settle_write,
+)
+from store_push.domain.listings import DueListing, Gap, target_of
+
+NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
+SHOPIFY = Habits(compare_and_set=True, readable=True)
+WOO = Habits(compare_and_set=False, readable=True)
+CUSTOM = Habits(compare_and_set=False, readable=False)
+PATIENCE = Patience(settle_s=3, drift_after_s=60)
+
+LISTING = DueListing(
+    listing_id=1,
+    key=ItemKey("11"),
+    sku="A",
+    target=95,
+    target_revision=7,
+    target_taken=Decimal(0),
+    correlation_id="c",
+    confirmed=100,
+    confirmed_taken=Decimal(0),
+    confirmed_revision=6,
+    confirmed_at=NOW - timedelta(hours=1),
+    must_read=False,
+    hinted=None,
+    hints=0,
+    gap=None,
+)
+
+
+def own(quantity: int) -> Level:
+    return Level("own", quantity)
+
+
+@pytest.mark.parametrize(
+    ("available", "target"),
+    [(None, None), ("7", 7), ("7.9", 7), ("0", 0), ("-3", 0), ("-0.5", 0), ("1e30", 1_000_000_000)],
+)
+def test_a_target_is_whole_never_negative_and_bounded(available: str | None, target: int | None) -> None:
+    assert target_of(None if available is None else Decimal(available)) == target
+
+
+def test_what_the_store_sold_since_is_part_of_what_it_is_believed_to_show() -> None:
+    sold = replace(LISTING, target_taken=Decimal(2))
+    assert sold.believed == 98
+    assert replace(LISTING, target_taken=Decimal("0.5")).believed is None
+    assert replace(LISTING, confirmed=None).believed is None
+
+
+def test_shopify_is_written_over_what_is_believed_without_a_read() -> None:
+    plan = plan_without_reading([LISTING], SHOPIFY, PATIENCE, NOW)
+    assert plan.writes == [PlannedWrite(LISTING, 95, 100)]
+    assert not plan.reads
+
+
+def test_woocommerce_is_read_before_every_write() -> None:
+    plan = plan_without_reading([LISTING], WOO, PATIENCE, NOW)
+    assert plan.reads == [LISTING]
+    assert not plan.writes
+
+
+def test_a_custom_store_is_told_what_it_was_not_told_yet() -> None:
+    told = replace(LISTING, confirmed=95)
+    plan = plan_without_reading([LISTING, told], CUSTOM, PATIENCE, NOW)
+    assert plan.writes == [PlannedWrite(LISTING, 95, None)]
+    assert [one.outcome for one in plan.settled] == ["already"]
+
+
+def test_the_store_that_sold_is_already_right() -> None:
+    sold = replace(LISTING, target=98, target_taken=Decimal(2))
+    [settled] = plan_without_reading([sold], SHOPIFY, PATIENCE, NOW).settled
+    assert (settled.outcome, settled.confirmed, settled.look_at) == ("already", 98, None)
+
+
+def test_without_compare_and_set_a_sale_right_after_our_write_is_checked_once_more() -> None:
+    sold = replace(LISTING, target=98, target_taken=Decimal(2), confirmed_at=NOW - timedelta(seconds=5))
+    [settled] = plan_without_reading([sold], WOO, PATIENCE, NOW).settled
+    assert settled.look_at == NOW + timedelta(seconds=3)
+    [long_ago] = plan_without_reading(
+        [replace(sold, confirmed_at=NOW - timedelta(hours=1))], WOO, PATIENCE, NOW
+    ).settled
+    assert long_ago.look_at is None
+
+
+def test_without_a_quantity_from_prokip_nothing_is_pushed() -> None:
+    [settled] = plan_without_reading([replace(LISTING, target=None)], SHOPIFY, PATIENCE, NOW).settled
+    assert (settled.outcome, settled.confirmed_now) == (None, False)
+
+
+def test_what_was_never_confirmed_is_read_first_and_looked_at_again() -> None:
+    new = replace(LISTING, confirmed=None, confirmed_revision=0)
+    assert plan_without_reading([new], SHOPIFY, PATIENCE, NOW).reads == [new]
+    assert decide(new, own(40), PATIENCE, NOW) == PlannedWrite(new, 95, 40, 40, verify=True)
+    same = decide(new, own(95), PATIENCE, NOW)
+    assert isinstance(same, Settled)
+    assert (same.outcome, same.look_at) == ("already", NOW + timedelta(seconds=3))
+
+
+def test_a_read_that_shows_what_is_believed_is_written_over() -> None:
+    assert decide(LISTING, own(100), PATIENCE, NOW) == PlannedWrite(LISTING, 95, 100, 100)
+
+
+def test_a_difference_that_an_order_may_explain_is_kept_in_what_is_written() -> None:
+    decision = decide(LISTING, own(98), PATIENCE, NOW)
+    assert isinstance(decision, PlannedWrite)
+    assert (decision.quantity, decision.change_from) == (93, 98)
+    assert decision.gap == Gap(-2, Decimal(0), NOW)
+    settled = settle_write(decision, WriteResult("written", 93), SHOPIFY, PATIENCE, NOW)
+    assert (settled.confirmed, settled.gap, settled.look_at) == (95, decision.gap, NOW + timedelta(seconds=3))
+
+
+def test_a_kept_difference_never_writes_below_zero() -> None:
+    decision = decide(replace(LISTING, target=1), own(2), PATIENCE, NOW)
+    assert isinstance(decision, PlannedWrite)
+    assert decision.quantity == 0
+
+
+def test_a_store_that_shows_the_target_by_chance_or_by_a_lost_answer_is_left_until_it_is_clear() -> None:
+    waiting = decide(LISTING, own(95), PATIENCE, NOW)
+    assert isinstance(waiting, Settled)
+    assert (waiting.outcome, waiting.confirmed_now) == ("conflict", False)
+    later = decide(replace(LISTING, gap=waiting.gap), own(95), PATIENCE, NOW + timedelta(seconds=60))
+    assert isinstance(later, Settled)
+    assert (later.outcome, later.confirmed, later.drift) == ("already", 95, None)
+
+
+def test_the_same_difference_without_a_sale_becomes_drift_and_is_written_over() -> None:
+    gap = Gap(-2, Decimal(0), NOW - timedelta(seconds=60))
+    decision = decide(replace(LISTING, gap=gap), own(98), PATIENCE, NOW)
+    assert isinstance(decision, PlannedWrite)
+    assert (decision.quantity, decision.change_from, decision.gap) == (95, 98, None)
+    assert decision.drift is not None
+    assert (decision.drift.expected, decision.drift.shown) == (100, 98)
+
+
+@pytest.mark.parametrize(
+    "moved",
+    [
+        {"target_taken": Decimal(1), "confirmed": 101},
+        {"gap": Gap(-3, Decimal(0), NOW - timedelta(hours=1))},
+    ],
+    ids=["a sale was counted meanwhile", "its size changed"],
+)
+def test_a_difference_that_moves_is_new(moved: dict[str, object]) -> None:
+    gap = Gap(-2, Decimal(0), NOW - timedelta(hours=1))
+    decision = decide(replace(replace(LISTING, gap=gap), **moved), own(98), PATIENCE, NOW)  # type: ignore[arg-type]  # a table of fields
+    assert isinstance(decision, PlannedWrite)
+    assert decision.drift is None
+    assert decision.gap is not None
+    assert decision.gap.since == NOW
+
+
+def test_looks_at_a_difference_get_rarer_until_it_may_be_judged() -> None:
+    gap = Gap(1, Decimal(0), NOW)
+    ages_s = []
+    now = NOW
+    while (now - NOW).total_seconds() < 60:
+        now = PATIENCE.next_look(gap, now)
+        ages_s.append((now - NOW).total_seconds())
+    assert ages_s == [3, 6, 12, 24, 48, 60]
+
+
+def test_a_hint_that_an_order_has_explained_needs_no_read() -> None:
+    explained = replace(LISTING, target=98, target_taken=Decimal(2), must_read=True, hinted=98)
+    plan = plan_without_reading([explained], SHOPIFY, PATIENCE, NOW)
+    assert not plan.reads
+    assert [one.outcome for one in plan.settled] == ["already"]
+    assert plan_without_reading([replace(explained, hinted=97)], SHOPIFY, PATIENCE, NOW).reads
+
+
+@pytest.mark.parametrize(
+    ("level", "state"),
+    [("parent", "held_by_parent"), ("untracked", "not_tracked"), ("inactive", "inactive"), ("gone", "gone")],
+)
+def test_an_item_without_a_stock_of_its_own_is_not_pushed(level: str, state: str) -> None:
+    settled = decide(LISTING, Level(level, None), PATIENCE, NOW)  # type: ignore[arg-type]  # a table of states
+    assert isinstance(settled, Settled)
+    assert (settled.state, settled.look_at, settled.outcome) == (state, None, "refused")
+
+
+def test_a_refusal_is_kept_with_the_stores_words_and_not_tried_again_by_itself() -> None:
+    settled = settle_write(PlannedWrite(LISTING, 95, 100), WriteResult("refused", None, "too odd"), WOO, PATIENCE, NOW)
+    assert (settled.outcome, settled.reason, settled.look_at, settled.confirmed) == ("refused", "too odd", None, 100)
+
+
+def test_a_quantity_that_does_not_hold_still_is_looked_at_later() -> None:
+    settled = settle_write(PlannedWrite(LISTING, 95, 100), WriteResult("stale"), SHOPIFY, PATIENCE, NOW)
+    assert (settled.outcome, settled.look_at) == ("conflict", NOW + timedelta(seconds=3))
