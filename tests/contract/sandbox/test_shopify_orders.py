@@ -223,11 +223,12 @@ async def test_subscriptions_are_listed_changed_and_deleted(shopify: GraphqlClie
     assert taken == [{"message": "Address for this topic has already been taken"}]
     update = """mutation ($id: ID!, $input: WebhookSubscriptionInput!) {
         webhookSubscriptionUpdate(id: $id, webhookSubscription: $input) { webhookSubscription { includeFields } } }"""
-    await shopify.call(update, id=node["id"], input={"includeFields": ["id", "updated_at"]})
+    await shopify.call(update, id=node["id"], input={"includeFields": ["id", "updated_at", "line_items.sku"]})
     shopify.shop.buy({"SKU-0001": 1})
     await shopify.server.settled()
     (only,) = receiver.drain()
-    assert set(only.json) == {"id", "updated_at"}
+    assert set(only.json) == {"id", "updated_at", "line_items"}
+    assert only.json["line_items"] == [{"sku": "SKU-0001"}]
     delete = "mutation ($id: ID!) { webhookSubscriptionDelete(id: $id) { deletedWebhookSubscriptionId } }"
     gone: dict[str, Any] = (await shopify.call(delete, id=node["id"])).body["data"]["webhookSubscriptionDelete"]
     assert gone["deletedWebhookSubscriptionId"] == node["id"]

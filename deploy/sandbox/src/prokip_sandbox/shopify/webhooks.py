@@ -123,6 +123,24 @@ def topic_header(topic: str) -> str:
 
 
 def _chosen_fields(body: dict[str, Any], include_fields: list[str]) -> bytes:
-    if include_fields:
-        body = {name: value for name, value in body.items() if name in include_fields}
-    return compact_json(body).encode()
+    """Nested fields are named with a period, `line_items.sku`, and chosen in each element of a list.
+
+    https://shopify.dev/docs/apps/build/webhooks/customize/modify-payloads
+    """
+    return compact_json(_chosen(body, include_fields) if include_fields else body).encode()
+
+
+def _chosen(value: Any, paths: list[str]) -> Any:
+    if isinstance(value, list):
+        return [_chosen(one, paths) for one in value]
+    if not isinstance(value, dict):
+        return value
+    below: dict[str, list[str]] = {}
+    for path in paths:
+        name, _, rest = path.partition(".")
+        below.setdefault(name, []).append(rest)
+    return {
+        name: inner if "" in below[name] else _chosen(inner, below[name])
+        for name, inner in value.items()
+        if name in below
+    }

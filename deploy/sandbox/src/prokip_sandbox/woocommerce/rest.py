@@ -96,9 +96,9 @@ class RestApi:
         return checked
 
     async def _index(self, _request: web.Request) -> web.Response:
-        return web.json_response(
-            {"name": "Sandbox store", "url": self._render.home_url, "namespaces": ["wc/v3", "wp/v2"]}
-        )
+        home_url = self._render.home_url
+        name = f"Sandbox store {home_url.rpartition(':')[2]}"
+        return web.json_response({"name": name, "url": home_url, "namespaces": ["wc/v3", "wp/v2"]})
 
     async def _system_status(self, _request: web.Request) -> web.Response:
         environment = {
