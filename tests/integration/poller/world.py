@@ -68,7 +68,9 @@ class PollerWorld:
     session: ClientSession
     pool: Pool
     bus: Bus
-    heard: list[Message] = field(default_factory=list)
+    heard: list[Message]
+    poller: AsyncExitStack
+    """Closed, it stops the poller inside this process."""
     revisions: dict[str, int] = field(default_factory=dict)
 
     async def configure(
@@ -170,6 +172,10 @@ class PollerWorld:
         credentials = CustomCredentials(webhook_secret=SecretStr("whsec"))
         return seal_credentials(vault(), self.business_id, store_key, credentials)
 
+    async def start_poller(self, **more: str) -> None:
+        """Again, after it has been stopped."""
+        self.service = await self.poller.enter_async_context(open_poller(self.database_url, **more))
+
     def posts(self) -> int:
         """Requests that told Prokip something, or tried to."""
         return sum(number for kind, number in self.prokip.calls.counts.items() if kind.startswith("POST"))
@@ -254,9 +260,10 @@ async def open_world(
             return not await context.problems()
 
         await eventually(listening, what="listener ready")
-        service = await stack.enter_async_context(open_poller(database_url, **more))
         session = await stack.enter_async_context(ClientSession())
-        world = PollerWorld(database_url, business_id, prokip, service, session, pool, bus, heard)
+        poller = await stack.enter_async_context(AsyncExitStack())
+        service = await poller.enter_async_context(open_poller(database_url, **more))
+        world = PollerWorld(database_url, business_id, prokip, service, session, pool, bus, heard, poller)
         try:
             yield world
         finally:
