@@ -46,6 +46,10 @@ class NotSettled(Exception):
     """The order is not in a state in which this can be said of it; the words are for the operator."""
 
 
+class NoSuchOrder(NotSettled):
+    """The business has no such order."""
+
+
 class Settling:
     def __init__(
         self,
@@ -151,7 +155,7 @@ class Settling:
     async def _lock(self, transaction: OutboxTransaction, key: OrderKey) -> HeldSale:
         sale = await self._sales.lock(transaction.connection, key)
         if sale is None:
-            raise NotSettled("There is no such order.")
+            raise NoSuchOrder("The business has no such order.")
         return sale
 
     async def _sells(self, transaction: OutboxTransaction, key: OrderKey) -> list[Sell]:

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from prokip_poller.accounts import Accounts
 from prokip_poller.domain.sales import SaleState
 from prokip_poller.domain.telling import OrderKey
-from prokip_poller.settling import NotSettled, Settling
+from prokip_poller.settling import NoSuchOrder, NotSettled, Settling
 from prokip_poller.storage.views import FIRST_PLACE, Place, Views
 from prokip_shared.web.internal import BUSINESS
 from prokip_shared.web.problems import Problem, read_json
@@ -75,7 +75,7 @@ class InternalApi:
     async def sale_record(self, request: web.Request) -> web.Response:
         record = await self._views.sale_record(_order(request))
         if record is None:
-            raise Problem(404, "Not found", code="sale_not_found", detail="There is no such order.")
+            raise _no_such_order()
         return web.json_response(record)
 
     async def settle(self, request: web.Request) -> web.Response:
@@ -88,7 +88,7 @@ class InternalApi:
                 posting_id=body.posting_id,
             )
         except NotSettled as error:
-            raise _conflict(error) from error
+            raise _problem_of(error) from error
         return web.json_response({"state": state})
 
     async def returns_entered(self, request: web.Request) -> web.Response:
@@ -96,25 +96,31 @@ class InternalApi:
         try:
             state = await self._settling.returns_entered(_order(request), revision=body.revision)
         except NotSettled as error:
-            raise _conflict(error) from error
+            raise _problem_of(error) from error
         return web.json_response({"state": state})
 
     async def retry(self, request: web.Request) -> web.Response:
         try:
             state = await self._settling.retry(_order(request))
         except NotSettled as error:
-            raise _conflict(error) from error
+            raise _problem_of(error) from error
         return web.json_response({"state": state})
 
 
-def _conflict(error: NotSettled) -> Problem:
+def _problem_of(error: NotSettled) -> Problem:
+    if isinstance(error, NoSuchOrder):
+        return _no_such_order()
     return Problem(409, "Conflict", code="sale_not_in_this_state", detail=str(error))
+
+
+def _no_such_order() -> Problem:
+    return Problem(404, "Not found", code="sale_not_found", detail="The business has no such order.")
 
 
 def _order(request: web.Request) -> OrderKey:
     connection, order_ref = request.match_info["connection"], request.match_info["order_ref"]
     if not (connection.isascii() and connection.isdigit()) or int(connection) > BIGINT_MAX or "\x00" in order_ref:
-        raise Problem(404, "Not found", code="sale_not_found", detail="There is no such order.")
+        raise _no_such_order()
     return OrderKey(request[BUSINESS], int(connection), order_ref)
 
 
