@@ -21,7 +21,6 @@ export function storeCard(connection, refresh) {
     h("dl", {},
       h("div", {}, h("dt", {}, "Last in step"), h("dd", {}, time(lastSync))),
       h("div", {}, h("dt", {}, "Sells from"), h("dd", {}, locationId)),
-      connection.due !== undefined && h("div", {}, h("dt", {}, "Waiting to be written"), h("dd", { class: "number" }, connection.due ?? "–")),
     ),
     storeActions(connection, refresh),
   );

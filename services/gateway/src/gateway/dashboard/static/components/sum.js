@@ -7,9 +7,9 @@ export function sumTable({ available, prokipQuantity, recorded, taken, parts }, 
   return h("table", { class: "sum" },
     h("caption", {}, "How the quantity comes about"),
     h("tbody", {},
-      line("", "Prokip says", prokipQuantity),
-      line("+", "Sales that Prokip was told of: its number is already less by them", recorded),
-      line("−", "Sold in the stores", taken),
+      line("", "Prokip said when it was last read", prokipQuantity),
+      line("+", "Sales it had been told of by then, already off its number", recorded),
+      line("−", "Sold in the stores, told to Prokip or not", taken),
       parts.map((part) => h("tr", { class: "part" },
         h("td", {}),
         h("th", { scope: "row" }, partName(part, nameOf)),
@@ -20,7 +20,7 @@ export function sumTable({ available, prokipQuantity, recorded, taken, parts }, 
   );
 }
 
-const IN_PROKIP = { recorded: "in Prokip", due: "not yet in Prokip", in_doubt: "in doubt", refused: "refused by Prokip" };
+const IN_PROKIP = { recorded: "told to Prokip", due: "not yet told", in_doubt: "in doubt", refused: "refused by Prokip" };
 
 function partName({ label, connectionId, orderRef, orderNumber, prokipState }, nameOf) {
   if (label) return label;

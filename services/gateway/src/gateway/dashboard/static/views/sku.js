@@ -24,7 +24,7 @@ export const sku = {
       h("p", { class: "back" }, h("a", { href: "/dashboard/stock" }, "Stock")),
       h("h1", { class: "sku" }, params.sku),
       h("p", { class: "lead" }, explanation.sentence),
-      h("p", { class: "muted" }, `Location ${params.location}. Prokip last told this quantity `, time(explanation.observedAt), "."),
+      h("p", { class: "muted" }, `Location ${params.location}. Prokip's number last changed `, time(explanation.observedAt), "."),
       !explanation.addsUp && notice("warn", h("p", {}, "These figures do not add up. Reload; if it stays, something is wrong in the ledger.")),
       sumTable(explanation, nameOf),
       section("Movements", movements.items.length ? movementTable(movements.items, nameOf) : empty("Nothing has moved yet. The first sale or change in Prokip appears here."), pages(movements.next, query.movements, "movements")),
