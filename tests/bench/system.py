@@ -1,5 +1,6 @@
 """The five services as processes of their own, beside a simulated world in this one, for the benchmarks."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -31,17 +32,25 @@ async def open_system(database_url: str, broker_url: str, spec: WorldSpec, folde
     """Connected and synced once; loopback only."""
     world = World(spec)
     async with world.serve(), AsyncExitStack() as stack:
-        ports = {f"{name}_port": unused_port() for name in ("gateway", "ingest", "inventory", "store_push", "poller")}
         # The Shopify server listens on the port after the sandbox's first one; see OneboxSettings.sandbox_port.
         shopify_port = int(world.shopify.url.rpartition(":")[2])
         settings = OneboxSettings(
-            broker_url=broker_url, log_level="warning", sandbox_port=shopify_port - 1, data_dir=folder, **ports
+            broker_url=broker_url,
+            log_level="warning",
+            sandbox_port=shopify_port - 1,
+            data_dir=folder,
+            gateway_port=unused_port(),
+            ingest_port=unused_port(),
+            inventory_port=unused_port(),
+            store_push_port=unused_port(),
+            poller_port=unused_port(),
         )
         keys = load_or_make_keys(folder / "keys.json")
-        for program in service_programs(settings, keys, database_url):
-            child = Child(program, folder / f"{program.name}.log", print)
-            stack.push_async_callback(child.end, timeout_s=STOP_TIMEOUT_S)
-            await child.start(timeout_s=START_TIMEOUT_S)
+        async with asyncio.TaskGroup() as starts:
+            for program in service_programs(settings, keys, database_url):
+                child = Child(program, folder / f"{program.name}.log", print)
+                stack.push_async_callback(child.end, timeout_s=STOP_TIMEOUT_S)
+                starts.create_task(child.start(timeout_s=START_TIMEOUT_S))
         session = await stack.enter_async_context(ClientSession())
         operator = Operator(session, f"http://{settings.host}:{settings.gateway_port}")
         await operator.sign_in(keys.operator_username, keys.operator_password)
