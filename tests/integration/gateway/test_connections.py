@@ -1,10 +1,10 @@
 """Connecting against simulated stores that behave like the real ones."""
 
+import asyncio
 import base64
 import hashlib
 import hmac
 import json
-import subprocess
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -15,6 +15,7 @@ from aiohttp.test_utils import TestServer
 
 from prokip_sandbox.world import World, WorldSpec
 from tests.integration.gateway.client import Gateway, Person, open_gateway
+from tests.support.eventually import eventually
 
 SPEC = WorldSpec(woocommerce_stores=1, shopify_shops=2, goods=3, simple_only=True, shopify_locations=("Main", "Cellar"))
 
@@ -57,11 +58,15 @@ def shopify_of(world: World, number: int = 0) -> dict[str, Any]:
     return {"shop": shop["shop"], "accessToken": shop["accessToken"], "apiSecret": known["apiSecret"]}
 
 
-async def rows(database_url: str, table: str) -> list[asyncpg.Record]:
+CONNECTIONS = "SELECT * FROM gateway.connection ORDER BY id"
+ACCOUNTS = "SELECT * FROM gateway.prokip_account"
+EVENTS = "SELECT * FROM gateway.live_event ORDER BY number"
+
+
+async def rows(database_url: str, statement: str) -> list[asyncpg.Record]:
     database = await asyncpg.connect(database_url)
     try:
-        found: list[asyncpg.Record] = await database.fetch(f"SELECT * FROM gateway.{table} ORDER BY 1")
-        return found
+        return await database.fetch(statement)
     finally:
         await database.close()
 
@@ -90,13 +95,13 @@ async def test_prokip_is_tried_before_it_is_kept(gateway: Gateway, world: World,
         answer = await alice.call("POST", "/setup/prokip", right | change)
         assert answer.status == status, (change, answer)
         assert words in answer.body["detail"]
-    assert await rows(database_url, "prokip_account") == []
+    assert await rows(database_url, ACCOUNTS) == []
     answer = await alice.call("POST", "/setup/prokip", right | {"intervalS": 60})
     assert (answer.status, answer.body) == (200, {"message": "Prokip configured successfully"})
     shown = await alice.ok("GET", "/api/v1/prokip")
     assert (shown["configured"], shown["locationId"], shown["intervalS"]) == (True, "LOC001", 60)
     assert "token" not in shown
-    (row,) = await rows(database_url, "prokip_account")
+    (row,) = await rows(database_url, ACCOUNTS)
     assert right["token"].encode() not in row["token"]
 
 
@@ -132,7 +137,7 @@ async def test_a_woocommerce_store_is_checked_and_gets_our_webhooks(
     assert {hook.delivery_url for hook in store.state.webhooks.values()} == {
         "http://127.0.0.1:9/connections/webhook/woocommerce"
     }
-    (row,) = await rows(database_url, "connection")
+    (row,) = await rows(database_url, CONNECTIONS)
     assert given["consumerSecret"].encode() not in row["credentials"]
     (listed,) = await alice.ok("GET", "/connections")
     assert (listed["platform"], listed["storeUrl"], listed["lastSync"]) == ("woocommerce", given["storeUrl"], None)
@@ -163,7 +168,7 @@ async def test_wrong_keys_are_refused_in_the_stores_words_and_nothing_is_kept(
         assert answer.status == status, (change, answer)
         assert words in answer.body["detail"], (change, answer)
         assert answer.headers["Content-Type"].startswith("application/problem+json")
-    assert await rows(database_url, "connection") == []
+    assert await rows(database_url, CONNECTIONS) == []
     assert world.woocommerce[0].state.webhooks == {}
 
 
@@ -197,7 +202,7 @@ async def test_disconnecting_takes_webhooks_and_keys_away_and_reconnecting_reviv
     gone = await alice.ok("DELETE", path)
     assert gone["webhooksRemoved"] is True
     assert world.woocommerce[0].state.webhooks == {}
-    (row,) = await rows(database_url, "connection")
+    (row,) = await rows(database_url, CONNECTIONS)
     assert (row["status"], row["credentials"]) == ("disconnected", None)
     assert await alice.ok("GET", "/connections") == []
     everything = await alice.ok("GET", "/api/v1/connections?status=all")
@@ -212,11 +217,10 @@ async def test_disconnecting_takes_webhooks_and_keys_away_and_reconnecting_reviv
 
 async def test_a_store_that_is_gone_cannot_keep_its_owner(alice: Person, world: World, database_url: str) -> None:
     made = await alice.ok("POST", "/api/v1/connections/woocommerce", woocommerce_of(world))
-    world.woocommerce[0].key = None  # type: ignore[assignment]  # the shop's owner deleted the key
-    world.woocommerce[0]._gatekeeper._keys = ()
+    world.woocommerce[0]._gatekeeper._keys = ()  # the shop's owner deleted the key
     gone = await alice.ok("DELETE", f"/api/v1/connections/{made['id']}")
     assert gone["webhooksRemoved"] is False
-    (row,) = await rows(database_url, "connection")
+    (row,) = await rows(database_url, CONNECTIONS)
     assert row["credentials"] is None
 
 
@@ -240,8 +244,6 @@ async def test_a_shopify_shop_with_several_locations_asks_which_one(alice: Perso
     assert made["message"] == "Shopify store connected successfully"
     assert made["connection"]["placeId"] == place["id"]
     assert made["connection"]["storeUrl"] == given["shop"]
-    shop = world.shopify.shops[given["shop"]]
-    assert shop is not None
 
 
 async def test_a_token_of_another_shop_or_none_is_refused(alice: Person, world: World) -> None:
@@ -263,15 +265,13 @@ async def test_the_consent_page_is_said_to_be_missing(alice: Person) -> None:
     assert "access token" in answer.body["detail"]
 
 
-async def test_a_custom_store_gets_a_secret_once_and_a_curl_line_that_signs(
-    alice: Person, environ: dict[str, str]
-) -> None:
-    del environ
+async def test_a_custom_store_gets_a_secret_once_and_a_curl_line_that_signs(alice: Person) -> None:
     made = await alice.ok("POST", "/connections/custom", {"name": "Corner Shop"})
     assert made["message"] == "Custom store connected successfully"
     assert made["storeKey"].startswith("corner-shop-")
     line = made["curl"].replace("curl -sS -X POST", "printf '%s\\n'").replace("--data-raw", "DATA")
-    said = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True).stdout.splitlines()
+    shell = await asyncio.create_subprocess_exec("/bin/bash", "-c", line, stdout=asyncio.subprocess.PIPE)
+    said = (await shell.communicate())[0].decode().splitlines()
     body = said[said.index("DATA") + 1]
     expected = base64.b64encode(hmac.digest(made["secret"].encode(), body.encode(), hashlib.sha256)).decode()
     assert f"X-Prokip-Signature: {expected}" in said
@@ -290,10 +290,10 @@ async def test_changes_are_told_to_the_other_services(alice: Person, database_ur
     assert (await alice.ok("PATCH", path, {"choice": "push", "locationId": "LOC2"}))["locationId"] == "LOC2"
     assert (await alice.call("PATCH", path, {"choice": "neither"})).status == 422
     await alice.ok("DELETE", path)
-    told = []
-    for _ in range(200):
-        told = [row["body"] for row in await rows(database_url, "live_event")]
-        if len(told) == 6:
-            break
-    changes = [json.loads(body)["data"]["change"] for body in told]
+
+    async def told() -> list[str]:
+        bodies = [row["body"] for row in await rows(database_url, EVENTS)]
+        return bodies if len(bodies) == 6 else []
+
+    changes = [json.loads(body)["data"]["change"] for body in await eventually(told, what="six events")]
     assert changes == ["prokip_configured", "connected", "paused", "resumed", "updated", "disconnected"]
