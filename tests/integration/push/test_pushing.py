@@ -68,7 +68,7 @@ async def test_a_sale_that_is_still_on_its_way_to_us_is_not_written_over(databas
 
 async def test_a_sale_between_read_and_write_of_a_woocommerce_store_is_found_and_put_right(database_url: str) -> None:
     woo = woo_with(1)
-    async with woo.serve(), open_world(database_url) as world:
+    async with woo.serve(), open_world(database_url, DRIFT_AFTER_S="60") as world:
         connection = await world.connect_woo(woo)
         await world.tell_stock({"SKU-0001": 100})
         await world.until_settled(connection)
@@ -79,6 +79,7 @@ async def test_a_sale_between_read_and_write_of_a_woocommerce_store_is_found_and
         await world.until(lambda: woo.stock("SKU-0001") == 95, "the sale was written over")
         await world.tell_stock({"SKU-0001": 93}, taken={connection: 2})
         await world.until(lambda: woo.stock("SKU-0001") == 93, "put right")
+        assert await world.fetch_value("SELECT count(*) FROM push.drift") == 0
 
 
 async def test_a_custom_store_is_told_its_quantities_signed(database_url: str) -> None:

@@ -88,7 +88,7 @@ def test_the_store_that_sold_is_already_right() -> None:
 def test_without_compare_and_set_a_sale_right_after_our_write_is_checked_once_more() -> None:
     sold = replace(LISTING, target=98, target_taken=Decimal(2), confirmed_at=NOW - timedelta(seconds=5))
     [settled] = plan_without_reading([sold], WOO, PATIENCE, NOW).settled
-    assert settled.look_at == NOW + timedelta(seconds=3)
+    assert (settled.look_at, settled.confirmed, settled.confirmed_now) == (NOW + timedelta(seconds=3), 100, False)
     [long_ago] = plan_without_reading(
         [replace(sold, confirmed_at=NOW - timedelta(hours=1))], WOO, PATIENCE, NOW
     ).settled
@@ -103,18 +103,18 @@ def test_without_a_quantity_from_prokip_nothing_is_pushed() -> None:
 def test_what_was_never_confirmed_is_read_first_and_looked_at_again() -> None:
     new = replace(LISTING, confirmed=None, confirmed_revision=0)
     assert plan_without_reading([new], SHOPIFY, PATIENCE, NOW).reads == [new]
-    assert decide(new, own(40), PATIENCE, NOW) == PlannedWrite(new, 95, 40, 40, verify=True)
-    same = decide(new, own(95), PATIENCE, NOW)
+    assert decide(new, own(40), SHOPIFY, PATIENCE, NOW) == PlannedWrite(new, 95, 40, 40, verify=True)
+    same = decide(new, own(95), SHOPIFY, PATIENCE, NOW)
     assert isinstance(same, Settled)
     assert (same.outcome, same.look_at) == ("already", NOW + timedelta(seconds=3))
 
 
 def test_a_read_that_shows_what_is_believed_is_written_over() -> None:
-    assert decide(LISTING, own(100), PATIENCE, NOW) == PlannedWrite(LISTING, 95, 100, 100)
+    assert decide(LISTING, own(100), SHOPIFY, PATIENCE, NOW) == PlannedWrite(LISTING, 95, 100, 100)
 
 
 def test_a_difference_that_an_order_may_explain_is_kept_in_what_is_written() -> None:
-    decision = decide(LISTING, own(98), PATIENCE, NOW)
+    decision = decide(LISTING, own(98), SHOPIFY, PATIENCE, NOW)
     assert isinstance(decision, PlannedWrite)
     assert (decision.quantity, decision.change_from) == (93, 98)
     assert decision.gap == Gap(-2, Decimal(0), NOW)
@@ -123,23 +123,23 @@ def test_a_difference_that_an_order_may_explain_is_kept_in_what_is_written() -> 
 
 
 def test_a_kept_difference_never_writes_below_zero() -> None:
-    decision = decide(replace(LISTING, target=1), own(2), PATIENCE, NOW)
+    decision = decide(replace(LISTING, target=1), own(2), SHOPIFY, PATIENCE, NOW)
     assert isinstance(decision, PlannedWrite)
     assert decision.quantity == 0
 
 
 def test_a_store_that_shows_the_target_by_chance_or_by_a_lost_answer_is_left_until_it_is_clear() -> None:
-    waiting = decide(LISTING, own(95), PATIENCE, NOW)
+    waiting = decide(LISTING, own(95), SHOPIFY, PATIENCE, NOW)
     assert isinstance(waiting, Settled)
     assert (waiting.outcome, waiting.confirmed_now) == ("conflict", False)
-    later = decide(replace(LISTING, gap=waiting.gap), own(95), PATIENCE, NOW + timedelta(seconds=60))
+    later = decide(replace(LISTING, gap=waiting.gap), own(95), SHOPIFY, PATIENCE, NOW + timedelta(seconds=60))
     assert isinstance(later, Settled)
     assert (later.outcome, later.confirmed, later.drift) == ("already", 95, None)
 
 
 def test_the_same_difference_without_a_sale_becomes_drift_and_is_written_over() -> None:
     gap = Gap(-2, Decimal(0), NOW - timedelta(seconds=60))
-    decision = decide(replace(LISTING, gap=gap), own(98), PATIENCE, NOW)
+    decision = decide(replace(LISTING, gap=gap), own(98), SHOPIFY, PATIENCE, NOW)
     assert isinstance(decision, PlannedWrite)
     assert (decision.quantity, decision.change_from, decision.gap) == (95, 98, None)
     assert decision.drift is not None
@@ -156,11 +156,22 @@ def test_the_same_difference_without_a_sale_becomes_drift_and_is_written_over() 
 )
 def test_a_difference_that_moves_is_new(moved: dict[str, object]) -> None:
     gap = Gap(-2, Decimal(0), NOW - timedelta(hours=1))
-    decision = decide(replace(replace(LISTING, gap=gap), **moved), own(98), PATIENCE, NOW)  # type: ignore[arg-type]  # a table of fields
+    decision = decide(replace(replace(LISTING, gap=gap), **moved), own(98), SHOPIFY, PATIENCE, NOW)  # type: ignore[arg-type]  # a table of fields
     assert isinstance(decision, PlannedWrite)
     assert decision.drift is None
     assert decision.gap is not None
     assert decision.gap.since == NOW
+
+
+def test_a_sale_that_our_own_write_hid_is_put_right_at_once_where_there_is_no_compare_and_set() -> None:
+    hid = replace(LISTING, target=93, target_taken=Decimal(2), confirmed=95, must_read=True)
+    assert decide(hid, own(95), WOO, PATIENCE, NOW) == PlannedWrite(hid, 93, 95, 95, verify=True)
+    too_much = decide(hid, own(96), WOO, PATIENCE, NOW)
+    assert isinstance(too_much, Settled)
+    assert too_much.gap == Gap(3, Decimal(2), NOW)
+    on_shopify = decide(hid, own(95), SHOPIFY, PATIENCE, NOW)
+    assert isinstance(on_shopify, Settled)
+    assert on_shopify.outcome == "conflict"
 
 
 def test_looks_at_a_difference_get_rarer_until_it_may_be_judged() -> None:
@@ -186,7 +197,7 @@ def test_a_hint_that_an_order_has_explained_needs_no_read() -> None:
     [("parent", "held_by_parent"), ("untracked", "not_tracked"), ("inactive", "inactive"), ("gone", "gone")],
 )
 def test_an_item_without_a_stock_of_its_own_is_not_pushed(level: str, state: str) -> None:
-    settled = decide(LISTING, Level(level, None), PATIENCE, NOW)  # type: ignore[arg-type]  # a table of states
+    settled = decide(LISTING, Level(level, None), SHOPIFY, PATIENCE, NOW)  # type: ignore[arg-type]  # a table of states
     assert isinstance(settled, Settled)
     assert (settled.state, settled.look_at, settled.outcome) == (state, None, "refused")
 

@@ -72,7 +72,8 @@ class Pusher:
         for _ in range(PASSES_MAX):
             read_at_s = time.perf_counter()
             if reads:
-                left += self._decide(await store.read_levels([listing.key for listing in reads]), reads, report)
+                levels = await store.read_levels([listing.key for listing in reads])
+                left += self._decide(store, levels, reads, report)
             if not left:
                 return
             results, answer_ms = await self._write(store, left, report)
@@ -84,12 +85,12 @@ class Pusher:
             self._give_up(store, PlannedWrite(listing, listing.target or 0, listing.believed), report)
 
     def _decide(
-        self, levels: dict[ItemKey, Level], reads: Sequence[DueListing], report: PushReport
+        self, store: Store, levels: dict[ItemKey, Level], reads: Sequence[DueListing], report: PushReport
     ) -> list[PlannedWrite]:
         writes: list[PlannedWrite] = []
         now = self._clock()
         for listing in reads:
-            decision = decide(listing, levels[listing.key], self._patience, now)
+            decision = decide(listing, levels[listing.key], store.habits, self._patience, now)
             if isinstance(decision, PlannedWrite):
                 writes.append(decision)
                 continue

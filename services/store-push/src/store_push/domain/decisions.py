@@ -126,7 +126,8 @@ def plan_without_reading(due: Iterable[DueListing], habits: Habits, patience: Pa
         elif believed is None or (listing.must_read and not _explained_hint(listing)):
             plan.reads.append(listing)
         elif believed == target:
-            plan.settled.append(_already(listing, target, _doubt(listing, habits, patience, now)))
+            look_at = _doubt(listing, habits, patience, now)
+            plan.settled.append(_already(listing, target, look_at, keep_write=look_at is not None))
         elif habits.compare_and_set:
             plan.writes.append(PlannedWrite(listing, target, believed, verify=_first_sight(listing)))
         else:
@@ -134,7 +135,9 @@ def plan_without_reading(due: Iterable[DueListing], habits: Habits, patience: Pa
     return plan
 
 
-def decide(listing: DueListing, level: Level, patience: Patience, now: datetime) -> Settled | PlannedWrite:
+def decide(
+    listing: DueListing, level: Level, habits: Habits, patience: Patience, now: datetime
+) -> Settled | PlannedWrite:
     """What to do with a listing whose level was just read."""
     target, believed, shown = listing.target, listing.believed, level.quantity
     state = STATE_OF_LEVEL[level.state]
@@ -147,6 +150,8 @@ def decide(listing: DueListing, level: Level, patience: Patience, now: datetime)
         if shown == target:
             return _already(listing, target, now + timedelta(seconds=patience.settle_s) if new else None, shown)
         return PlannedWrite(listing, target, shown, shown, verify=new)
+    if not habits.compare_and_set and shown != target and _written_over_a_sale(listing, shown - believed):
+        return PlannedWrite(listing, target, shown, shown, verify=True)
     return _decide_gap(listing, target, believed, shown, patience, now)
 
 
@@ -257,6 +262,11 @@ def _doubt(listing: DueListing, habits: Habits, patience: Patience, now: datetim
     return now + timedelta(seconds=patience.settle_s) if fresh else None
 
 
+def _written_over_a_sale(listing: DueListing, units: int) -> bool:
+    """The store shows more than believed, by no more than it sold since our last write: that write hid the sales."""
+    return 0 < units <= listing.target_taken - listing.confirmed_taken
+
+
 def _gap_of(listing: DueListing, units: int, now: datetime) -> Gap:
     """The open difference, or a new one where its size changed or a sale was counted: then it may be explained yet."""
     known = listing.gap
@@ -273,8 +283,20 @@ def _cause_of(units: int) -> str:
     )
 
 
-def _already(listing: DueListing, target: int, look_at: datetime | None, shown: int | None = None) -> Settled:
-    return Settled(listing, "matched", "", target, confirmed_now=True, outcome="already", look_at=look_at, shown=shown)
+def _already(
+    listing: DueListing, target: int, look_at: datetime | None, shown: int | None = None, *, keep_write: bool = False
+) -> Settled:
+    """`keep_write`: what was confirmed by our last write stays known, to be compared with what a look will show."""
+    return Settled(
+        listing,
+        "matched",
+        "",
+        listing.confirmed if keep_write else target,
+        confirmed_now=not keep_write,
+        outcome="already",
+        look_at=look_at,
+        shown=shown,
+    )
 
 
 def _nothing_to_push(listing: DueListing) -> Settled:
