@@ -1,13 +1,15 @@
 """What wraps every handler of every service: correlation, one error form, timing."""
 
+import os
 import re
 import time
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Final
-from uuid import uuid4
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
+from prometheus_client import Histogram
 
 from prokip_shared.logs import Log, bind_correlation
 from prokip_shared.metrics import HTTP_REQUEST_SECONDS, UNEXPECTED_ERRORS
@@ -15,7 +17,10 @@ from prokip_shared.web.problems import Problem, problem_of_http_error
 
 CORRELATION_HEADER: Final = "X-Correlation-Id"
 CORRELATION: Final = web.RequestKey("correlation", str)
+CORRELATION_BYTES: Final = 16
 CORRELATION_FORM: Final = re.compile(r"^[A-Za-z0-9._-]{8,64}$")
+
+SERIES_CACHED_MAX: Final = 4096
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 log = Log("web")
@@ -25,7 +30,7 @@ def base_middleware(service: str) -> Middleware:
     @web.middleware
     async def wrap(request: web.Request, handler: Handler) -> web.StreamResponse:
         given = request.headers.get(CORRELATION_HEADER, "")
-        correlation_id = given if CORRELATION_FORM.match(given) else uuid4().hex
+        correlation_id = given if CORRELATION_FORM.match(given) else os.urandom(CORRELATION_BYTES).hex()
         request[CORRELATION] = correlation_id
         began = time.perf_counter()
         with bind_correlation(correlation_id):
@@ -35,10 +40,16 @@ def base_middleware(service: str) -> Middleware:
         resource = request.match_info.route.resource
         route = resource.canonical if resource is not None else "unknown"
         elapsed_s = time.perf_counter() - began
-        HTTP_REQUEST_SECONDS.labels(service, route, str(response.status)).observe(elapsed_s)
+        _request_seconds(service, route, response.status).observe(elapsed_s)
         return response
 
     return wrap
+
+
+@lru_cache(maxsize=SERIES_CACHED_MAX)
+def _request_seconds(service: str, route: str, status: int) -> Histogram:
+    """Finding a series by its labels costs more than observing; routes and statuses are few."""
+    return HTTP_REQUEST_SECONDS.labels(service, route, str(status))
 
 
 async def _answer(service: str, request: web.Request, handler: Handler) -> web.StreamResponse:
