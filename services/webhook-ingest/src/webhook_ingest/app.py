@@ -1,6 +1,7 @@
 """The composition root: what webhook-ingest is made of, in the order it is born."""
 
 import asyncio
+from functools import partial
 from uuid import uuid4
 
 from aiohttp import web
@@ -31,11 +32,16 @@ async def open_app(context: ServiceContext, settings: IngestSettings) -> None:
     )
     context.stack.push_async_callback(close_pool, pool)
     directory = _open_directory(context, settings)
-    stores = Stores(directory, pause_s=settings.unknown_store_pause_s, clock=clock)
+    stores = Stores(
+        directory,
+        pause_s=settings.unknown_store_pause_s,
+        timeout_s=settings.database_timeout_s,
+        clock=clock,
+    )
 
     spool_table = SpoolTable(pool)
     bus = await open_publishing_bus(context, settings, BusLimits(publish_timeout_s=settings.publish_timeout_s))
-    spool = Spool(spool_table, timeout_s=settings.spool_timeout_s)
+    spool = Spool(spool_table, timeout_s=settings.database_timeout_s)
     broker = bus.group_publisher()
     door = Door(
         broker,
@@ -57,18 +63,19 @@ async def open_app(context: ServiceContext, settings: IngestSettings) -> None:
     limits = Limits(
         body_bytes_max=settings.body_bytes_max,
         body_timeout_s=settings.body_timeout_s,
-        answer_timeout_s=settings.answer_timeout_s,
+        database_timeout_s=settings.database_timeout_s,
         allow_unsigned_custom=settings.allow_unsigned_custom,
     )
     webhooks = Webhooks(stores, door, parked_table, limits)
     parked = ParkedWebhooks(pool, parked_table, stores, door, lambda: uuid4().hex)
-    context.web.middlewares.append(require_business(InternalTokens(settings.internal_secret.get_secret_value())))
+    check = require_business(InternalTokens(settings.internal_secret.get_secret_value()))
     context.web.router.add_routes(
         [
             web.post("/connections/webhook/shopify", webhooks.shopify),
             web.post("/connections/webhook/woocommerce", webhooks.woocommerce),
             web.post("/webhook/{platform}", webhooks.custom),
-            *parked_routes(parked),
+            # Around these routes only: a middleware of the application would cost every webhook.
+            *(web.route(one.method, one.path, partial(check, handler=one.handler)) for one in parked_routes(parked)),
         ]
     )
 

@@ -21,15 +21,16 @@ class Stores:
     who posts without end costs no more than that.
     """
 
-    def __init__(self, directory: Directory, *, pause_s: float, clock: Callable[[], float]) -> None:
+    def __init__(self, directory: Directory, *, pause_s: float, timeout_s: float, clock: Callable[[], float]) -> None:
         self._directory = directory
         self._pause_s = pause_s
+        self._timeout_s = timeout_s
         self._clock = clock
         self._look_again_at = 0.0
         self._looking: asyncio.Task[None] | None = None
 
     async def find(self, platform: Platform, store_key: str) -> ConnectionRecord | None:
-        """Raises DirectoryUnavailable where the store is not known and the database cannot be asked."""
+        """Raises DirectoryUnavailable or TimeoutError where the store is not known and the database does not tell."""
         try:
             found = self._directory.by_store(platform, store_key)
         except DirectoryUnavailable:
@@ -49,7 +50,8 @@ class Stores:
             self._look_again_at = self._clock() + self._pause_s
             self._looking = asyncio.create_task(self._read(), name="read directory for an unknown store")
             self._looking.add_done_callback(self._looked)
-        await asyncio.shield(self._looking)  # one caller's time-out must not end the look of the others
+        async with asyncio.timeout(self._timeout_s):
+            await asyncio.shield(self._looking)  # one caller's time-out must not end the look of the others
 
     async def _read(self) -> None:
         try:
