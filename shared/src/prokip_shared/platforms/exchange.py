@@ -10,7 +10,6 @@ from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
-from multidict import CIMultiDict
 from yarl import URL
 
 from prokip_shared.platforms.errors import StoreUnavailable
@@ -31,6 +30,7 @@ class ExchangeLimits:
 class Answer:
     status: int
     headers: Mapping[str, str]
+    """Names in any case."""
     body: bytes
     elapsed_ms: float
 
@@ -69,9 +69,7 @@ async def exchange(
             method, URL(url, encoded=True), headers=headers, data=body, timeout=timeout, allow_redirects=False
         ) as response:
             content = await _read(response, limits.answer_bytes_max)
-            return Answer(
-                response.status, CIMultiDict(response.headers), content, (time.perf_counter() - began_s) * 1000
-            )
+            return Answer(response.status, response.headers, content, (time.perf_counter() - began_s) * 1000)
     except asyncio.TimeoutError as error:  # noqa: UP041  # aiohttp's own time-outs derive from this name
         raise StoreUnavailable(f"did not answer within {limits.timeout_s:g} s") from error
     except (ClientError, OSError) as error:
