@@ -17,12 +17,14 @@ from uuid import uuid4
 
 import aio_pika
 import pytest
+
 from prokip_shared.bus.rabbitmq import DEAD_EXCHANGE, DEAD_SUFFIX, EVENTS_EXCHANGE
 from prokip_shared.messages import MESSAGE_TYPES
 
 START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 20.0
 COMMAND_TIMEOUT_S = 60.0
+EPMD = "epmd"
 DEBIAN_BIN = Path("/usr/lib/rabbitmq/bin")
 MISSING = (
     "RabbitMQ is NOT tested here: there is no rabbitmq-server. Install it (apt-get install rabbitmq-server) "
@@ -82,7 +84,7 @@ class RabbitNode:
         server = _program("rabbitmq-server")
         assert server is not None
         output = (self.folder / "output").open("ab")
-        self.process = subprocess.Popen([server], env=self.environ(), stdout=output, stderr=output)
+        self.process = subprocess.Popen([server], env=self.environ(), stdout=output, stderr=output)  # noqa: S603  # our own
         output.close()
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._answers():
@@ -122,7 +124,9 @@ class RabbitNode:
     def close(self) -> None:
         self.kill()
         # The port mapper that the node started outlives it on purpose; this one served nobody else.
-        subprocess.run(["epmd", "-kill"], env=self.environ(), capture_output=True, timeout=COMMAND_TIMEOUT_S, check=False)
+        subprocess.run(  # noqa: S603  # our own
+            [EPMD, "-kill"], env=self.environ(), capture_output=True, timeout=COMMAND_TIMEOUT_S, check=False
+        )
 
     async def settle(self) -> None:
         """To be awaited before a kill that follows a declaration at once.
@@ -139,7 +143,7 @@ class RabbitNode:
     def control(self, *arguments: str) -> None:
         program = _program("rabbitmqctl")
         assert program is not None
-        done = subprocess.run(
+        done = subprocess.run(  # noqa: S603  # our own
             [program, "-n", self.name, *arguments],
             env=self.environ(),
             capture_output=True,
@@ -157,7 +161,6 @@ def _descendants(pid: int) -> list[int]:
         if children.exists():
             found += [int(child) for child in children.read_text().split()]
     return found
-
 
 
 @pytest.fixture(scope="session")

@@ -4,21 +4,21 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from prokip_shared.bus import Bus, BusLimits, Subscription, open_bus
 from prokip_shared.bus.bundles import bundle_of, encode
 from prokip_shared.bus.port import Bundle, SendReport
 from prokip_shared.database import Connection, Pool, open_pool
-from prokip_shared.messages import DriftFoundV1, Message
-
+from prokip_shared.messages import DriftFoundV1, Message, StockOversoldV1
 from tests.support.eventually import eventually
 
 FAST = BusLimits(
     publish_timeout_s=2.0,
     reconnect_base_s=0.02,
     reconnect_cap_s=0.2,
-    lease_s=0.9,
+    lease_s=5.0,
     poll_interval_s=0.1,
     retry_base_s=0.01,
     retry_cap_s=0.05,
@@ -83,10 +83,10 @@ class Member:
             await drain()
 
     async def parked(self, business_id: int = 1) -> list[dict[str, Any]]:
-        return [dict(row) for row in await self.bus.parked.page(business_id)]
+        return await self.bus.parked.page(business_id)
 
     async def count(self, table: str) -> int:
-        return int(await self.pool.fetchval(f"SELECT count(*) FROM inventory.{table}"))
+        return int(await self.pool.fetchval(f"SELECT count(*) FROM inventory.{table}"))  # noqa: S608  # a name from a test
 
 
 @asynccontextmanager
@@ -113,12 +113,22 @@ async def member(
 
 def drift(number: int, *, business_id: int = 1) -> DriftFoundV1:
     return DriftFoundV1(
-        business_id=business_id, connection_id=1, sku=f"sku-{number}", expected=1, shown=2, cause="test"
+        business_id=business_id,
+        connection_id=1,
+        sku=f"sku-{number}",
+        expected=Decimal(1),
+        shown=Decimal(2),
+        cause="test",
     )
 
 
 def drifts(count: int) -> list[DriftFoundV1]:
     return [drift(number) for number in range(count)]
+
+
+def oversold(sku: str = "sku") -> StockOversoldV1:
+    """A message of another type."""
+    return StockOversoldV1(business_id=1, location_id="1", sku=sku, available=Decimal(-1))
 
 
 def single(message: Message) -> Bundle:
@@ -129,14 +139,18 @@ def single(message: Message) -> Bundle:
 class Recorder:
     """A handler that keeps what it was given, in memory and in a table of the same transaction."""
 
-    def __init__(self) -> None:
+    def __init__(self, before: Callable[[], Awaitable[object]] | None = None) -> None:
+        """`before` is awaited at each batch, to hold it or to fail it."""
         self.batches: list[list[str]] = []
+        self._before = before
 
     @property
     def skus(self) -> list[str]:
         return [sku for batch in self.batches for sku in batch]
 
     async def __call__(self, connection: Connection, batch: Sequence[DriftFoundV1]) -> Sequence[Message]:
+        if self._before is not None:
+            await self._before()
         await note_applied(connection, batch)
         self.batches.append([message.sku for message in batch])
         return ()

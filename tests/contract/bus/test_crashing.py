@@ -5,12 +5,10 @@ import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 
 from tests.contract.bus.harness import (
     DRIFT,
-    FAST,
     Recorder,
     all_applied,
     drift,
@@ -19,12 +17,11 @@ from tests.contract.bus.harness import (
     member,
     single,
 )
-from tests.contract.bus.victim import POISON
+from tests.contract.bus.victim import CRASHING, POISON
 from tests.support.eventually import eventually
 
 START_TIMEOUT_S = 30
 REPOSITORY = Path(__file__).parents[3]
-POISON_LIMITS = replace(FAST, deliveries_max=1)
 
 
 @asynccontextmanager
@@ -58,7 +55,7 @@ async def says(process: asyncio.subprocess.Process, words: str) -> None:
 
 
 async def test_what_a_killed_consumer_had_in_hand_is_delivered_to_another(database_url: str, broker_url: str) -> None:
-    async with member(database_url, broker_url, limits=POISON_LIMITS) as survivor:
+    async with member(database_url, broker_url, limits=CRASHING) as survivor:
         await make_applied_table(survivor.pool)
         async with victim("hang", database_url, broker_url) as process:
             await says(process, "ready")
@@ -77,16 +74,17 @@ async def test_a_message_that_kills_every_consumer_is_parked_and_its_neighbours_
     poison = drift(3).model_copy(update={"sku": POISON})
     messages = [*drifts(3), poison, *drifts(6)[3:]]
     deaths = 0
-    async with member(database_url, broker_url, limits=POISON_LIMITS) as witness:
+    async with member(database_url, broker_url, limits=CRASHING) as witness:
         await make_applied_table(witness.pool)
         async with victim("hang", database_url, broker_url) as process:
             await says(process, "ready")  # the queue exists
         await witness.send(*(single(message) for message in messages))
 
         async def is_over() -> bool:
-            return len(await witness.parked()) == 1 and await witness.pool.fetchval(
-                "SELECT count(*) FROM public.applied"
-            ) >= len(messages) - 1
+            return (
+                len(await witness.parked()) == 1
+                and await witness.pool.fetchval("SELECT count(*) FROM public.applied") >= len(messages) - 1
+            )
 
         for _ in range(12):
             async with victim("poison", database_url, broker_url) as process:

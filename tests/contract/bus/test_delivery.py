@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
+
 from prokip_shared.bus import Subscription, Unroutable
 from prokip_shared.database import Connection
 from prokip_shared.messages import DriftFoundV1, Message, StockOversoldV1
-
 from tests.contract.bus.harness import (
     DRIFT,
     Member,
@@ -17,6 +17,7 @@ from tests.contract.bus.harness import (
     drifts,
     make_applied_table,
     member,
+    oversold,
     single,
 )
 from tests.support.eventually import eventually
@@ -47,8 +48,7 @@ async def test_a_queue_takes_only_the_type_it_is_bound_to(database_url: str, bro
         one.bus.consume(DRIFT, recorder)
         one.bus.consume(Subscription("inventory", StockOversoldV1), nothing)
         await one.ready()
-        oversold = StockOversoldV1(business_id=1, location_id="1", sku="other", available=-1)
-        await one.bus.publisher.publish([oversold, drift(1), oversold])
+        await one.bus.publisher.publish([oversold(), drift(1), oversold()])
         await eventually(lambda: recorder.has(1))
         await one.drain()
         assert recorder.skus == ["sku-1"]
@@ -62,14 +62,12 @@ async def test_competing_consumers_share_a_queue_without_sharing_a_message(datab
     met: set[str] = set()
 
     def handler_of(name: str) -> Recorder:
-        class Meeting(Recorder):
-            async def __call__(self, connection: Connection, batch: Sequence[DriftFoundV1]) -> Sequence[Message]:
-                if name not in met:
-                    met.add(name)
-                    await both_hold.wait()
-                return await super().__call__(connection, batch)
+        async def meet_once() -> None:
+            if name not in met:
+                met.add(name)
+                await both_hold.wait()
 
-        return Meeting()
+        return Recorder(before=meet_once)
 
     async with member(database_url, broker_url) as one, member(database_url, broker_url) as other:
         await make_applied_table(one.pool)
@@ -89,14 +87,9 @@ async def test_what_waits_is_taken_in_batches_up_to_the_limit(database_url: str,
     subscription = Subscription("inventory", DriftFoundV1, batch_messages_max=20)
     all_sent = asyncio.Event()
 
-    class Waiting(Recorder):
-        async def __call__(self, connection: Connection, batch: Sequence[DriftFoundV1]) -> Sequence[Message]:
-            await all_sent.wait()
-            return await super().__call__(connection, batch)
-
     async with member(database_url, broker_url) as one:
         await make_applied_table(one.pool)
-        recorder = Waiting()
+        recorder = Recorder(before=all_sent.wait)
         one.bus.consume(subscription, recorder)
         await one.ready()
         messages = drifts(100)
@@ -124,14 +117,9 @@ async def test_one_consumer_holds_no_more_bundles_than_its_prefetch(database_url
     subscription = Subscription("inventory", DriftFoundV1, batch_messages_max=1, prefetch_bundles=2)
     release = asyncio.Event()
 
-    class Stuck(Recorder):
-        async def __call__(self, connection: Connection, batch: Sequence[DriftFoundV1]) -> Sequence[Message]:
-            await release.wait()
-            return await super().__call__(connection, batch)
-
     async with member(database_url, broker_url) as slow, member(database_url, broker_url) as quick:
         await make_applied_table(slow.pool)
-        stuck, recorder = Stuck(), Recorder()
+        stuck, recorder = Recorder(before=release.wait), Recorder()
         slow.bus.consume(subscription, stuck)
         await slow.ready()
         await slow.send(*(single(message) for message in drifts(6)))
@@ -141,9 +129,7 @@ async def test_one_consumer_holds_no_more_bundles_than_its_prefetch(database_url
         await all_applied(slow.pool, drifts(6))
 
 
-async def test_several_batches_run_at_a_time_where_the_subscription_says_so(
-    database_url: str, broker_url: str
-) -> None:
+async def test_several_batches_run_at_a_time_where_the_subscription_says_so(database_url: str, broker_url: str) -> None:
     subscription = Subscription("inventory", DriftFoundV1, batch_messages_max=1, concurrency=3)
     together = asyncio.Barrier(3)
 
@@ -174,11 +160,10 @@ async def test_of_several_bundles_only_the_unroutable_ones_are_reported(database
         await make_applied_table(one.pool)
         one.bus.consume(DRIFT, Recorder())
         await one.ready()
-        oversold = single(StockOversoldV1(business_id=1, location_id="1", sku="x", available=-1))
-        routable = single(drift(1))
-        report = await one.send(oversold, routable)
+        unroutable, routable = single(oversold()), single(drift(1))
+        report = await one.send(unroutable, routable)
         assert report.confirmed == {routable.bundle_id}
-        assert report.unroutable == {oversold.bundle_id}
+        assert report.unroutable == {unroutable.bundle_id}
         assert report.problem is None
 
 
@@ -218,15 +203,13 @@ async def test_draining_ends_the_batch_in_hand_and_gives_back_the_rest(database_
     subscription = Subscription("inventory", DriftFoundV1, batch_messages_max=1, prefetch_bundles=10)
     started, release = asyncio.Event(), asyncio.Event()
 
-    class Slow(Recorder):
-        async def __call__(self, connection: Connection, batch: Sequence[DriftFoundV1]) -> Sequence[Message]:
-            started.set()
-            await release.wait()
-            return await super().__call__(connection, batch)
+    async def wait() -> None:
+        started.set()
+        await release.wait()
 
     async with member(database_url, broker_url) as leaving, member(database_url, broker_url) as staying:
         await make_applied_table(leaving.pool)
-        slow, recorder = Slow(), Recorder()
+        slow, recorder = Recorder(before=wait), Recorder()
         leaving.bus.consume(subscription, slow)
         await leaving.ready()
         await leaving.send(*(single(message) for message in drifts(5)))
@@ -255,10 +238,9 @@ async def test_the_number_of_statements_does_not_depend_on_the_size_of_the_batch
 
         one.bus.consume(Subscription("inventory", StockOversoldV1), say_one_each)
         await one.ready()
-        oversold = StockOversoldV1(business_id=1, location_id="1", sku="x", available=-1)
-        await one.send(single(oversold))
+        await one.send(single(oversold()))
         await eventually(lambda: has_committed(one, 1))
-        await one.bus.publisher.publish([oversold] * 200)
+        await one.bus.publisher.publish([oversold()] * 200)
         await eventually(lambda: has_committed(one, 2))
         # What follows in the same transaction, but for the driver's own look at new types.
         of_one, of_many = (

@@ -1,17 +1,28 @@
 """Conformance of every adapter: the server goes away and comes back."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import asyncpg
 import pytest
-from prokip_shared.bus import BusUnavailable, Unroutable
 
-from tests.contract.bus.harness import DRIFT, Member, Recorder, all_applied, applied, drift, drifts, make_applied_table, member
+from prokip_shared.bus import BusUnavailable, Unroutable
+from tests.contract.bus.harness import (
+    DRIFT,
+    Member,
+    Recorder,
+    all_applied,
+    applied,
+    drift,
+    drifts,
+    make_applied_table,
+    member,
+)
 from tests.support.eventually import eventually
 from tests.support.rabbitmq import RabbitNode
 
-Outage = Callable[[], Awaitable[None]]
+Outage = Callable[[], Coroutine[Any, Any, None]]
 
 
 @pytest.fixture

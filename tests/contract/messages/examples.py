@@ -66,9 +66,7 @@ EXAMPLES: tuple[Message, ...] = (
             partial=False,
         ),
     ),
-    LevelHintedV1(
-        **COMMON, connection_id=3, item_ref="4401", place_ref="55", quantity=Decimal(98), observed_at=AT
-    ),
+    LevelHintedV1(**COMMON, connection_id=3, item_ref="4401", place_ref="55", quantity=Decimal(98), observed_at=AT),
     ConnectionUninstalledV1(**COMMON, connection_id=3, reason="app/uninstalled"),
     ConnectionChangedV1(**COMMON, connection_id=3, change="paused"),
     SyncRequestedV1(**COMMON, round_id=ROUND_ID, connection_id=None),
@@ -117,9 +115,7 @@ EXAMPLES: tuple[Message, ...] = (
         detail="",
     ),
     StockOversoldV1(**COMMON, location_id="12", sku="MUG-RED", available=Decimal(-1)),
-    StockHoldersObservedV1(
-        **COMMON, connection_id=3, holders=(StockHolder(sku="SHIRT-M", held_by="SHIRT"),)
-    ),
+    StockHoldersObservedV1(**COMMON, connection_id=3, holders=(StockHolder(sku="SHIRT-M", held_by="SHIRT"),)),
     ListingPushedV1(
         **COMMON,
         connection_id=3,

@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 
 import pytest
+
 from prokip_shared.bus.bundles import bundles_of, encode, unpack
 from prokip_shared.messages import MESSAGE_TYPES, Message
-
 from tests.contract.messages.examples import EXAMPLES
 
 GOLDEN = Path(__file__).parent / "golden"

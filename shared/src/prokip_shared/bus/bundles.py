@@ -135,6 +135,8 @@ def element_texts(body: str) -> list[str]:
         raise ValueError("it does not start with [")
     position = _skip_space(body, position + 1)
     closed = body[position : position + 1] == "]"
+    if closed:
+        position = _skip_space(body, position + 1)
     while not closed:
         _, end = scan(body, position)
         texts.append(body[position:end])

@@ -47,9 +47,10 @@ class ParkedMessages:
 
     async def page(
         self, business_id: int, *, after: tuple[datetime, UUID] = FIRST_PLACE, rows_max: int = PAGE_ROWS_MAX
-    ) -> list[asyncpg.Record]:
+    ) -> list[dict[str, Any]]:
         """Waiting messages, oldest first, that come after a place (parked_at, id)."""
-        return await self._pool.fetch(self._tables.queries["list_parked"], business_id, *after, rows_max)
+        rows = await self._pool.fetch(self._tables.queries["list_parked"], business_id, *after, rows_max)
+        return [dict(row) for row in rows]
 
     async def replay(self, business_id: int, parked_id: UUID) -> bool:
         """Moves one message to the outbox, addressed to its queue, with all its attempts again; False: not waiting."""

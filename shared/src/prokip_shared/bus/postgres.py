@@ -132,15 +132,8 @@ class PostgresBroker:
     async def _extend_leases_for_ever(self) -> None:
         while True:
             await asyncio.sleep(self._limits.lease_s / 3)
-            held = [receipt for intake in self._intakes.values() for receipt in intake.held]
-            if not held:
-                continue
-            try:
-                await self._pool.execute(self._queries["extend"], held, self._limits.lease_s)
-            except Exception as error:
-                if verdict_of(error) is not Verdict.HOLD:
-                    raise
-                log.warning("bus.leases_not_extended", bundles=len(held), reason=describe(error))
+            for intake in list(self._intakes.values()):
+                await intake.extend_leases()
 
 
 class PostgresIntake:
@@ -232,7 +225,7 @@ class PostgresIntake:
         if not receipts:
             return
         try:
-            await self._pool.execute(self._queries[how], receipts)
+            await self._pool.execute(self._queries[how], self._queue, receipts)
         except Exception as error:
             if verdict_of(error) is not Verdict.HOLD:
                 raise
@@ -241,6 +234,16 @@ class PostgresIntake:
         finally:
             self.held.difference_update(receipts)
             self._wake.set()  # there is room again for a worker that found none
+
+    async def extend_leases(self) -> None:
+        if not self.held:
+            return
+        try:
+            await self._pool.execute(self._queries["extend"], self._queue, list(self.held), self._limits.lease_s)
+        except Exception as error:
+            if verdict_of(error) is not Verdict.HOLD:
+                raise
+            log.warning("bus.leases_not_extended", queue=self._queue, reason=describe(error))
 
     async def stop(self) -> None:
         self._stopped = True

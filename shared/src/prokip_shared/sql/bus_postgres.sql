@@ -21,29 +21,31 @@ SELECT DISTINCT bundle_id FROM routed, (SELECT count(*) FROM woken) AS done;
 
 -- name: take
 -- The oldest bundles of a queue that nobody has, for $3 seconds. SKIP LOCKED, so that takers never wait for each
--- other; the count is committed before the work begins. Index: message_queue_idx.
+-- other; the count is committed before the work begins. ARRAY, because the planner may run a subquery of IN again and
+-- again, and each run would take further rows. Index: message_pkey.
 UPDATE bus.message
 SET leased_until = now() + make_interval(secs => $3), deliveries = deliveries + 1
-WHERE id IN (
+WHERE queue = $1 AND id = ANY (ARRAY(
     SELECT id FROM bus.message WHERE queue = $1 AND leased_until <= now() ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
-)
+))
 RETURNING id, bundle_id, type, body, messages, attempts, deliveries;
 
 -- name: extend
 -- The taker still lives.
-UPDATE bus.message SET leased_until = now() + make_interval(secs => $2) WHERE id = ANY ($1::bigint[]);
+UPDATE bus.message SET leased_until = now() + make_interval(secs => $3) WHERE queue = $1 AND id = ANY ($2::bigint[]);
 
 -- name: settle
 -- Done.
-DELETE FROM bus.message WHERE id = ANY ($1::bigint[]);
+DELETE FROM bus.message WHERE queue = $1 AND id = ANY ($2::bigint[]);
 
 -- name: release
 -- Given back undone, which is no failure; another taker is woken.
 WITH released AS (
-    UPDATE bus.message SET leased_until = '-infinity', deliveries = deliveries - 1 WHERE id = ANY ($1::bigint[])
+    UPDATE bus.message SET leased_until = '-infinity', deliveries = deliveries - 1
+    WHERE queue = $1 AND id = ANY ($2::bigint[])
     RETURNING queue
 )
-SELECT pg_notify('prokip_bus', queue) FROM (SELECT DISTINCT queue FROM released) AS queues;
+SELECT pg_notify('prokip_bus', queue) FROM released LIMIT 1;
 
 -- name: ping
 -- The listener asks it now and then: a server that vanished without a word is noticed so.

@@ -77,17 +77,17 @@ WHERE business_id = $1 AND id = $2 AND replayed_at IS NULL
 RETURNING id, queue, type, body;
 
 -- name: claim_all_parked
--- The oldest waiting messages of a business, at most $2, to be replayed.
+-- The oldest waiting messages of a business, at most $2, to be replayed. ARRAY, so that the subquery runs once.
 UPDATE {schema}.parked SET replayed_at = now()
-WHERE id IN (
+WHERE id = ANY (ARRAY(
     SELECT id FROM {schema}.parked WHERE business_id = $1 AND replayed_at IS NULL
     ORDER BY parked_at, id LIMIT $2 FOR UPDATE SKIP LOCKED
-)
+))
 RETURNING id, queue, type, body;
 
 -- name: prune_parked
 -- Forgets messages replayed longer than $1 hours ago, at most $2 at a time.
 DELETE FROM {schema}.parked
-WHERE id IN (
+WHERE id = ANY (ARRAY(
     SELECT id FROM {schema}.parked WHERE replayed_at < now() - make_interval(secs => $1 * 3600) LIMIT $2
-);
+));

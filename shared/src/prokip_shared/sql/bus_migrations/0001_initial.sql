@@ -10,8 +10,8 @@ CREATE TABLE bus.binding (
 
 -- One row per bundle and queue, deleted when it is settled.
 CREATE TABLE bus.message (
-    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     queue text NOT NULL,
+    id bigint GENERATED ALWAYS AS IDENTITY,
     bundle_id uuid NOT NULL,
     type text NOT NULL,
     body bytea NOT NULL,
@@ -19,7 +19,9 @@ CREATE TABLE bus.message (
     attempts integer NOT NULL,
     deliveries integer NOT NULL DEFAULT 0,             -- counted when taken, so that it survives what kills the taker
     leased_until timestamptz NOT NULL DEFAULT '-infinity',
-    created_at timestamptz NOT NULL DEFAULT now()
+    created_at timestamptz NOT NULL DEFAULT now(),
+    -- By queue first, and no index by id alone: the planner would walk through another queue's backlog.
+    PRIMARY KEY (queue, id)
 ) WITH (
     -- Taking and extending a lease touch no index: room in the page keeps these updates heap-only.
     fillfactor = 60,
@@ -37,5 +39,3 @@ CREATE TABLE bus.message (
 );
 -- Compressing a body that lives for milliseconds is wasted; stored outside the row, a lease update does not copy it.
 ALTER TABLE bus.message ALTER COLUMN body SET STORAGE EXTERNAL;
--- Serves take: oldest first within a queue.
-CREATE INDEX message_queue_idx ON bus.message (queue, id);
