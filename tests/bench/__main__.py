@@ -14,8 +14,8 @@ from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
-from prokip_onebox.postgres import embedded_postgres
 
+from prokip_onebox.postgres import embedded_postgres
 from tests.bench import ledger, propagation, store_calls, webhooks
 from tests.bench.figures import Figure, table, write_json
 from tests.support.rabbitmq import RabbitNode
