@@ -35,7 +35,7 @@ class Reader:
     def of_business(self, business_id: int) -> "Reader":
         return Reader(self._session, self._url, business_id)
 
-    async def ask(self, path: str, status: int = 200, **query: str | int) -> dict[str, Any]:
+    async def ask(self, path: str, status: int = 200, /, **query: str | int) -> dict[str, Any]:
         """`path` is encoded already, as a careful caller sends it."""
         url = URL(self._url + path, encoded=True).with_query({key: str(value) for key, value in query.items()})
         async with self._session.get(url, headers={"Authorization": f"Bearer {self._token}"}) as response:
@@ -202,7 +202,7 @@ async def test_the_explanation_of_any_sku_adds_up_after_any_history(
 
 async def test_a_sku_at_several_locations_wants_one_named(pool: Pool, reader: Reader) -> None:
     await read(pool, reading(1, {"A": 1}), reading(1, {"A": 2}, location_id="other"))
-    problem = await reader.ask(of_sku("A", "explanation"), status=409)
+    problem = await reader.ask(of_sku("A", "explanation"), 409)
     assert (problem["code"], problem["locations"]) == ("choose_location", [LOCATION, "other"])
     assert (await reader.ask(of_sku("A", "explanation"), location="other"))["available"] == "2"
     assert (await reader.ask(of_sku("A", "movements"), location="other"))["items"][0]["delta"] == "2"
@@ -279,9 +279,9 @@ async def test_what_belongs_to_another_business_does_not_exist(pool: Pool, reade
     assert (await stranger.ask("/internal/stock"))["items"] == []
     assert (await stranger.ask("/internal/sales"))["items"] == []
     assert (await stranger.ask("/internal/summary"))["skus"] == 0
-    await stranger.ask(of_sku("A", "movements"), status=404)
-    await stranger.ask(of_sku("A", "explanation"), status=404)
-    await stranger.ask("/internal/sales/1/1", status=404)
+    await stranger.ask(of_sku("A", "movements"), 404)
+    await stranger.ask(of_sku("A", "explanation"), 404)
+    await stranger.ask("/internal/sales/1/1", 404)
     assert (await stranger.ask("/internal/parked"))["parked"] == []
 
 
@@ -307,7 +307,7 @@ async def test_what_belongs_to_another_business_does_not_exist(pool: Pool, reade
     ],
 )
 async def test_a_question_that_makes_no_sense_is_refused(reader: Reader, path: str, query: dict[str, str]) -> None:
-    await reader.ask(path, status=400, **query)
+    await reader.ask(path, 400, **query)
 
 
 async def test_without_an_internal_token_nothing_is_answered(ledger_url: str) -> None:

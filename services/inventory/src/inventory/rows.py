@@ -21,6 +21,12 @@ def array_literal(column: Sequence[object]) -> str:
 
     https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO
     """
+    try:
+        joined = '","'.join(column)  # type: ignore[arg-type]  # a column that is not all text raises TypeError
+    except TypeError:
+        return "{" + ",".join([_element(value) for value in column]) + "}"
+    if column and "\\" not in joined and joined.count('"') == 2 * (len(column) - 1):
+        return f'{{"{joined}"}}'  # most columns: nothing in them has a meaning to the array parser
     return "{" + ",".join([_element(value) for value in column]) + "}"
 
 
@@ -108,7 +114,7 @@ def stock_of(row: asyncpg.Record) -> StockRow:
 
 
 def encode_taken(taken: Mapping[int, Decimal]) -> str:
-    return json.dumps({str(connection_id): str(units) for connection_id, units in taken.items()})
+    return to_json(taken).decode()
 
 
 def decode_taken(text: str) -> dict[int, Decimal]:

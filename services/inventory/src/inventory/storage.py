@@ -12,7 +12,17 @@ from pydantic_core import to_json
 
 from inventory.domain.sales import SaleLog
 from inventory.domain.search import fold, grams
-from inventory.domain.values import Decision, HeldOrder, HolderKey, LocationKey, Movement, OrderKey, StockKey, StockRow
+from inventory.domain.values import (
+    Decision,
+    HeldOrder,
+    HolderKey,
+    LocationKey,
+    Movement,
+    OrderKey,
+    StockKey,
+    StockRow,
+    new_stock,
+)
 from inventory.rows import array_literal, encode_lines, encode_taken, order_of, sale_log_of, stock_of
 from prokip_shared.database import Connection, load_queries
 
@@ -20,7 +30,7 @@ QUERIES: Final = load_queries("inventory", "ledger.sql")
 
 
 class LostRace(asyncpg.SerializationError):
-    """Another replica inserted one of this batch's new orders first; the batch is to be done again.
+    """Another replica inserted one of this batch's new rows first; the batch is to be done again.
 
     It is a serialization failure like those that Postgres raises itself, and is retried in place like them.
     """
@@ -57,22 +67,36 @@ async def holders_of(connection: Connection, keys: Collection[HolderKey]) -> dic
 async def lock_stock(
     connection: Connection, needed: Collection[StockKey], optional: Collection[StockKey] = ()
 ) -> tuple[dict[StockKey, StockRow], frozenset[LocationKey]]:
-    """The rows of all needed SKUs and of those optional ones that exist, and which locations are told completely."""
-    missing = await connection.fetch(QUERIES["missing_stock"], *_columns(needed, 3))
-    if missing:
-        await _create_stock(connection, [StockKey(*row) for row in missing])
+    """The rows of all needed SKUs and of those optional ones that exist, and which locations are told completely.
+
+    Raises LostRace.
+    """
     rows = await connection.fetch(QUERIES["lock_stock"], *_columns((*needed, *optional), 3))
-    stock = [stock_of(row) for row in rows]
-    complete = frozenset(
-        LocationKey(row["business_id"], row["location_id"]) for row in rows if row["first_read_complete"]
-    )
-    return {row.key: row for row in stock}, complete
+    stock = {row.key: row for row in map(stock_of, rows)}
+    complete = {LocationKey(row["business_id"], row["location_id"]) for row in rows if row["first_read_complete"]}
+    missing = [key for key in needed if key not in stock]
+    if missing:
+        await _create_stock(connection, missing)
+        stock |= {key: new_stock(key) for key in missing}
+        complete |= await _told_locations(
+            connection, {LocationKey(key.business_id, key.location_id) for key in missing}
+        )
+    return stock, frozenset(complete)
 
 
 async def _create_stock(connection: Connection, keys: Sequence[StockKey]) -> None:
     folded = [fold(key.sku) for key in keys]
     pieces = [to_json(grams(key.business_id, text)).decode() for key, text in zip(keys, folded, strict=True)]
-    await connection.execute(QUERIES["create_stock"], *_columns(keys, 3), array_literal(folded), array_literal(pieces))
+    inserted = await connection.fetch(
+        QUERIES["create_stock"], *_columns(keys, 3), array_literal(folded), array_literal(pieces)
+    )
+    if len(inserted) != len(keys):
+        raise LostRace("another replica took one of the new SKUs first")
+
+
+async def _told_locations(connection: Connection, keys: Collection[LocationKey]) -> set[LocationKey]:
+    rows = await connection.fetch(QUERIES["told_locations"], *_columns(keys, 2))
+    return {LocationKey(*row) for row in rows}
 
 
 async def write(connection: Connection, decision: Decision, at: datetime) -> None:

@@ -153,34 +153,36 @@ class _Work:
         moved_by: MovementReason | None = None,
     ) -> None:
         """Counts the wanted lines against their stock and keeps the order; `held` is None at first sight."""
-        lines = tuple([self._count(wanted, line, held) for line in wanted.lines])
+        key, revision = wanted.key, wanted.revision + 1
+        shelves: dict[str, Shelf] = {}
+        lines = tuple([self._count(wanted, line, held, shelves) for line in wanted.lines])
         before = _units_by_sku(held.lines) if held is not None else {}
         after = _units_by_sku(lines)
         gone = [sku for sku, units in before.items() if units and sku not in after]
         former = tuple(dict.fromkeys((*wanted.former_skus, *gone))) if gone else wanted.former_skus
-        order = wanted._replace(lines=lines, revision=wanted.revision + 1, former_skus=former)
+        order = wanted._replace(lines=lines, revision=revision, former_skus=former)
         owed_changes = False
         for sku in (*after, *gone):
             was, now = before.get(sku, ZERO), after.get(sku, ZERO)
-            shelf = self._shelf(order, sku)
+            shelf = shelves.get(sku) or self._shelf(order, sku)
             if was == now:
                 shelf.mention(correlation_id)
                 continue
             owed_changes = owed_changes or was > 0 or now > 0
-            shelf.take(now - was, order.key.connection_id, correlation_id)
+            shelf.take(now - was, key.connection_id, correlation_id)
             reason = moved_by or _reason(held, order, sku, was, now)
-            self._shelves.move(shelf, was - now, reason, order.key.connection_id, order.key.order_ref)
+            self._shelves.move(shelf, was - now, reason, key.connection_id, key.order_ref)
         if owed_changes:
-            order = order._replace(due_revision=order.revision, sale_state="due")
-            self._due[order.key] = self._sale_due(order, before, after, correlation_id)
-        if order.key in self._held.orders:
-            self._changed[order.key] = order
+            order = order._replace(due_revision=revision, sale_state="due")
+            self._due[key] = self._sale_due(order, before, after, shelves, correlation_id)
+        if key in self._held.orders:
+            self._changed[key] = order
         else:
-            self._new[order.key] = order
+            self._new[key] = order
 
     def recount(self, order: HeldOrder, correlation_id: str) -> None:
         """Settles an order as it is held, if some line of it counts against another stock by now."""
-        if any(self._count(order, line, order) != line for line in order.lines):
+        if any(self._count(order, line, order, {}) != line for line in order.lines):
             self.settle(order, order, correlation_id, moved_by="holder")
 
     def decide(self) -> Decision:
@@ -197,20 +199,31 @@ class _Work:
     def _shelf(self, order: HeldOrder, sku: str) -> Shelf:
         return self._shelves.open(StockKey(order.key.business_id, sku, order.location_id))
 
-    def _count(self, order: HeldOrder, line: HeldLine, held: HeldOrder | None) -> HeldLine:
-        """The line with the stock that it counts against, and with what is not counted there."""
+    def _count(self, order: HeldOrder, line: HeldLine, held: HeldOrder | None, shelves: dict[str, Shelf]) -> HeldLine:
+        """The line with the stock that it counts against, which is added to `shelves`, and what is not counted there."""
         if line.sku is None:
             return line
         stock_sku = self._stock_sku(order, line.sku)
         same_stock = stock_sku == line.stock_sku
         unmatched = line.unmatched if same_stock else ZERO
-        if self._shelf(order, stock_sku).standing == "unmatched":
+        shelf = shelves[stock_sku] = shelves.get(stock_sku) or self._shelf(order, stock_sku)
+        if shelf.standing == "unmatched":
             counted = _counted_before(held, line.line_ref) if same_stock else ZERO
             units = line.taken - line.baseline
             unmatched = units - max(min(units, max(counted, ZERO)), min(counted, ZERO))
         if same_stock and unmatched == line.unmatched:
             return line
-        return line._replace(stock_sku=stock_sku, unmatched=unmatched)
+        return HeldLine(
+            line.line_ref,
+            line.sku,
+            stock_sku,
+            line.ordered,
+            line.taken,
+            line.baseline,
+            unmatched,
+            line.unit_price,
+            line.sku_at,
+        )
 
     def _stock_sku(self, order: HeldOrder, sku: str) -> str:
         if not self._held.holders:
@@ -222,13 +235,18 @@ class _Work:
         return sku if own is not None and own.standing == "matched" else holder
 
     def _sale_due(
-        self, order: HeldOrder, before: dict[str, Decimal], units: dict[str, Decimal], correlation_id: str
+        self,
+        order: HeldOrder,
+        before: dict[str, Decimal],
+        units: dict[str, Decimal],
+        shelves: dict[str, Shelf],
+        correlation_id: str,
     ) -> SaleDueV1:
         prices = _prices_by_sku(order.lines)
         lines = []
         for sku in dict.fromkeys((*units, *order.former_skus)):
             counted = units.get(sku, ZERO)
-            shelf = self._shelf(order, sku)
+            shelf = shelves.get(sku) or self._shelf(order, sku)
             if shelf.standing == "unmatched" and not counted and not before.get(sku):
                 continue
             lines.append(

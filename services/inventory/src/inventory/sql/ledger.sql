@@ -1,5 +1,6 @@
 -- The write path. Every transaction takes its locks in this order, each group sorted, so that no two ever wait for
--- each other in a circle:  connections (advisory)  <  held orders  <  stock  <  new orders.
+-- each other in a circle:  connections (advisory)  <  held orders  <  held stock  <  new stock  <  new orders  <
+-- locations. Who finds that another inserted its new row first gives up and begins again, with that row among the held.
 -- See docs/adr/0005-state-based-ledger.md.
 -- Columns travel as array literals (text that is cast), because asyncpg looks into each element of an array parameter.
 
@@ -48,25 +49,6 @@ FROM inventory.stock_holder AS h
 JOIN unnest($1::text::bigint[], $2::text::bigint[], $3::text::text[]) AS given (business_id, connection_id, sku)
     ON h.business_id = given.business_id AND h.connection_id = given.connection_id AND h.sku = given.sku;
 
--- name: missing_stock
--- Which of these SKUs have no row yet; usually none, so that creating rows is rare.
-SELECT given.business_id, given.sku, given.location_id
-FROM unnest($1::text::bigint[], $2::text::text[], $3::text::text[]) AS given (business_id, sku, location_id)
-WHERE NOT EXISTS (
-    SELECT 1 FROM inventory.stock AS s
-    WHERE s.business_id = given.business_id AND s.sku = given.sku AND s.location_id = given.location_id
-);
-
--- name: create_stock
--- Rows for SKUs at their first mention, sorted. Before any stock is locked: a batch that waits here for another's new
--- row holds no stock row that the other could want.
-INSERT INTO inventory.stock (business_id, sku, location_id, sku_folded, search_grams)
-SELECT business_id, sku, location_id, sku_folded, ARRAY(SELECT jsonb_array_elements_text(grams::jsonb))
-FROM unnest($1::text::bigint[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::text[])
-    AS given (business_id, sku, location_id, sku_folded, grams)
-ORDER BY business_id, sku COLLATE "C", location_id COLLATE "C"
-ON CONFLICT DO NOTHING;
-
 -- name: lock_stock
 -- The stock that a batch may move. Numbers travel as text: asyncpg takes longer to make a Decimal than Python does.
 SELECT s.business_id, s.sku, s.location_id, s.base::text, s.taken::text, s.taken_by_connection, s.revision,
@@ -78,6 +60,24 @@ JOIN unnest($1::text::bigint[], $2::text::text[], $3::text::text[]) AS given (bu
 LEFT JOIN inventory.location AS l ON l.business_id = s.business_id AND l.location_id = s.location_id
 ORDER BY s.business_id, s.sku, s.location_id
 FOR UPDATE OF s;
+
+-- name: create_stock
+-- Rows for SKUs at their first mention, sorted. One that is not returned was inserted by another replica a moment ago.
+INSERT INTO inventory.stock (business_id, sku, location_id, sku_folded, search_grams)
+SELECT business_id, sku, location_id, sku_folded, ARRAY(SELECT json_array_elements_text(grams::json))
+FROM unnest($1::text::bigint[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::text[])
+    AS given (business_id, sku, location_id, sku_folded, grams)
+ORDER BY business_id, sku COLLATE "C", location_id COLLATE "C"
+ON CONFLICT DO NOTHING
+RETURNING sku;
+
+-- name: told_locations
+-- Which of these locations Prokip has told completely.
+SELECT l.business_id, l.location_id
+FROM inventory.location AS l
+JOIN unnest($1::text::bigint[], $2::text::text[]) AS given (business_id, location_id)
+    ON l.business_id = given.business_id AND l.location_id = given.location_id
+WHERE l.first_read_complete;
 
 -- name: insert_orders
 -- Orders at first sight, sorted. One that is not returned was inserted by another replica a moment ago.
