@@ -247,19 +247,25 @@ async def test_a_read_whose_process_died_is_taken_over_when_its_lease_is_over(wo
     assert part.sequence == 2
 
 
+async def connect_kiosk(world: PollerWorld, location_id: str) -> None:
+    """A store that sells from another location than the account's."""
+    await world.pool.execute(
+        "INSERT INTO gateway.connection (id, business_id, platform, store_key, store_url, store_name, location_id,"
+        " status, connected_at, credentials) OVERRIDING SYSTEM VALUE"
+        " VALUES ($1, $2, 'custom', 'kiosk', 'http://kiosk', 'Kiosk', $3, 'connected', now(), $4)",
+        STORE,
+        world.business_id,
+        location_id,
+        world.sealed_custom_credentials("kiosk"),
+    )
+
+
 async def test_the_locations_of_connected_stores_are_read_as_well(database_url: str) -> None:
     prokip = ProkipServer(locations=("LOC001", "LOC002"))
     prokip.seed_goods(goods(5, "A"))
     async with prokip.serve(), open_world(database_url, prokip) as world:
         await first_read(world)
-        await world.pool.execute(
-            "INSERT INTO gateway.connection (id, business_id, platform, store_key, store_url, store_name, location_id,"
-            " status, connected_at, credentials) OVERRIDING SYSTEM VALUE"
-            " VALUES ($1, $2, 'custom', 'kiosk', 'http://kiosk', 'Kiosk', 'LOC002', 'connected', now(), $3)",
-            STORE,
-            world.business_id,
-            world.sealed_custom_credentials("kiosk"),
-        )
+        await connect_kiosk(world, "LOC002")
         await world.until(lambda: len(world.heard_of(ProkipObservedV1)) == 2, "second location read")
         assert {message.location_id for message in world.heard_of(ProkipObservedV1)} == {"LOC001", "LOC002"}
         parts = await world.read()
@@ -273,3 +279,21 @@ async def test_the_locations_of_connected_stores_are_read_as_well(database_url: 
             "the store's own round",
         )
         assert world.heard_of(ProkipObservedV1)[-1].location_id == "LOC002"
+
+
+async def test_a_round_waits_for_a_location_that_must_wait_without_hammering_the_others(database_url: str) -> None:
+    prokip = ProkipServer(locations=("LOC001", "LOC002"))
+    prokip.seed_goods(goods(5, "A"))
+    async with prokip.serve(), open_world(database_url, prokip) as world:
+        await first_read(world)
+        prokip.faults.add(Fault("rate_limit", path="LOC002", retry_after_s=1))
+        await connect_kiosk(world, "LOC002")
+
+        async def throttled() -> bool:
+            return (await world.location("LOC002")).get("health") == "throttled"
+
+        await eventually(throttled, what="throttled")
+        parts = await world.read()
+        assert {part.location_id for part in parts} == {"LOC001", "LOC002"}
+        reads = [call.path for call in prokip.calls.latest if "LOC001" in call.path]
+        assert len(reads) <= 3

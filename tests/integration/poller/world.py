@@ -17,8 +17,9 @@ from prokip_poller.config import PollerSettings
 from prokip_sandbox import Good
 from prokip_sandbox.prokip import ProkipServer
 from prokip_shared.bus import Bus, Subscription, open_bus
+from prokip_shared.connections import CustomCredentials
 from prokip_shared.database import Connection, Pool, migrate, open_pool
-from prokip_shared.directory import CustomCredentials, seal_credentials, seal_prokip_token
+from prokip_shared.directory import seal_credentials, seal_prokip_token
 from prokip_shared.messages import (
     ConnectionChangedV1,
     Message,

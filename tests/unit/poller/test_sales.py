@@ -103,13 +103,13 @@ def test_an_early_read_comes_later_each_time_and_never_after_the_usual_one() -> 
 
 def test_each_outcome_has_its_state() -> None:
     def state(outcome: Outcome, left: int = 0) -> tuple[SaleState, float | None]:
-        verdict = judge(outcome, steps_left=left, failures=1, policy=POLICY, chance=0.5)
+        verdict = judge(outcome, steps_left=left, refused_in_s=900)
         return verdict.state, verdict.retry_in_s
 
     assert state("recorded") == ("recorded", None)
     assert state("recorded", left=1) == ("due", None)
     assert state("not_recorded", left=1) == ("due", None)
-    assert state("not_sent", left=1) == ("due", 1)
+    assert state("not_sent", left=1) == ("due", None)
     assert state("refused", left=1) == ("refused", 900)
     assert state("unsupported", left=1) == ("return_unsupported", None)
     assert state("in_doubt", left=1) == ("in_doubt", None)
@@ -194,7 +194,7 @@ class Order:
         if outcome == "recorded":
             self.sells = apply_step(self.sells, self.open, posting_id=self.postings, sell_id=sell_id)
         left = len(steps_left(self.due, self.sells))
-        self.state = judge(outcome, steps_left=left, failures=1, policy=POLICY, chance=0.5).state
+        self.state = judge(outcome, steps_left=left, refused_in_s=900).state
 
     def settle_truthfully(self, id_known: bool) -> None:
         if self.state == "in_doubt":

@@ -1,7 +1,8 @@
 """Whose Prokip is set up, and which locations of it matter; from the directory, which may not have been read yet."""
 
 from prokip_poller.storage.polls import LocationKey
-from prokip_shared.directory import Directory, DirectoryUnavailable, ProkipAccount
+from prokip_shared.connections import ProkipAccount
+from prokip_shared.directory import Directory, DirectoryUnavailable
 
 
 class Accounts:

@@ -4,7 +4,7 @@ from typing import Protocol, assert_never
 
 import aiohttp
 
-from prokip_shared.directory import ProkipAccount
+from prokip_shared.connections import ProkipAccount
 from prokip_shared.platforms.prokip import ProkipClient
 from prokip_shared.platforms.prokip_simple import SimpleLimits, SimpleProkip
 

@@ -28,11 +28,11 @@ from prokip_poller.domain.observations import (
     split,
 )
 from prokip_poller.domain.telling import LocationRead, Round, read_messages
-from prokip_poller.storage.polls import DueLocation, LocationKey, Polls, ReadSummary, WaitingRound
+from prokip_poller.storage.polls import FreeLocation, LocationKey, Polls, ReadSummary, WaitingRound
 from prokip_shared.bus.failures import Verdict, describe, verdict_of
 from prokip_shared.bus.outbox import Outbox
+from prokip_shared.connections import ProkipAccount
 from prokip_shared.database import Connection
-from prokip_shared.directory import ProkipAccount
 from prokip_shared.logs import Log, bind_correlation
 from prokip_shared.platforms.prokip import (
     NotAuthorised,
@@ -70,14 +70,14 @@ class Claim:
     account: ProkipAccount
     reader: UUID
     correlation_id: str
-    locations: Sequence[DueLocation]
+    locations: Sequence[FreeLocation]
     quiet: frozenset[str]
     rounds: Sequence[Round]
 
 
 @dataclass(frozen=True, slots=True)
 class GoodRead:
-    location: DueLocation
+    location: FreeLocation
     outcome: PageOutcome
     sent_before: int
     """SKUs of this read that had been told before it."""
@@ -86,7 +86,7 @@ class GoodRead:
 
 @dataclass(frozen=True, slots=True)
 class FailedRead:
-    location: DueLocation
+    location: FreeLocation
     health: Health
     words: str
     asked_s: float | None
@@ -186,24 +186,31 @@ class Reader:
         limits, business_id = self._limits, account.business_id
         configured = {key.location_id for key in self._accounts.locations_of(account)}
         async with self._outbox.transaction() as transaction:
-            locations = await self._polls.lock_due(transaction.connection, business_id, configured)
-            quiet = {
-                due.key.location_id
-                for due in locations
-                if needs_quiet(due.left_out, reads_max=limits.quiet_after_reads)
-            }
-            for due in locations:
-                quiet_s = limits.quiet_hold_s_max if due.key.location_id in quiet else 0.0
-                await self._polls.begin_read(
-                    transaction.connection, due.key, reader, lease_s=limits.lease_s, quiet_s=quiet_s
-                )
+            free = await self._polls.lock_due(transaction.connection, business_id, configured)
             waiting = await self._polls.rounds_of(transaction.connection, business_id)
-        if not locations:
-            return None
-        claimed = frozenset(due.key.location_id for due in locations)
-        rounds = [self._round(one, configured) for one in waiting]
-        covered = [one for one in rounds if one.locations <= claimed]
-        return Claim(account, reader, correlation_id, locations, frozenset(quiet), covered)
+            rounds, locations = self._choose(free, [self._round(one, configured) for one in waiting])
+            quiet = frozenset(
+                one.key.location_id
+                for one in locations
+                if needs_quiet(one.left_out, reads_max=limits.quiet_after_reads)
+            )
+            for one in locations:
+                quiet_s = limits.quiet_hold_s_max if one.key.location_id in quiet else 0.0
+                await self._polls.begin_read(
+                    transaction.connection, one.key, reader, lease_s=limits.lease_s, quiet_s=quiet_s
+                )
+        return Claim(account, reader, correlation_id, locations, quiet, rounds) if locations else None
+
+    @staticmethod
+    def _choose(free: Sequence[FreeLocation], waiting: Sequence[Round]) -> tuple[list[Round], list[FreeLocation]]:
+        """Rounds that can be answered whole now, and what is read: what is due and what they need.
+
+        A round that needs a location which is blocked, or read by another replica, waits for it.
+        """
+        names = frozenset(one.key.location_id for one in free)
+        rounds = [one for one in waiting if one.locations <= names]
+        needed = frozenset[str]().union(*(one.locations for one in rounds))
+        return rounds, [one for one in free if one.due or one.key.location_id in needed]
 
     def _round(self, waiting: WaitingRound, configured: Collection[str]) -> Round:
         place = self._accounts.location_of_store(waiting.connection_id)
@@ -234,7 +241,7 @@ class Reader:
                     raise
                 log.warning("read.lease_not_extended", cause=describe(error))
 
-    async def _read_location(self, client: ProkipClient, claim: Claim, due: DueLocation) -> GoodRead | FailedRead:
+    async def _read_location(self, client: ProkipClient, claim: Claim, due: FreeLocation) -> GoodRead | FailedRead:
         if due.key.location_id in claim.quiet:
             await self._wait_for_quiet(due.key)
         read = _PageReads(self._polls, due.key)

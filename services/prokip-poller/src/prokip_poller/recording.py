@@ -19,7 +19,7 @@ from prokip_poller.storage.polls import LocationKey
 from prokip_poller.storage.sales import HeldSale, Posting, Sales
 from prokip_shared.bus.failures import Verdict, describe, verdict_of
 from prokip_shared.bus.outbox import Outbox, OutboxTransaction
-from prokip_shared.directory import ProkipAccount
+from prokip_shared.connections import ProkipAccount
 from prokip_shared.logs import Log, bind_correlation
 from prokip_shared.platforms.prokip import (
     NotAuthorised,

@@ -205,14 +205,14 @@ class Settling:
             await self._block(transaction, place, answer)
         sells = await self._sells(transaction, key)
         verdict = self._verdict(sale, ended, sells, answer)
-        failures = sale.attempts + 1 if answer.outcome in {"refused", "not_sent"} else 0
+        refusals = sale.attempts + 1 if verdict.state == "refused" else 0
         await self._sales.set_state(
             connection,
             key,
             verdict.state,
             detail=answer.words,
             next_attempt_in_s=_delay_s(verdict),
-            attempts=failures,
+            attempts=refusals,
         )
         self._say_end(transaction, sale, ended, sells, answer, verdict)
         return True
@@ -222,9 +222,8 @@ class Settling:
         if answer.outcome in {"refused", "unsupported"} and (sale.revision > ended.revision or not left):
             # The refusal is about a state that is no longer the newest; the newest has not been asked.
             return Verdict("due" if left else "recorded", None)
-        return judge(
-            answer.outcome, steps_left=left, failures=sale.attempts + 1, policy=self._policy, chance=self._draw()
-        )
+        refused_in_s = self._policy.after_refusal(chance=self._draw())
+        return judge(answer.outcome, steps_left=left, refused_in_s=refused_in_s)
 
     async def _block(self, transaction: OutboxTransaction, place: LocationKey, answer: Answer) -> None:
         failures = await self._sales.failures_of(transaction.connection, place)

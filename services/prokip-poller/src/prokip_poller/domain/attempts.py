@@ -51,15 +51,17 @@ class Verdict:
     """None: nothing happens by itself any more (or, for due, at once)."""
 
 
-def judge(outcome: Outcome, *, steps_left: int, failures: int, policy: RetryPolicy, chance: float) -> Verdict:
-    """`steps_left` counts what still differs from the newest due state, `failures` this one included."""
+def judge(outcome: Outcome, *, steps_left: int, refused_in_s: float) -> Verdict:
+    """`steps_left` counts what still differs from the newest due state.
+
+    What was not sent is due at once: the account's trouble holds back the whole location, so that a Prokip that comes
+    back finds every sale ready.
+    """
     match outcome:
-        case "recorded" | "not_recorded":
+        case "recorded" | "not_recorded" | "not_sent":
             return Verdict("due" if steps_left else "recorded", None)
-        case "not_sent":
-            return Verdict("due", policy.after_failures(failures, chance=chance))
         case "refused":
-            return Verdict("refused", policy.after_refusal(chance=chance))
+            return Verdict("refused", refused_in_s)
         case "unsupported":
             return Verdict("return_unsupported", None)
         case "in_doubt":

@@ -16,8 +16,8 @@ WHERE (held.next_poll_at <= now() OR EXISTS (SELECT FROM prokip.round WHERE roun
 ORDER BY held.business_id;
 
 -- name: lock_due_locations
--- The same for one business, locked: the replica that gets them reads them.
-SELECT location_id, sequence, first_read_complete, left_out, failures
+-- The same for one business, locked: the replica that gets them reads those that are due, and those that a round needs.
+SELECT location_id, sequence, first_read_complete, left_out, failures, next_poll_at <= now() AS due
 FROM prokip.location
 WHERE business_id = $1 AND location_id = ANY ($2::text[])
     AND (next_poll_at <= now() OR EXISTS (SELECT FROM prokip.round WHERE round.business_id = $1))
@@ -91,10 +91,13 @@ SET quantity = excluded.quantity, recorded = excluded.recorded, sequence = exclu
 WHERE held.sequence < excluded.sequence;
 
 -- name: finish_read
--- The read $3 is over and good; nothing comes back if its time had run out and another replica took over.
+-- The read $3 is over and good; nothing comes back if its time had run out and another replica took over. A wait that
+-- Prokip asked a posting for meanwhile is kept.
 UPDATE prokip.location
-SET reader = NULL, reader_until = NULL, posting_held_until = NULL, blocked_until = NULL,
-    health = 'healthy', reason = '', failures = 0,
+SET reader = NULL, reader_until = NULL, posting_held_until = NULL, failures = 0,
+    blocked_until = CASE WHEN health = 'throttled' AND blocked_until > now() THEN blocked_until END,
+    health = CASE WHEN health = 'throttled' AND blocked_until > now() THEN health ELSE 'healthy' END,
+    reason = CASE WHEN health = 'throttled' AND blocked_until > now() THEN reason ELSE '' END,
     last_read_at = now(), next_poll_at = now() + make_interval(secs => $4),
     first_read_complete = $5, skus = $6, skus_missing = $7, rows_without_sku = $8, left_out = $9
 WHERE business_id = $1 AND location_id = $2 AND reader = $3

@@ -17,13 +17,15 @@ class LocationKey:
 
 
 @dataclass(frozen=True, slots=True)
-class DueLocation:
+class FreeLocation:
     key: LocationKey
     sequence: int
     """Of the last read."""
     first_read_complete: bool
     left_out: Mapping[str, LeftOut]
     failures: int
+    due: bool
+    """False: it is free to be read, but only a waiting round asks for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,15 +61,16 @@ class Polls:
         rows = await self._pool.fetch(self._queries["due_businesses"], *_columns(configured))
         return [row["business_id"] for row in rows]
 
-    async def lock_due(self, connection: Connection, business_id: int, places: Collection[str]) -> list[DueLocation]:
+    async def lock_due(self, connection: Connection, business_id: int, places: Collection[str]) -> list[FreeLocation]:
         rows = await connection.fetch(self._queries["lock_due_locations"], business_id, list(places))
         return [
-            DueLocation(
+            FreeLocation(
                 LocationKey(business_id, row["location_id"]),
                 row["sequence"],
                 row["first_read_complete"],
                 {sku: LeftOut(**entry) for sku, entry in json.loads(row["left_out"]).items()},
                 row["failures"],
+                row["due"],
             )
             for row in rows
         ]

@@ -84,7 +84,7 @@ CREATE TABLE prokip.sale (
         'refused',           -- Prokip said no; asked again slowly and on request
         'return_unsupported' -- units must go back that this Prokip takes back by hand only
     )),
-    -- Failed attempts in a row since the newest state came.
+    -- Refusals in a row since the newest state came.
     attempts integer NOT NULL DEFAULT 0,
     -- When it is taken up by itself; NULL: not by itself.
     next_attempt_at timestamptz DEFAULT now(),
