@@ -22,8 +22,9 @@ import pytest
 from aiohttp import ClientSession
 from pydantic import SecretStr
 
+from prokip_shared.connections import WooCredentials
 from prokip_shared.database import migrate
-from prokip_shared.directory import WooCredentials, seal_credentials
+from prokip_shared.directory import seal_credentials
 from prokip_shared.security.vault import Vault
 from tests.support.eventually import eventually
 from tests.support.house import open_service

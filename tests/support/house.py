@@ -7,8 +7,8 @@ from importlib import import_module
 from typing import Any
 
 from aiohttp import ClientSession
-from prokip_onebox.operator import Operator
 
+from prokip_onebox.operator import Operator
 from prokip_shared.runtime import RunningService, ServiceDefinition, running
 from prokip_shared.settings import load_settings
 from tests.support.settings import JWT_SECRET, service_environ

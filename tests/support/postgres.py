@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
+
 from prokip_onebox.postgres import embedded_postgres
 
 

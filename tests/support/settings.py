@@ -17,4 +17,6 @@ def service_environ(database_url: str, broker_url: str = "postgres", **more: str
         "ALLOWED_PRIVATE_HOSTS": "127.0.0.1",
         **more,
     }
+
+
 JWT_SECRET: Final = "jwt-secret-for-tests-0123456789-abcdef"

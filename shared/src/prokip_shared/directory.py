@@ -7,13 +7,18 @@ Postgres is away the last copy keeps serving, so that a store's webhook is still
 import asyncio
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Annotated, Final, Literal, TypeAlias
+from dataclasses import dataclass
+from typing import Final
 
 import asyncpg
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter
+from pydantic import SecretStr
 
+from prokip_shared.connections import (
+    CREDENTIALS,
+    ConnectionRecord,
+    Credentials,
+    ProkipAccount,
+)
 from prokip_shared.database import load_queries
 from prokip_shared.logs import Log
 from prokip_shared.messages import Platform
@@ -26,61 +31,6 @@ RECONNECT_S: Final = 1.0
 CONNECT_TIMEOUT_S: Final = 5.0
 
 log = Log("directory")
-
-
-class _Credentials(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class ShopifyCredentials(_Credentials):
-    platform: Literal["shopify"] = "shopify"
-    access_token: SecretStr
-    api_secret: SecretStr
-    """Signs the shop's webhooks."""
-
-
-class WooCredentials(_Credentials):
-    platform: Literal["woocommerce"] = "woocommerce"
-    consumer_key: SecretStr
-    consumer_secret: SecretStr
-    webhook_secret: SecretStr
-
-
-class CustomCredentials(_Credentials):
-    platform: Literal["custom"] = "custom"
-    webhook_secret: SecretStr
-    notify_url: str | None = None
-    """Where new quantities are posted, signed with the same secret."""
-
-
-Credentials: TypeAlias = ShopifyCredentials | WooCredentials | CustomCredentials
-_CREDENTIALS: Final[TypeAdapter[Credentials]] = TypeAdapter(Annotated[Credentials, Field(discriminator="platform")])
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionRecord:
-    id: int
-    business_id: int
-    platform: Platform
-    store_key: str
-    store_url: str
-    store_name: str
-    location_id: str
-    place_ref: str | None
-    sync_enabled: bool
-    status: Literal["connected", "needs_reauthorisation"]
-    connected_at: datetime
-    credentials: Credentials = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ProkipAccount:
-    business_id: int
-    dialect: Literal["simple"]
-    api_url: str
-    location_id: str
-    token: SecretStr
-    interval_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +162,7 @@ class Directory:
         except VaultError as error:
             log.error("directory.credentials_sealed", connection_id=row["id"], cause=str(error))
             return None
-        return ConnectionRecord(**fields, credentials=_CREDENTIALS.validate_json(opened))
+        return ConnectionRecord(**fields, credentials=CREDENTIALS.validate_json(opened))
 
     def _account(self, row: asyncpg.Record) -> ProkipAccount | None:
         fields = dict(row)

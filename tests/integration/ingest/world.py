@@ -14,14 +14,9 @@ from pydantic import SecretStr
 
 from prokip_shared.bus.open import open_bus
 from prokip_shared.bus.port import Subscription
+from prokip_shared.connections import Credentials, CustomCredentials, ShopifyCredentials, WooCredentials
 from prokip_shared.database import Connection, migrate, open_pool
-from prokip_shared.directory import (
-    Credentials,
-    CustomCredentials,
-    ShopifyCredentials,
-    WooCredentials,
-    seal_credentials,
-)
+from prokip_shared.directory import seal_credentials
 from prokip_shared.messages import ConnectionUninstalledV1, LevelHintedV1, Message, OrderObservedV1, Platform
 from prokip_shared.platforms.signatures import sign
 from prokip_shared.runtime import RunningService, ServiceContext, running

@@ -13,8 +13,9 @@ from pydantic import SecretStr
 
 from prokip_sandbox import Good, Limits, ShopifyServer, WooCommerceStore
 from prokip_shared.bus import Bus, Subscription, open_bus
+from prokip_shared.connections import Credentials, CustomCredentials, ShopifyCredentials, WooCredentials
 from prokip_shared.database import Connection, migrate, open_pool
-from prokip_shared.directory import Credentials, CustomCredentials, ShopifyCredentials, WooCredentials, seal_credentials
+from prokip_shared.directory import seal_credentials
 from prokip_shared.messages import (
     ConnectionChangedV1,
     ConnectionHealthChangedV1,

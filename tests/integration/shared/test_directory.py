@@ -5,14 +5,9 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
+from prokip_shared.connections import WooCredentials
 from prokip_shared.database import migrate
-from prokip_shared.directory import (
-    Directory,
-    DirectoryUnavailable,
-    WooCredentials,
-    seal_credentials,
-    seal_prokip_token,
-)
+from prokip_shared.directory import Directory, DirectoryUnavailable, seal_credentials, seal_prokip_token
 from prokip_shared.security.vault import Vault
 from tests.support.eventually import eventually
 

@@ -6,14 +6,8 @@ from typing import Final
 from aiohttp import ClientSession
 from typing_extensions import override
 
-from prokip_shared.directory import (
-    ConnectionRecord,
-    CustomCredentials,
-    Directory,
-    DirectoryUnavailable,
-    ShopifyCredentials,
-    WooCredentials,
-)
+from prokip_shared.connections import ConnectionRecord, CustomCredentials, ShopifyCredentials, WooCredentials
+from prokip_shared.directory import Directory, DirectoryUnavailable
 from prokip_shared.platforms.custom import CustomClient
 from prokip_shared.platforms.errors import Refused
 from prokip_shared.platforms.exchange import ExchangeLimits

@@ -6,7 +6,8 @@ from typing import Final
 
 import asyncpg
 
-from prokip_shared.directory import ConnectionRecord, Directory, DirectoryUnavailable
+from prokip_shared.connections import ConnectionRecord
+from prokip_shared.directory import Directory, DirectoryUnavailable
 from prokip_shared.messages import Platform
 from webhook_ingest.storage import DATABASE_AWAY
 

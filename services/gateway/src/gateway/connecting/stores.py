@@ -19,7 +19,7 @@ from gateway.connecting.problems import StoreProblems, invalid, not_ready, wrong
 from gateway.domain.addresses import AddressProblem, parse_http_address, parse_shop_domain, slug_of
 from gateway.models.connections import ConnectCustom, ConnectShopify, ConnectWooCommerce
 from gateway.storage.connections import Connections, NewConnection, StoreInHand
-from prokip_shared.directory import ConnectionRecord, CustomCredentials, ShopifyCredentials, WooCredentials
+from prokip_shared.connections import ConnectionRecord, CustomCredentials, ShopifyCredentials, WooCredentials
 from prokip_shared.messages import Platform, utc_now
 from prokip_shared.platforms.errors import StoreError
 from prokip_shared.platforms.exchange import ExchangeLimits

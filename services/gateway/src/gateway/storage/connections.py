@@ -7,8 +7,9 @@ from typing import Any, Literal
 import asyncpg
 
 from prokip_shared.bus.outbox import Outbox, OutboxTransaction
+from prokip_shared.connections import Credentials
 from prokip_shared.database import Pool, load_queries
-from prokip_shared.directory import Credentials, seal_credentials, seal_prokip_token
+from prokip_shared.directory import seal_credentials, seal_prokip_token
 from prokip_shared.messages import ConnectionChangedV1, ConnectionHealth, Platform
 from prokip_shared.security.vault import Vault
 

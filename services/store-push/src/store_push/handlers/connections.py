@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from prokip_shared.connections import ConnectionRecord, CustomCredentials
 from prokip_shared.database import Connection
-from prokip_shared.directory import ConnectionRecord, CustomCredentials, Directory
+from prokip_shared.directory import Directory
 from prokip_shared.messages import ConnectionChangedV1, Message, SyncRequestedV1
 from store_push.storage import ConnectionStorage, KnownConnection, RoundStorage, TargetStorage
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from prokip_shared.directory import ConnectionRecord, ShopifyCredentials
+from prokip_shared.connections import ConnectionRecord, ShopifyCredentials
 from prokip_shared.messages import Platform
 from prokip_shared.platforms import custom_webhooks, shopify_webhooks, woocommerce_webhooks
 from prokip_shared.platforms.webhooks import Meaning

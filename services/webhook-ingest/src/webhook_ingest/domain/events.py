@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from prokip_shared.directory import ConnectionRecord
+from prokip_shared.connections import ConnectionRecord
 from prokip_shared.messages import ConnectionUninstalledV1, LevelHintedV1, Message, OrderObservedV1
 from prokip_shared.platforms.webhooks import LevelHint, Meaning, Nothing, OrderSeen, Uninstalled
 

@@ -10,7 +10,8 @@ from aiohttp.streams import StreamReader
 from pydantic_core import from_json
 
 from prokip_shared.bus.port import BusUnavailable
-from prokip_shared.directory import ConnectionRecord, DirectoryUnavailable
+from prokip_shared.connections import ConnectionRecord
+from prokip_shared.directory import DirectoryUnavailable
 from prokip_shared.logs import Log
 from prokip_shared.messages import utc_now
 from prokip_shared.platforms import custom_webhooks, shopify_webhooks, woocommerce_webhooks
