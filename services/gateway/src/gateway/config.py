@@ -23,6 +23,8 @@ class GatewaySettings(ServiceSettings):
     passwords_waiting_max: Annotated[int, Field(ge=1, le=10_000)] = 64
     login_failures_max: Annotated[int, Field(ge=1, le=1000)] = 10
     """Per user name and address within one window; after them even the right password waits."""
+    registrations_max: Annotated[int, Field(ge=1, le=10_000)] = 20
+    """Per address within one window."""
     login_window_s: Annotated[int, Field(ge=1, le=86400)] = 300
 
     public_webhook_url: HttpUrl

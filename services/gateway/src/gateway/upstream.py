@@ -10,6 +10,7 @@ from urllib.parse import quote
 from aiohttp import ClientError, ClientResponse, ClientSession, ClientTimeout
 from yarl import URL
 
+from gateway.metrics import UPSTREAM_FAILURES
 from prokip_shared.logs import Log
 from prokip_shared.security.tokens import InternalTokens
 from prokip_shared.web.problems import Problem
@@ -23,24 +24,9 @@ T = TypeVar("T")
 log = Log("upstream")
 
 
-class ServiceAway(Problem):
-    """The service cannot be asked at this moment."""
-
-    def __init__(self, service: str, words: str) -> None:
-        super().__init__(
-            503,
-            "Service away",
-            code="service_away",
-            detail=f"The {service} service does not answer right now ({words}); try again in a moment.",
-            headers={"Retry-After": "5"},
-            service=service,
-        )
-        self.service = service
-
-
 @dataclass(frozen=True, slots=True)
 class InternalApi:
-    """One service. Raises ServiceAway, the service's own Problem for 4xx, and 502 for anything else."""
+    """One service. Raises Problem: its own for 4xx, 503 where it is away, 502 where it fails."""
 
     name: str
     base_url: str
@@ -76,14 +62,14 @@ class InternalApi:
             ) as response:
                 return await self._read(response)
         except TimeoutError as error:
-            raise ServiceAway(self.name, f"no answer within {self.timeout_s:g} s") from error
+            raise self._away(f"no answer within {self.timeout_s:g} s") from error
         except (ClientError, OSError) as error:
             log.warning("upstream.unreachable", service=self.name, cause=repr(error))
-            raise ServiceAway(self.name, "cannot be reached") from error
+            raise self._away("cannot be reached") from error
 
     async def _read(self, response: ClientResponse) -> Any:
         if response.status == HTTPStatus.SERVICE_UNAVAILABLE:
-            raise ServiceAway(self.name, "it is not ready")
+            raise self._away("it is not ready")
         content = await self._content(response)
         try:
             body = json.loads(content)
@@ -109,7 +95,19 @@ class InternalApi:
                 raise self._broken(f"more than {ANSWER_BYTES_MAX} bytes")
         return bytes(content)
 
+    def _away(self, words: str) -> Problem:
+        UPSTREAM_FAILURES.labels(self.name).inc()
+        return Problem(
+            503,
+            "Service away",
+            code="service_away",
+            detail=f"The {self.name} service does not answer right now ({words}); try again in a moment.",
+            headers={"Retry-After": "5"},
+            service=self.name,
+        )
+
     def _broken(self, words: str) -> Problem:
+        UPSTREAM_FAILURES.labels(self.name).inc()
         log.error("upstream.broken", service=self.name, cause=words)
         return Problem(
             502,

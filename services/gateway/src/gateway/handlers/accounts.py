@@ -9,6 +9,7 @@ from gateway.config import GatewaySettings
 from gateway.domain.accounts import password_problem, username_problem
 from gateway.domain.requests import client_address
 from gateway.keys import ACCOUNTS, PASSWORDS, SESSIONS, SETTINGS
+from gateway.metrics import SIGN_INS
 from gateway.models.accounts import (
     Business,
     BusinessChoice,
@@ -41,7 +42,7 @@ async def register(request: web.Request, given: Register) -> Message:
     wrong = username_problem(given.username) or password_problem(password, username=given.username)
     if wrong is not None:
         raise Problem(422, "Invalid input", code="invalid_input", detail=wrong)
-    await _limit_attempts(request, "register", "")
+    await _limit_attempts(request, "register", "", attempts_max=request.app[SETTINGS].registrations_max)
     password_hash = await _hash(request, password)
     name = given.business_name or given.username
     if not await request.app[ACCOUNTS].register(given.username, password_hash, name):
@@ -52,7 +53,7 @@ async def register(request: web.Request, given: Register) -> Message:
 
 async def login(request: web.Request, given: Login) -> web.Response:
     accounts = request.app[ACCOUNTS]
-    await _limit_attempts(request, "login", given.username)
+    await _limit_attempts(request, "login", given.username, attempts_max=request.app[SETTINGS].login_failures_max)
     user = await accounts.user_for_login(given.username)
     try:
         right = await request.app[PASSWORDS].matches(
@@ -61,9 +62,10 @@ async def login(request: web.Request, given: Login) -> web.Response:
     except PasswordsBusy as error:
         raise _busy() from error
     if user is None or user.business_id is None or not right:
-        log.info("login.refused")
+        SIGN_INS.labels("refused").inc()
         raise Problem(401, "Wrong name or password", code="wrong_credentials", detail="Check both and try again.")
     await accounts.forget_attempts("login", given.username, _address(request))
+    SIGN_INS.labels("accepted").inc()
     return _session_answer(request, user.id, user.business_id)
 
 
@@ -125,12 +127,14 @@ async def _hash(request: web.Request, password: str) -> str:
         raise _busy() from error
 
 
-async def _limit_attempts(request: web.Request, purpose: str, username: str) -> None:
+async def _limit_attempts(request: web.Request, purpose: str, username: str, *, attempts_max: int) -> None:
     settings = request.app[SETTINGS]
     attempts = await request.app[ACCOUNTS].count_attempt(
         purpose, username, _address(request), window_s=settings.login_window_s
     )
-    if attempts.count > settings.login_failures_max:
+    if attempts.count > attempts_max:
+        if purpose == "login":
+            SIGN_INS.labels("limited").inc()
         wait_s = max(1, round(attempts.window_left_s))
         raise Problem(
             429,

@@ -9,6 +9,7 @@ from gateway.callers import CALLER
 from gateway.handlers.shown import event_of
 from gateway.keys import HUB, LIVE_EVENTS, SETTINGS
 from gateway.live.hub import TooManyWatchers
+from gateway.metrics import LIVE_ENDED
 from gateway.models.base import Page
 from gateway.models.live import EventsQuery, LiveEvent, RecentQuery
 from gateway.routing import DOORKEEPER
@@ -72,8 +73,10 @@ async def _stream(request: web.Request, resume_after: int | None, news: asyncio.
                 await request.app[DOORKEEPER].admit(request)
                 await _send(request, response, ": still here\n\n")
     except (TimeoutError, ConnectionResetError) as error:
+        LIVE_ENDED.labels("dropped").inc()
         log.info("live.client_dropped", business_id=business_id, cause=type(error).__name__)
     except Problem:
+        LIVE_ENDED.labels("session over").inc()
         log.info("live.session_over", business_id=business_id)
     return response
 

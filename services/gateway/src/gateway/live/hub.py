@@ -9,6 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from gateway.metrics import LIVE_WATCHERS
+
 
 class TooManyWatchers(Exception):
     """The replica serves as many streams as it may."""
@@ -34,10 +36,12 @@ class EventHub:
         news.set()
         self._watchers[business_id].add(news)
         self._count += 1
+        LIVE_WATCHERS.inc()
         try:
             yield news
         finally:
             self._count -= 1
+            LIVE_WATCHERS.dec()
             self._watchers[business_id].discard(news)
             if not self._watchers[business_id]:
                 del self._watchers[business_id]
