@@ -163,12 +163,9 @@ async def prepare(database_url: str, broker_url: str, case: Case) -> None:
         )
         await _stock(pool)
         bus = await open_bus(context, BusAt(database_url, broker_url), pool, schema="bench")
-        for subscription in (
-            Subscription("inventory", OrderObservedV1),
-            Subscription("push", StockChangedV1),
-            Subscription("prokip", SaleDueV1),
-        ):
-            bus.consume(subscription, _discard)
+        bus.consume(Subscription("inventory", OrderObservedV1), _discard)
+        bus.consume(Subscription("push", StockChangedV1), _discard)
+        bus.consume(Subscription("prokip", SaleDueV1), _discard)
 
         async def declared() -> bool:
             return not await context.problems()

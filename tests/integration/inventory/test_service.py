@@ -33,7 +33,7 @@ class Neighbours:
         self._bus = bus
         self.heard: list[Message] = []
         for message in (StockChangedV1, SaleDueV1, StockOversoldV1):
-            bus.consume(Subscription("push", message), self._hear)  # type: ignore[type-var]  # one ear for three types
+            bus.consume(Subscription("push", message), self._hear)
 
     async def _hear(self, _connection: Connection, batch: Sequence[Message]) -> Sequence[Message]:
         self.heard.extend(batch)
