@@ -51,6 +51,8 @@ def test_the_span_of_the_delay_doubles_with_each_attempt_up_to_the_cap() -> None
         (asyncpg.ReadOnlySQLTransactionError("standby"), Verdict.HOLD),
         (asyncpg.InterfaceError("connection is closed"), Verdict.HOLD),
         (asyncpg.InterfaceError("pool is closing"), Verdict.HOLD),
+        (asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in progress"), Verdict.HOLD),
+        (asyncpg.InternalClientError("no such codec"), Verdict.RETRY),
         (ConnectionRefusedError("no"), Verdict.HOLD),
         (TimeoutError(), Verdict.HOLD),
         (BusUnavailable("away"), Verdict.HOLD),

@@ -44,11 +44,14 @@ def verdict_of(error: Exception) -> Verdict:
 
 
 def is_closed_connection(error: Exception) -> bool:
-    """A connection that was lost earlier; asyncpg reports it as an InterfaceError, the class of misuse as well.
+    """A connection that was lost under an operation or before it, in the words that asyncpg has for that.
 
-    Misuse (a wrong number of arguments) is a bug that holding the batch for ever would hide.
+    Its classes do not tell: InterfaceError is misuse as well (a wrong number of arguments), InternalClientError
+    anything unexpected; those are bugs that holding a batch for ever would hide.
     """
-    return isinstance(error, asyncpg.InterfaceError) and "clos" in str(error)
+    if isinstance(error, asyncpg.InterfaceError):
+        return "clos" in str(error)
+    return isinstance(error, asyncpg.InternalClientError) and "cannot switch to state" in str(error)
 
 
 def describe(error: BaseException) -> str:

@@ -9,9 +9,9 @@ RETURNING bundle_id;
 -- name: prune_inbox
 -- Forgets bundles seen longer than $1 hours ago, at most $2 at a time.
 DELETE FROM {schema}.inbox
-WHERE (queue, bundle_id) IN (
-    SELECT queue, bundle_id FROM {schema}.inbox WHERE seen_at < now() - make_interval(secs => $1 * 3600) LIMIT $2
-);
+WHERE ctid = ANY (ARRAY(
+    SELECT ctid FROM {schema}.inbox WHERE seen_at < now() - make_interval(secs => $1 * 3600) LIMIT $2
+));
 
 -- name: write_outbox
 -- Bundles to be said, due $7 seconds from now each.
