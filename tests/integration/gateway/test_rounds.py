@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from uuid import uuid4
 
+import asyncpg
 import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
@@ -75,16 +76,16 @@ async def test_a_round_ends_on_every_replica(
 async def test_the_answer_names_who_failed(alice: Person, neighbours: Neighbours) -> None:
     store = await alice.ok("POST", "/connections/custom", {"name": "Corner Shop"})
     failing = SyncedConnection(connection_id=store["id"], state="failing", listings=3, detail="HTTP 500")
-    for number, (message, status, words) in enumerate(
+    for number, (state, store_state, status, words) in enumerate(
         (
-            (("failed",), 502, "does not accept the token"),
-            (("completed", failing), 502, "Corner Shop: HTTP 500"),
-            (("completed", failing.model_copy(update={"state": "paused"})), 200, None),
+            ("failed", failing, 502, "does not accept the token"),
+            ("completed", failing, 502, "Corner Shop: HTTP 500"),
+            ("completed", failing.model_copy(update={"state": "paused"}), 200, None),
         )
     ):
         waiting = asyncio.create_task(alice.call("POST", "/sync/manual"))
         asked = await neighbours.hear(SyncRequestedV1, number + 1)
-        await neighbours.say(ended(asked[-1], *message))
+        await neighbours.say(ended(asked[-1], state, store_state))
         answer = await waiting
         assert answer.status == status
         assert words is None or words in answer.body["detail"]
@@ -100,6 +101,14 @@ async def test_a_round_that_takes_too_long_is_said_to_go_on(
         assert (answer.status, answer.body["code"]) == (504, "sync_timed_out")
         shown = await alice.ok("GET", f"/api/v1/sync/{answer.body['round']}")
         assert (shown["state"], shown["completedAt"]) == ("running", None)
+
+
+async def test_a_round_that_nobody_ended_is_shown_as_lost(alice: Person, database_url: str) -> None:
+    started = await alice.ok("POST", "/api/v1/sync")
+    database = await asyncpg.connect(database_url)
+    await database.execute("UPDATE gateway.sync_round SET requested_at = now() - interval '11 minutes'")
+    await database.close()
+    assert (await alice.ok("GET", f"/api/v1/sync/{started['id']}"))["state"] == "timed_out"
 
 
 async def test_without_prokip_there_is_nothing_to_sync(gateway: Gateway) -> None:

@@ -13,6 +13,7 @@ from gateway.models.base import Message
 from gateway.models.rounds import Round
 from gateway.routing import respond
 from gateway.storage.rounds import RoundRow, TooManyRounds
+from prokip_shared.messages import utc_now
 from prokip_shared.web.middleware import CORRELATION
 from prokip_shared.web.problems import Problem
 
@@ -36,7 +37,7 @@ async def show_round(request: web.Request) -> Round:
     row = await request.app[ROUNDS].store.one(request[CALLER].business_id, UUID(request.match_info["id"]))
     if row is None:
         raise Problem(404, "No such round", code="round_not_found", detail="The business has no such round.")
-    return round_of(row)
+    return round_of(row, now=utc_now())
 
 
 async def run_round(request: web.Request, connection_id: int | None) -> Message:
@@ -80,4 +81,4 @@ async def start_round(request: web.Request, connection_id: int | None) -> RoundR
 
 
 def _accepted(row: RoundRow) -> web.Response:
-    return respond(round_of(row), status=202, headers={"Location": f"/api/v1/sync/{row.id}"})
+    return respond(round_of(row, now=utc_now()), status=202, headers={"Location": f"/api/v1/sync/{row.id}"})

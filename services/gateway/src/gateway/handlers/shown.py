@@ -1,13 +1,14 @@
 """Stored rows as the API shows them."""
 
+from datetime import datetime
 from typing import Literal
 
 from gateway.models.connections import Connection, LegacyConnection
 from gateway.models.live import LiveEvent
-from gateway.models.rounds import Round
+from gateway.models.rounds import Round, RoundConnection
 from gateway.storage.connections import ConnectionRow
 from gateway.storage.live import StoredEvent
-from gateway.storage.rounds import RoundRow
+from gateway.storage.rounds import RUNNING_S_MAX, RoundRow
 
 ConnectionStatus = Literal["connected", "paused", "needs_reauthorisation", "disconnected"]
 
@@ -59,18 +60,17 @@ def legacy_connection_of(row: ConnectionRow) -> LegacyConnection:
     )
 
 
-def round_of(row: RoundRow, *, timed_out: bool = False) -> Round:
-    state = "timed_out" if timed_out and row.state == "running" else row.state
-    return Round.model_validate(
-        {
-            "id": row.id,
-            "state": state,
-            "connection_id": row.connection_id,
-            "requested_at": row.requested_at,
-            "completed_at": row.completed_at,
-            "detail": row.detail,
-            "connections": row.connections,
-        }
+def round_of(row: RoundRow, *, now: datetime) -> Round:
+    """A round that nobody ended in time is lost, perhaps with the service that had it in hand."""
+    lost = row.state == "running" and (now - row.requested_at).total_seconds() > RUNNING_S_MAX
+    return Round(
+        id=row.id,
+        state="timed_out" if lost else row.state,
+        connection_id=row.connection_id,
+        requested_at=row.requested_at,
+        completed_at=row.completed_at,
+        detail=row.detail,
+        connections=[RoundConnection.model_validate(store) for store in row.connections],
     )
 
 

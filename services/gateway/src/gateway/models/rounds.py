@@ -14,6 +14,7 @@ class RoundConnection(Answer):
 class Round(Answer):
     id: UUID
     state: Literal["running", "completed", "failed", "timed_out"]
+    """timed_out: nobody ended it within ten minutes."""
     connection_id: int | None
     """None: every store of the business."""
     requested_at: Time
