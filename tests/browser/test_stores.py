@@ -56,7 +56,7 @@ async def test_a_store_s_page_lists_what_it_sells_and_how_far_each_is(chromium: 
         await person.follow(name)
         await person.sees_heading(name)
         await expect(person.row(sku)).to_contain_text("in step")
-        await person.page.get_by_label("SKU or name").fill("no such thing")
+        await person.page.get_by_label("SKU", exact=True).fill("no such thing")
         await person.sees("No listing fits")
 
 

@@ -1,12 +1,21 @@
 // Elements from values. Data only ever becomes text nodes and attributes, so text from a store cannot become markup.
 
 /**
- * h("a", {href: "/x", onclick: go}, "text", node, null) → element.
+ * h.a({href: "/x", onclick: go}, "text", node, null) → element; the properties may be left out: h.p("text").
  * Functions become properties (so that `morph` can carry them over), true is an empty attribute, false and null none.
  */
-export function h(tag, props, ...children) {
+export const h = new Proxy(Object.freeze({}), {
+  get:
+    (_, tag) =>
+    (...content) =>
+      makeElement(tag, content),
+});
+
+function makeElement(tag, content) {
+  const hasProperties = content.length > 0 && Object.getPrototypeOf(Object(content[0])) === Object.prototype;
+  const [properties, children] = hasProperties ? [content[0], content.slice(1)] : [{}, content];
   const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(props ?? {})) {
+  for (const [name, value] of Object.entries(properties)) {
     if (typeof value === "function") element[name] = value;
     else if (value === true) element.setAttribute(name, "");
     else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);

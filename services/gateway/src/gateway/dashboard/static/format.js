@@ -8,7 +8,7 @@ const STEPS = [
   [30 * 86400, 86400, "d"],
 ];
 
-/** A quantity as the API tells it (a decimal string): grouped, with a real minus sign; an en dash where none is known. */
+/** A quantity as the API tells it (a decimal string): grouped, with a real minus sign; an en dash for none. */
 export function quantity(text) {
   if (text === null || text === undefined) return "–";
   const [, sign, whole, fraction] = /^([+-]?)(\d+)(?:\.(\d+))?$/.exec(String(text)) ?? [];

@@ -13,6 +13,14 @@ export const EVENT_KINDS = [
   "connection.changed",
   "sync.completed",
 ];
+/** What changes how a store's card looks. */
+export const STORE_EVENTS = [
+  "connection.health_changed",
+  "connection.changed",
+  "connection.uninstalled",
+  "listing.pushed",
+  "sync.completed",
+];
 const RECONNECT_FIRST_MS = 1000;
 const RECONNECT_LONGEST_MS = 30000;
 

@@ -52,6 +52,10 @@ async function start() {
 }
 
 start().catch((error) => {
-  const content = h("div", { class: "stack" }, h("h1", {}, "prokip-sync"), problem(error, () => location.reload()));
+  const content = h.div(
+    { class: "stack" },
+    h.h1("prokip-sync"),
+    problem(error, () => location.reload()),
+  );
   document.getElementById("main").replaceChildren(content);
 });

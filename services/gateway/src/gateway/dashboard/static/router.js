@@ -68,7 +68,7 @@ async function show() {
     content = await view.render(context);
   } catch (error) {
     if (controller.signal.aborted) return;
-    content = h("div", { class: "stack" }, h("h1", {}, view.title), problem(error, refresh));
+    content = h.div({ class: "stack" }, h.h1(view.title), problem(error, refresh));
   }
   if (controller.signal.aborted) return;
   place(main, content, same);
@@ -113,9 +113,10 @@ function matchSegments(pattern, segments) {
 const NOT_FOUND = {
   title: "No such page",
   render: () =>
-    h("div", { class: "stack" },
-      h("h1", {}, "No such page"),
-      h("p", {}, "Nothing lives at this address. ", h("a", { href: "/dashboard/" }, "Go to the overview"), "."),
+    h.div(
+      { class: "stack" },
+      h.h1("No such page"),
+      h.p("Nothing lives at this address. ", h.a({ href: "/dashboard/" }, "Go to the overview"), "."),
     ),
 };
 

@@ -7,14 +7,14 @@ import { h } from "../dom.js";
  * `key` names what the button stands for: a refresh of the view leaves a button with the same key alone.
  */
 export function action(label, { key, run, style = "" }) {
-  const message = h("span", { class: "action-message", role: "status" });
+  const message = h.span({ class: "action-message", role: "status" });
   const say = (text, kind = "muted") => {
     message.className = `action-message ${kind}`;
     message.textContent = text;
   };
-  const button = h("button", { type: "button", class: `button ${style}` }, label);
+  const button = h.button({ type: "button", class: `button ${style}` }, label);
   button.onclick = () => whileBusy(button, () => run(say), say);
-  return h("span", { class: "action", "data-keep": key }, button, message);
+  return h.span({ class: "action", "data-keep": key }, button, message);
 }
 
 /** Runs `work` with the button busy; a failure is told by `say` and swallowed. */

@@ -12,14 +12,15 @@ let lastId = 0;
  */
 export function confirmDialog({ title, body, fields = [], confirmLabel, style = "danger", run }) {
   return new Promise((resolve) => {
-    const message = h("p", { class: "form-error", role: "alert" });
-    const confirm = h("button", { type: "submit", class: `button ${style}` }, confirmLabel);
-    const cancel = h("button", { type: "button", class: "button", onclick: () => dialog.close() }, "Cancel");
-    const form = h("form", { class: "stack", method: "dialog" },
-      ...body.map((text) => h("p", {}, text)),
+    const message = h.p({ class: "form-error", role: "alert" });
+    const confirm = h.button({ type: "submit", class: `button ${style}` }, confirmLabel);
+    const cancel = h.button({ type: "button", class: "button", onclick: () => dialog.close() }, "Cancel");
+    const form = h.form(
+      { class: "stack", method: "dialog" },
+      ...body.map((text) => h.p(text)),
       ...fields,
       message,
-      h("div", { class: "buttons end" }, cancel, confirm),
+      h.div({ class: "buttons end" }, cancel, confirm),
     );
     const dialog = openDialog(title, form);
     let done = false;
@@ -27,11 +28,15 @@ export function confirmDialog({ title, body, fields = [], confirmLabel, style = 
       event.preventDefault();
       const values = Object.fromEntries(new FormData(form));
       const say = (text) => (message.textContent = text);
-      whileBusy(confirm, async () => {
-        await run(values);
-        done = true;
-        dialog.close();
-      }, say);
+      whileBusy(
+        confirm,
+        async () => {
+          await run(values);
+          done = true;
+          dialog.close();
+        },
+        say,
+      );
     };
     dialog.addEventListener("close", () => resolve(done));
     cancel.focus();
@@ -41,7 +46,7 @@ export function confirmDialog({ title, body, fields = [], confirmLabel, style = 
 /** A modal dialog with a heading; removed when it closes. */
 export function openDialog(title, content) {
   const id = `dialog-${(lastId += 1)}`;
-  const dialog = h("dialog", { "aria-labelledby": id }, h("h2", { id }, title), content);
+  const dialog = h.dialog({ "aria-labelledby": id }, h.h2({ id }, title), content);
   document.body.append(dialog);
   dialog.addEventListener("close", () => dialog.remove());
   dialog.showModal();

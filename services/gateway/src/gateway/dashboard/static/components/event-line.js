@@ -2,6 +2,7 @@
 
 import { withQuery } from "../api.js";
 import { h } from "../dom.js";
+import { reason } from "./badge.js";
 import { time } from "./times.js";
 
 const KINDS = {
@@ -21,10 +22,11 @@ export const groupOf = (event) => KINDS[event.kind]?.[0] ?? "store";
 
 export function eventLine(event) {
   const [group, label] = KINDS[event.kind] ?? ["store", event.kind];
-  return h("li", { class: `event ${group}` },
-    h("span", { class: "event-kind" }, label),
-    h("span", { class: "event-sentence" }, sentence(event), reason(event.data)),
-    h("span", { class: "event-when" }, time(event.at)),
+  return h.li(
+    { class: `event ${group}` },
+    h.span({ class: "event-kind" }, label),
+    h.span({ class: "event-sentence" }, sentence(event), reason(event.data.detail || event.data.cause)),
+    h.span({ class: "event-when" }, time(event.at)),
   );
 }
 
@@ -32,8 +34,6 @@ export function eventLine(event) {
 function sentence({ sentence: text, sku }) {
   const at = sku ? text.indexOf(sku) : -1;
   if (at < 0) return text;
-  const link = h("a", { href: withQuery("/dashboard/stock", { search: sku }) }, sku);
+  const link = h.a({ href: withQuery("/dashboard/stock", { search: sku }) }, sku);
   return [text.slice(0, at), link, text.slice(at + sku.length)];
 }
-
-const reason = ({ detail, cause }) => (detail || cause) && h("span", { class: "reason" }, detail || cause);

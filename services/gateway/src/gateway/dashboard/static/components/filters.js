@@ -5,20 +5,33 @@ import { setQuery } from "../router.js";
 
 const SEARCH_AFTER_MS = 250;
 
+/** The row of filters above a list; there is nothing to submit, each acts at once. */
+export const filters = (...controls) =>
+  h.form({ class: "filters", role: "search", onsubmit: (event) => event.preventDefault() }, ...controls);
+
 export function searchBox(label, value, name = "search") {
   const search = debounce((text) => setQuery({ [name]: text.trim() }), SEARCH_AFTER_MS);
-  return h("label", { class: "filter" },
-    h("span", {}, label),
-    h("input", { type: "search", name, value: value ?? "", autocomplete: "off", oninput: (event) => search(event.target.value) }),
+  return h.label(
+    { class: "filter" },
+    h.span(label),
+    h.input({
+      type: "search",
+      name,
+      value: value ?? "",
+      autocomplete: "off",
+      oninput: (event) => search(event.target.value),
+    }),
   );
 }
 
 /** `options` is a list of [value, label]; the empty value shows all. */
 export function choice(label, name, value, options) {
-  return h("label", { class: "filter" },
-    h("span", {}, label),
-    h("select", { name, onchange: (event) => setQuery({ [name]: event.target.value }) },
-      options.map(([option, text]) => h("option", { value: option, selected: option === (value ?? "") }, text)),
+  return h.label(
+    { class: "filter" },
+    h.span(label),
+    h.select(
+      { name, onchange: (event) => setQuery({ [name]: event.target.value }) },
+      options.map(([option, text]) => h.option({ value: option, selected: option === (value ?? "") }, text)),
     ),
   );
 }

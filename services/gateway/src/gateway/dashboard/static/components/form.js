@@ -6,11 +6,12 @@ import { whileBusy } from "./action.js";
 /** A labelled input. `hint` tells where the value is found; `attributes` go to the <input>. */
 export function field(name, label, { hint, ...attributes } = {}) {
   const described = [hint && `${name}-hint`, `${name}-error`].filter(Boolean).join(" ");
-  return h("div", { class: "field" },
-    h("label", { for: `field-${name}` }, label),
-    h("input", { id: `field-${name}`, name, "aria-describedby": described, autocomplete: "off", ...attributes }),
-    hint && h("p", { class: "hint", id: `${name}-hint` }, hint),
-    h("p", { class: "field-error", id: `${name}-error` }),
+  return h.div(
+    { class: "field" },
+    h.label({ for: `field-${name}` }, label),
+    h.input({ id: `field-${name}`, name, "aria-describedby": described, autocomplete: "off", ...attributes }),
+    hint && h.p({ class: "hint", id: `${name}-hint` }, hint),
+    h.p({ class: "field-error", id: `${name}-error` }),
   );
 }
 
@@ -23,10 +24,14 @@ export const secretField = (name, label, options) =>
  * refuses, its words appear at the named field, or above the button when they concern the whole.
  */
 export function form({ key, submitLabel, submit }, ...content) {
-  const message = h("p", { class: "form-error", role: "alert" });
-  const button = h("button", { type: "submit", class: "button primary" }, submitLabel);
-  const element = h("form", { class: "form stack", novalidate: true, "data-keep": key },
-    ...content, message, h("div", { class: "buttons" }, button));
+  const message = h.p({ class: "form-error", role: "alert" });
+  const button = h.button({ type: "submit", class: "button primary" }, submitLabel);
+  const element = h.form(
+    { class: "form stack", novalidate: true, "data-keep": key },
+    ...content,
+    message,
+    h.div({ class: "buttons" }, button),
+  );
   element.onsubmit = (event) => {
     event.preventDefault();
     clearErrors(element, message);
@@ -47,7 +52,9 @@ async function submitOrShow(element, submit) {
 
 function formValues(element) {
   const entries = [...new FormData(element)];
-  return Object.fromEntries(entries.map(([name, value]) => [name, element.elements[name].type === "password" ? value : value.trim()]));
+  return Object.fromEntries(
+    entries.map(([name, value]) => [name, element.elements[name].type === "password" ? value : value.trim()]),
+  );
 }
 
 function clearErrors(element, message) {

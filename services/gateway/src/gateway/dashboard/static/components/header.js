@@ -17,15 +17,27 @@ const LINKS = [
 const LIVE_WORDS = { connecting: "Connecting", live: "Live", offline: "Reconnecting" };
 
 export function showHeader(session) {
-  const nav = h("nav", { id: "nav", "aria-label": "Pages" }, LINKS.map(([href, label]) => h("a", { href }, label)));
-  const menu = h("button", { type: "button", class: "button quiet menu-button", "aria-controls": "nav", "aria-expanded": "false" }, "Menu");
-  menu.onclick = () => menu.setAttribute("aria-expanded", String(menu.getAttribute("aria-expanded") !== "true"));
-  document.getElementById("header").replaceChildren(
-    h("a", { class: "brand", href: "/dashboard/" }, h("img", { src: "/dashboard/assets/icon.svg", alt: "", width: "24", height: "24" }), "prokip-sync"),
-    menu,
-    nav,
-    h("div", { class: "header-end" }, liveState(), business(session), themeButton(), signOutButton(session)),
+  const nav = h.nav(
+    { id: "nav", "aria-label": "Pages" },
+    LINKS.map(([href, label]) => h.a({ href }, label)),
   );
+  const menu = h.button(
+    { type: "button", class: "button quiet menu-button", "aria-controls": "nav", "aria-expanded": "false" },
+    "Menu",
+  );
+  menu.onclick = () => menu.setAttribute("aria-expanded", String(menu.getAttribute("aria-expanded") !== "true"));
+  document
+    .getElementById("header")
+    .replaceChildren(
+      h.a(
+        { class: "brand", href: "/dashboard/" },
+        h.img({ src: "/dashboard/assets/icon.svg", alt: "", width: "24", height: "24" }),
+        "prokip-sync",
+      ),
+      menu,
+      nav,
+      h.div({ class: "header-end" }, liveState(), business(session), themeButton(), signOutButton(session)),
+    );
 }
 
 /** Marks the open page in the navigation and folds the phone's menu. */
@@ -40,7 +52,7 @@ export function markCurrent(pathname) {
 }
 
 function liveState() {
-  const element = h("span", { class: "live-state", role: "status" });
+  const element = h.span({ class: "live-state", role: "status" });
   onLiveState((state) => {
     element.dataset.state = state;
     element.textContent = LIVE_WORDS[state];
@@ -49,9 +61,11 @@ function liveState() {
 }
 
 function business({ business: current, businesses }) {
-  if (businesses.length < 2) return h("span", { class: "business" }, current.name);
-  const select = h("select", { "aria-label": "Business" },
-    businesses.map(({ id, name }) => h("option", { value: id, selected: id === current.id }, name)));
+  if (businesses.length < 2) return h.span({ class: "business" }, current.name);
+  const select = h.select(
+    { "aria-label": "Business" },
+    businesses.map(({ id, name }) => h.option({ value: id, selected: id === current.id }, name)),
+  );
   select.onchange = async () => {
     await put("/api/v1/session", { businessId: Number(select.value) });
     location.assign("/dashboard/");
@@ -61,8 +75,9 @@ function business({ business: current, businesses }) {
 
 function themeButton() {
   const root = document.documentElement;
-  const isDark = () => (root.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
-  const button = h("button", { type: "button", class: "button quiet" });
+  const isDark = () =>
+    (root.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+  const button = h.button({ type: "button", class: "button quiet" });
   const label = () => (button.textContent = isDark() ? "Light" : "Dark");
   button.onclick = () => {
     root.dataset.theme = isDark() ? "light" : "dark";
@@ -76,4 +91,7 @@ function themeButton() {
 }
 
 const signOutButton = ({ user }) =>
-  h("button", { type: "button", class: "button quiet", title: `Signed in as ${user.username}`, onclick: () => signOut() }, "Sign out");
+  h.button(
+    { type: "button", class: "button quiet", title: `Signed in as ${user.username}`, onclick: () => signOut() },
+    "Sign out",
+  );

@@ -26,8 +26,9 @@ function openSignInDialog(username) {
       dialog.close();
       resolve();
     };
-    const content = h("div", { class: "stack" },
-      h("p", {}, "Your session has ended. Sign in again: nothing on this page is lost."),
+    const content = h.div(
+      { class: "stack" },
+      h.p("Your session has ended. Sign in again: nothing on this page is lost."),
       signInForm(done, username),
     );
     const dialog = openDialog("Sign in again", content);

@@ -9,7 +9,7 @@ import { toast } from "./notices.js";
 
 export function saleActions(sale, refresh) {
   const offers = { in_doubt: inDoubt, refused, return_unsupported: returned }[sale.state];
-  return offers ? h("div", { class: "buttons" }, offers(sale, `/api/v1/prokip/sales/${sale.id}`, refresh)) : null;
+  return offers ? h.div({ class: "buttons" }, offers(sale, `/api/v1/prokip/sales/${sale.id}`, refresh)) : null;
 }
 
 const nameOf = ({ orderNumber, orderRef }) => `order ${orderNumber || orderRef}`;
@@ -27,7 +27,8 @@ function inDoubt(sale, path, refresh) {
       fields: [field("prokipSellId", "Number of the sale in Prokip", { hint: "You can leave this empty." })],
       confirmLabel: `Yes, ${nameOf(sale)} is recorded`,
       style: "primary",
-      run: ({ prokipSellId }) => settle("Noted as recorded.")({ recorded: true, ...(prokipSellId && { prokipSellId }) }),
+      run: ({ prokipSellId }) =>
+        settle("Noted as recorded.")({ recorded: true, ...(prokipSellId && { prokipSellId }) }),
     }),
     asking("It is not", sale, refresh, {
       title: `Send ${nameOf(sale)} again?`,
@@ -52,7 +53,9 @@ function refused(sale, path, refresh) {
 function returned(sale, path, refresh) {
   return asking("Entered by hand", sale, refresh, {
     title: `Is the return of ${nameOf(sale)} entered in Prokip?`,
-    body: ["This Prokip takes no returns over its API, so somebody has to type it in there. Say yes once that is done."],
+    body: [
+      "This Prokip takes no returns over its API, so somebody has to type it in there. Say yes once that is done.",
+    ],
     confirmLabel: `Yes, the return of ${nameOf(sale)} is entered`,
     style: "primary",
     run: async () => {

@@ -14,7 +14,12 @@ export function signInForm(done, username = "") {
         await done();
       },
     },
-    field("username", "User name", { required: true, autocomplete: "username", autocapitalize: "off", value: username }),
+    field("username", "User name", {
+      required: true,
+      autocomplete: "username",
+      autocapitalize: "off",
+      value: username,
+    }),
     secretField("password", "Password", { required: true, autocomplete: "current-password" }),
   );
 }

@@ -12,16 +12,14 @@ import { time } from "./times.js";
 
 export function storeCard(connection, refresh) {
   const { id, storeName, platform, storeUrl, lastSync, locationId } = connection;
-  return h("article", { class: "card store", "aria-label": storeName },
-    h("header", {},
-      h("h2", {}, h("a", { href: `/dashboard/stores/${id}` }, storeName)),
-      h("p", { class: "muted" }, [PLATFORMS[platform], storeUrl].filter(Boolean).join(" · ")),
+  return h.article(
+    { class: "card store", "aria-label": storeName },
+    h.header(
+      h.h2(h.a({ href: `/dashboard/stores/${id}` }, storeName)),
+      h.p({ class: "muted" }, [PLATFORMS[platform], storeUrl].filter(Boolean).join(" · ")),
     ),
     health(connection),
-    h("dl", {},
-      h("div", {}, h("dt", {}, "Last in step"), h("dd", {}, time(lastSync))),
-      h("div", {}, h("dt", {}, "Sells from"), h("dd", {}, locationId)),
-    ),
+    h.dl(h.div(h.dt("Last in step"), h.dd(time(lastSync))), h.div(h.dt("Sells from"), h.dd(locationId))),
     storeActions(connection, refresh),
   );
 }
@@ -29,21 +27,28 @@ export function storeCard(connection, refresh) {
 export function health({ status, syncEnabled, health: state, healthSince, healthDetail }) {
   const shown = status === "connected" && !syncEnabled ? "paused" : status === "connected" ? state : status;
   const explained = shown === "healthy" || shown === "paused" ? "" : healthDetail;
-  return h("div", { class: "health" },
+  return h.div(
+    { class: "health" },
     badge(shown),
-    shown !== "healthy" && shown === state && healthSince && h("span", { class: "muted" }, "since ", time(healthSince)),
-    shown === "paused" && h("span", { class: "muted" }, "Its sales are still counted; nothing is written to it."),
-    explained && h("p", { class: "reason" }, explained),
+    shown !== "healthy" && shown === state && healthSince && h.span({ class: "muted" }, "since ", time(healthSince)),
+    shown === "paused" && h.span({ class: "muted" }, "Its sales are still counted; nothing is written to it."),
+    explained && h.p({ class: "reason" }, explained),
   );
 }
 
 /** `refresh()` after a change, `gone()` after disconnecting. */
 export function storeActions(connection, refresh, gone = refresh) {
-  return h("div", { class: "buttons" },
+  return h.div(
+    { class: "buttons" },
     connection.syncEnabled && syncAction(connection, refresh),
     pauseAction(connection, refresh),
-    h("span", { class: "action", "data-keep": `disconnect-${connection.id}` },
-      h("button", { type: "button", class: "button quiet danger-text", onclick: () => disconnect(connection, gone) }, "Disconnect")),
+    h.span(
+      { class: "action", "data-keep": `disconnect-${connection.id}` },
+      h.button(
+        { type: "button", class: "button quiet danger-text", onclick: () => disconnect(connection, gone) },
+        "Disconnect",
+      ),
+    ),
   );
 }
 

@@ -4,23 +4,32 @@ import { h } from "../dom.js";
 import { quantity } from "../format.js";
 
 export function sumTable({ available, prokipQuantity, recorded, taken, parts }, nameOf) {
-  return h("table", { class: "sum" },
-    h("caption", {}, "How the quantity comes about"),
-    h("tbody", {},
+  return h.table(
+    { class: "sum" },
+    h.caption("How the quantity comes about"),
+    h.tbody(
       line("", "Prokip said when it was last read", prokipQuantity),
       line("+", "Sales it had been told of by then, already off its number", recorded),
       line("−", "Sold in the stores, told to Prokip or not", taken),
-      parts.map((part) => h("tr", { class: "part" },
-        h("td", {}),
-        h("th", { scope: "row" }, partName(part, nameOf)),
-        h("td", { class: "number" }, quantity(part.quantity)),
-      )),
+      parts.map((part) =>
+        h.tr(
+          { class: "part" },
+          h.td(),
+          h.th({ scope: "row" }, partName(part, nameOf)),
+          h.td({ class: "number" }, quantity(part.quantity)),
+        ),
+      ),
     ),
-    h("tfoot", {}, line("=", "Available", available)),
+    h.tfoot(line("=", "Available", available)),
   );
 }
 
-const IN_PROKIP = { recorded: "told to Prokip", due: "not yet told", in_doubt: "in doubt", refused: "refused by Prokip" };
+const IN_PROKIP = {
+  recorded: "told to Prokip",
+  due: "not yet told",
+  in_doubt: "in doubt",
+  refused: "refused by Prokip",
+};
 
 function partName({ label, connectionId, orderRef, orderNumber, prokipState }, nameOf) {
   if (label) return label;
@@ -29,4 +38,4 @@ function partName({ label, connectionId, orderRef, orderNumber, prokipState }, n
 }
 
 const line = (sign, label, value) =>
-  h("tr", {}, h("td", { class: "sign" }, sign), h("th", { scope: "row" }, label), h("td", { class: "number" }, quantity(value)));
+  h.tr(h.td({ class: "sign" }, sign), h.th({ scope: "row" }, label), h.td({ class: "number" }, quantity(value)));

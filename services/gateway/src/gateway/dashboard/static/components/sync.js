@@ -1,4 +1,4 @@
-// "Sync now": asks for a whole round (read Prokip, apply, write to the stores) and tells how far it is until it is over.
+// "Sync now": asks for a whole round (read Prokip, apply, write to the stores) and tells how far it is until it ends.
 
 import { get, post } from "../api.js";
 import { pause } from "../dom.js";

@@ -6,8 +6,8 @@ import { exact, relative } from "../format.js";
 const REFRESH_EVERY_MS = 5000;
 
 export function time(iso, { missing = "never" } = {}) {
-  if (!iso) return h("span", { class: "muted" }, missing);
-  return h("time", { datetime: iso, title: exact(iso) }, relative(iso, Date.now()));
+  if (!iso) return h.span({ class: "muted" }, missing);
+  return h.time({ datetime: iso, title: exact(iso) }, relative(iso, Date.now()));
 }
 
 export function keepTimesFresh() {

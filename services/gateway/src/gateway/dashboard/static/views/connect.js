@@ -11,29 +11,59 @@ export const connect = {
   async render({ params, signal }) {
     const prokip = await get("/api/v1/prokip", { signal });
     const open = FORMS[params.platform];
-    return h("div", { class: "stack narrow" },
-      h("p", { class: "back" }, h("a", { href: open ? "/dashboard/stores/connect" : "/dashboard/stores" }, open ? "Another kind of store" : "Stores")),
-      h("h1", {}, open ? `Connect ${open.article}` : "Connect a store"),
-      !prokip.configured && notice("warn", h("p", {},
-        "Prokip is not set up yet, so nothing could be written to the store. ",
-        h("a", { href: "/dashboard/prokip" }, "Set up Prokip first"), ".")),
+    return h.div(
+      { class: "stack narrow" },
+      h.p(
+        { class: "back" },
+        h.a(
+          { href: open ? "/dashboard/stores/connect" : "/dashboard/stores" },
+          open ? "Another kind of store" : "Stores",
+        ),
+      ),
+      h.h1(open ? `Connect ${open.article}` : "Connect a store"),
+      !prokip.configured &&
+        notice(
+          "warn",
+          h.p(
+            "Prokip is not set up yet, so nothing could be written to the store. ",
+            h.a({ href: "/dashboard/prokip" }, "Set up Prokip first"),
+            ".",
+          ),
+        ),
       open ? open.render(prokip) : kinds(),
     );
   },
 };
 
 const FORMS = {
-  woocommerce: { article: "a WooCommerce store", hint: "A WordPress site with the WooCommerce plugin.", render: wooForm },
+  woocommerce: {
+    article: "a WooCommerce store",
+    hint: "A WordPress site with the WooCommerce plugin.",
+    render: wooForm,
+  },
   shopify: { article: "a Shopify store", hint: "With an app of your own and its access token.", render: shopifyForm },
   custom: { article: "your own store", hint: "Anything that can send and receive signed HTTP.", render: customForm },
 };
 
 const kinds = () =>
-  h("ul", { class: "cards" }, Object.entries(FORMS).map(([platform, { hint }]) =>
-    h("li", {}, h("a", { class: "card choice", href: `/dashboard/stores/connect/${platform}` }, h("strong", {}, PLATFORMS[platform]), h("span", { class: "muted" }, hint)))));
+  h.ul(
+    { class: "cards" },
+    Object.entries(FORMS).map(([platform, { hint }]) =>
+      h.li(
+        h.a(
+          { class: "card choice", href: `/dashboard/stores/connect/${platform}` },
+          h.strong(PLATFORMS[platform]),
+          h.span({ class: "muted" }, hint),
+        ),
+      ),
+    ),
+  );
 
 const locationField = ({ locationId }) =>
-  field("locationId", "Prokip location", { hint: "The location whose stock this store sells.", value: locationId ?? "" });
+  field("locationId", "Prokip location", {
+    hint: "The location whose stock this store sells.",
+    value: locationId ?? "",
+  });
 
 function connected({ storeName }) {
   toast(`${storeName} is connected. Its products are being read.`);
@@ -47,7 +77,12 @@ function wooForm(prokip) {
       submitLabel: "Connect",
       submit: async (values) => connected((await post("/api/v1/connections/woocommerce", filled(values))).connection),
     },
-    field("storeUrl", "Address of the shop", { required: true, type: "url", inputmode: "url", placeholder: "https://shop.example" }),
+    field("storeUrl", "Address of the shop", {
+      required: true,
+      type: "url",
+      inputmode: "url",
+      placeholder: "https://shop.example",
+    }),
     field("consumerKey", "Consumer key", {
       required: true,
       spellcheck: "false",
@@ -59,7 +94,7 @@ function wooForm(prokip) {
 }
 
 function shopifyForm(prokip) {
-  const places = h("div", { class: "places" });
+  const places = h.div({ class: "places" });
   return form(
     {
       key: "connect-shopify",
@@ -74,60 +109,75 @@ function shopifyForm(prokip) {
       },
     },
     field("shop", "Shop", { required: true, placeholder: "mystore.myshopify.com", autocapitalize: "off" }),
-    secretField("accessToken", "Access token", { required: true, hint: "In Shopify: Settings → Apps → your app → API credentials. It begins with shpat_." }),
-    secretField("apiSecret", "API secret key", { required: true, hint: "On the same page; it proves that a webhook comes from Shopify." }),
+    secretField("accessToken", "Access token", {
+      required: true,
+      hint: "In Shopify: Settings → Apps → your app → API credentials. It begins with shpat_.",
+    }),
+    secretField("apiSecret", "API secret key", {
+      required: true,
+      hint: "On the same page; it proves that a webhook comes from Shopify.",
+    }),
     locationField(prokip),
     places,
   );
 }
 
 function placeChoice(places, reason) {
-  return h("fieldset", {},
-    h("legend", {}, "Which Shopify location shows the stock?"),
-    h("p", { class: "hint", role: "status" }, reason),
+  return h.fieldset(
+    h.legend("Which Shopify location shows the stock?"),
+    h.p({ class: "hint", role: "status" }, reason),
     places.map(({ id, name }, index) =>
-      h("label", { class: "option" }, h("input", { type: "radio", name: "placeId", value: id, checked: index === 0 }), name)),
+      h.label({ class: "option" }, h.input({ type: "radio", name: "placeId", value: id, checked: index === 0 }), name),
+    ),
   );
 }
 
 function customForm(prokip) {
-  const content = h("div", { "data-keep": "custom" });
-  content.append(form(
-    {
-      key: "connect-custom",
-      submitLabel: "Connect",
-      submit: async (values) => {
-        const answer = await post("/api/v1/connections/custom", filled(values));
-        content.replaceChildren(credentials(answer));
-        content.querySelector("h2").focus();
+  const content = h.div({ "data-keep": "custom" });
+  content.append(
+    form(
+      {
+        key: "connect-custom",
+        submitLabel: "Connect",
+        submit: async (values) => {
+          const answer = await post("/api/v1/connections/custom", filled(values));
+          content.replaceChildren(credentials(answer));
+          content.querySelector("h2").focus();
+        },
       },
-    },
-    field("name", "Name", { required: true, placeholder: "Market stall" }),
-    field("notifyUrl", "Address to tell new quantities", {
-      type: "url",
-      inputmode: "url",
-      placeholder: "https://shop.example/stock",
-      hint: "Each new quantity is posted there, signed. Leave it empty if the store only reports sales.",
-    }),
-    locationField(prokip),
-  ));
+      field("name", "Name", { required: true, placeholder: "Market stall" }),
+      field("notifyUrl", "Address to tell new quantities", {
+        type: "url",
+        inputmode: "url",
+        placeholder: "https://shop.example/stock",
+        hint: "Each new quantity is posted there, signed. Leave it empty if the store only reports sales.",
+      }),
+      locationField(prokip),
+    ),
+  );
   return content;
 }
 
 /** The secret is told once and never again, so the page says so and offers to copy it. */
 function credentials({ connection, storeKey, secret, curl }) {
-  const secretText = h("code", { id: "custom-secret" }, secret);
-  const curlText = h("pre", { id: "custom-curl", tabindex: "0" }, curl);
-  return h("section", { class: "stack" },
-    h("h2", { tabindex: "-1" }, `${connection.storeName} is connected`),
-    notice("warn", h("p", {}, "Copy the secret now: it is shown this once.")),
-    h("dl", { class: "facts" },
-      h("div", {}, h("dt", {}, "Store key"), h("dd", {}, h("code", {}, storeKey))),
-      h("div", {}, h("dt", {}, "Secret"), h("dd", {}, secretText, " ", copyButton(secret, secretText))),
+  const secretText = h.code({ id: "custom-secret" }, secret);
+  const curlText = h.pre({ id: "custom-curl", tabindex: "0" }, curl);
+  return h.section(
+    { class: "stack" },
+    h.h2({ tabindex: "-1" }, `${connection.storeName} is connected`),
+    notice("warn", h.p("Copy the secret now: it is shown this once.")),
+    h.dl(
+      { class: "facts" },
+      h.div(h.dt("Store key"), h.dd(h.code(storeKey))),
+      h.div(h.dt("Secret"), h.dd(secretText, " ", copyButton(secret, secretText))),
     ),
-    h("h3", {}, "Try it: this reports a sale"),
+    h.h3("Try it: this reports a sale"),
     curlText,
-    h("div", { class: "buttons" }, copyButton(curl, curlText), h("a", { class: "button primary", href: "/dashboard/stores" }, "I have copied it")),
+    h.div(
+      { class: "buttons" },
+      copyButton(curl, curlText),
+      h.a({ class: "button primary", href: "/dashboard/stores" }, "I have copied it"),
+    ),
   );
 }
 

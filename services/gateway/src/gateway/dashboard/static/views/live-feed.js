@@ -1,13 +1,19 @@
 import { get } from "../api.js";
 import { eventLine, groupOf } from "../components/event-line.js";
-import { choice } from "../components/filters.js";
+import { choice, filters } from "../components/filters.js";
 import { empty } from "../components/notices.js";
 import { h } from "../dom.js";
 import { onEvent } from "../live.js";
 
 const LINES_MAX = 200;
 const RECENT_MAX = 100;
-const GROUPS = [["", "Everything"], ["sale", "Sales"], ["push", "Writes to stores"], ["store", "Stores"], ["trouble", "Trouble"]];
+const GROUPS = [
+  ["", "Everything"],
+  ["sale", "Sales"],
+  ["push", "Writes to stores"],
+  ["store", "Stores"],
+  ["trouble", "Trouble"],
+];
 
 let feedsMade = 0;
 
@@ -28,12 +34,10 @@ export const liveFeed = {
       if (event.kind === "gap") refresh();
       else if (wanted(event)) feed.add(event);
     };
-    return h("div", { class: "stack" },
-      h("h1", {}, "Live"),
-      h("form", { class: "filters", onsubmit: (event) => event.preventDefault() },
-        choice("Show", "only", query.only, GROUPS),
-        feed.holdButton,
-      ),
+    return h.div(
+      { class: "stack" },
+      h.h1("Live"),
+      filters(choice("Show", "only", query.only, GROUPS), feed.holdButton),
       feed.element,
     );
   },
@@ -41,12 +45,20 @@ export const liveFeed = {
 
 /** A list that grows at its top; held back on request, so that a line can be read in peace. */
 function feedOf(events) {
-  const list = h("ol", { class: "feed", role: "log", "aria-live": "polite", "aria-label": "Events, newest first" }, events.map(eventLine));
-  const nothing = empty("Nothing has happened yet. Sales, writes to the stores and trouble appear here as they happen.");
+  const list = h.ol(
+    { class: "feed", role: "log", "aria-live": "polite", "aria-label": "Events, newest first" },
+    events.map(eventLine),
+  );
+  const nothing = empty(
+    "Nothing has happened yet. Sales, writes to the stores and trouble appear here as they happen.",
+  );
   const waiting = [];
   // Keys of their own: another filter brings another feed instead of changing this one.
   const key = `feed-${(feedsMade += 1)}`;
-  const holdButton = h("button", { type: "button", class: "button", "aria-pressed": "false", "data-keep": `hold-${key}` }, "Hold");
+  const holdButton = h.button(
+    { type: "button", class: "button", "aria-pressed": "false", "data-keep": `hold-${key}` },
+    "Hold",
+  );
   const isHeld = () => holdButton.getAttribute("aria-pressed") === "true";
   const label = () => {
     if (!isHeld()) holdButton.textContent = "Hold";
@@ -67,6 +79,6 @@ function feedOf(events) {
     else place(event);
     label();
   };
-  const element = h("div", { "data-keep": key }, list, events.length === 0 && nothing);
+  const element = h.div({ "data-keep": key }, list, events.length === 0 && nothing);
   return { element, holdButton, add };
 }

@@ -18,17 +18,19 @@ export const overview = {
     ]);
     // Before the first step every count is zero and says nothing.
     const begun = counts.prokip?.configured || counts.stores?.total > 0;
-    return h("div", { class: "stack" },
-      h("h1", {}, "Overview"),
+    return h.div(
+      { class: "stack" },
+      h.h1("Overview"),
       unavailable(counts.unavailable),
       checklist(counts, recent.items),
       prokipTrouble(counts.prokip),
-      begun && h("ul", { class: "tiles" }, figures(counts).map(tile)),
-      begun && h("ul", { class: "tiles small", "aria-label": "Needs a look" }, troubles(counts).map(tile)),
-      h("section", { class: "stack", "aria-labelledby": "recent" },
-        h("div", { class: "row" }, h("h2", { id: "recent" }, "Latest"), h("a", { href: "/dashboard/live" }, "Watch live")),
+      begun && h.ul({ class: "tiles" }, figures(counts).map(tile)),
+      begun && h.ul({ class: "tiles small", "aria-label": "Needs a look" }, troubles(counts).map(tile)),
+      h.section(
+        { class: "stack", "aria-labelledby": "recent" },
+        h.div({ class: "row" }, h.h2({ id: "recent" }, "Latest"), h.a({ href: "/dashboard/live" }, "Watch live")),
         recent.items.length
-          ? h("ol", { class: "feed" }, recent.items.map(eventLine))
+          ? h.ol({ class: "feed" }, recent.items.map(eventLine))
           : empty("Nothing has happened yet. The first sale in a connected store appears here within a second."),
       ),
     );
@@ -60,14 +62,22 @@ function troubles({ stores, stock, sales, parked }) {
 function tile([label, value, href, tone]) {
   const number = value instanceof Node || typeof value === "string" ? value : quantity(value);
   const alarming = tone && Number(value) > 0;
-  return h("li", {}, h("a", { class: `tile ${alarming ? tone : ""}`, href }, h("span", { class: "tile-number" }, number), h("span", { class: "tile-label" }, label)));
+  return h.li(
+    h.a(
+      { class: `tile ${alarming ? tone : ""}`, href },
+      h.span({ class: "tile-number" }, number),
+      h.span({ class: "tile-label" }, label),
+    ),
+  );
 }
 
 function prokipTrouble(prokip) {
   if (!prokip?.configured || !prokip.lastError) return null;
-  return notice("bad",
-    h("p", {}, h("strong", {}, "Prokip could not be read. "), prokip.lastError),
-    h("a", { href: "/dashboard/prokip" }, "Look at the settings"));
+  return notice(
+    "bad",
+    h.p(h.strong("Prokip could not be read. "), prokip.lastError),
+    h.a({ href: "/dashboard/prokip" }, "Look at the settings"),
+  );
 }
 
 function checklist({ prokip, stores }, recent) {
@@ -78,14 +88,20 @@ function checklist({ prokip, stores }, recent) {
   ];
   if (prokip === null || stores === null || steps.every(([done]) => done)) return null;
   const current = steps.findIndex(([done]) => !done);
-  return h("section", { class: "card stack", "aria-labelledby": "first-steps" },
-    h("h2", { id: "first-steps" }, "First steps"),
-    h("ol", { class: "steps" }, steps.map((step, index) => stepLine(step, index === current))),
+  return h.section(
+    { class: "card stack", "aria-labelledby": "first-steps" },
+    h.h2({ id: "first-steps" }, "First steps"),
+    h.ol(
+      { class: "steps" },
+      steps.map((step, index) => stepLine(step, index === current)),
+    ),
   );
 }
 
 function stepLine([done, label, hint, href], isCurrent) {
-  return h("li", { class: done ? "done" : "", "aria-current": isCurrent ? "step" : null },
-    done ? h("span", {}, label, h("span", { class: "visually-hidden" }, " (done)")) : h("a", { href }, label),
-    h("span", { class: "muted" }, hint));
+  return h.li(
+    { class: done ? "done" : "", "aria-current": isCurrent ? "step" : null },
+    done ? h.span(label, h.span({ class: "visually-hidden" }, " (done)")) : h.a({ href }, label),
+    h.span({ class: "muted" }, hint),
+  );
 }

@@ -10,11 +10,17 @@ export const parked = {
   title: "Parked messages",
   async render({ signal, refresh }) {
     const page = await get("/api/v1/parked?limit=200", { signal });
-    return h("div", { class: "stack" },
-      h("h1", {}, "Parked messages"),
-      h("p", { class: "muted" }, "What could not be worked on, with the reason. Nothing is lost: mend the cause, then replay."),
+    return h.div(
+      { class: "stack" },
+      h.h1("Parked messages"),
+      h.p(
+        { class: "muted" },
+        "What could not be worked on, with the reason. Nothing is lost: mend the cause, then replay.",
+      ),
       unavailable(page.unavailable),
-      page.items.length ? parkedTable(page.items, refresh) : empty("Nothing is parked: every message was understood. There is nothing to do here."),
+      page.items.length
+        ? parkedTable(page.items, refresh)
+        : empty("Nothing is parked: every message was understood. There is nothing to do here."),
     );
   },
 };
@@ -27,7 +33,7 @@ function parkedTable(items, refresh) {
       { label: "Since", cell: ({ parkedAt }) => time(parkedAt) },
       { label: "What", kind: "main", cell: ({ summary, type }) => summary || type },
       { label: "At", cell: ({ service }) => service },
-      { label: "Reason", kind: "wide", cell: ({ reason }) => h("span", { class: "reason" }, reason) },
+      { label: "Reason", kind: "wide", cell: ({ reason }) => h.span({ class: "reason" }, reason) },
       { label: "Attempts", kind: "number", cell: ({ attempts }) => quantity(attempts) },
       { label: "Replay", kind: "wide bare", cell: (message) => replay(message, refresh) },
     ],

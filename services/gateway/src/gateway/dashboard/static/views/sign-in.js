@@ -10,14 +10,21 @@ export const signIn = {
     const proceed = () => location.assign(ownAddress(query.next));
     const creating = query.new === "1";
     const other = new URLSearchParams({ ...(query.next && { next: query.next }), ...(!creating && { new: "1" }) });
-    return h("div", { class: "sign-in stack" },
-      h("p", { class: "brand" }, h("img", { src: "/dashboard/assets/icon.svg", alt: "", width: "28", height: "28" }), "prokip-sync"),
-      h("h1", {}, creating ? "Create an account" : "Sign in"),
-      h("p", { class: "muted" }, "Every store shows what Prokip holds."),
+    return h.div(
+      { class: "sign-in stack" },
+      h.p(
+        { class: "brand" },
+        h.img({ src: "/dashboard/assets/icon.svg", alt: "", width: "28", height: "28" }),
+        "prokip-sync",
+      ),
+      h.h1(creating ? "Create an account" : "Sign in"),
+      h.p({ class: "muted" }, "Every store shows what Prokip holds."),
       creating ? registerForm(proceed) : signInForm(proceed),
-      h("p", {},
+      h.p(
         creating ? "You have an account already? " : "No account yet? ",
-        h("a", { href: `/dashboard/sign-in?${other}` }, creating ? "Sign in" : "Create one"), "."),
+        h.a({ href: `/dashboard/sign-in?${other}` }, creating ? "Sign in" : "Create one"),
+        ".",
+      ),
     );
   },
 };
@@ -28,14 +35,25 @@ function registerForm(proceed) {
       key: "register",
       submitLabel: "Create the account",
       submit: async ({ username, password, businessName }) => {
-        await post("/auth/register", { username, password, ...(businessName && { businessName }) }, { anonymous: true });
+        await post(
+          "/auth/register",
+          { username, password, ...(businessName && { businessName }) },
+          { anonymous: true },
+        );
         await openSession(username, password);
         proceed();
       },
     },
-    field("businessName", "Business", { hint: "What you call it; you can leave this empty.", autocomplete: "organization" }),
+    field("businessName", "Business", {
+      hint: "What you call it; you can leave this empty.",
+      autocomplete: "organization",
+    }),
     field("username", "User name", { required: true, autocomplete: "username", autocapitalize: "off" }),
-    secretField("password", "Password", { required: true, autocomplete: "new-password", hint: "A long sentence is better than a short riddle." }),
+    secretField("password", "Password", {
+      required: true,
+      autocomplete: "new-password",
+      hint: "A long sentence is better than a short riddle.",
+    }),
   );
 }
 

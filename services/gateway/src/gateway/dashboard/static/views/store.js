@@ -1,39 +1,15 @@
 import { get, withQuery } from "../api.js";
-import { badge } from "../components/badge.js";
-import { choice, searchBox } from "../components/filters.js";
+import { badge, reason } from "../components/badge.js";
+import { choice, filters, searchBox } from "../components/filters.js";
 import { empty } from "../components/notices.js";
 import { health, storeActions } from "../components/store-card.js";
+import { skuLink } from "../components/sku-link.js";
 import { pages, table } from "../components/table.js";
 import { time } from "../components/times.js";
 import { h } from "../dom.js";
 import { exact, PLATFORMS, quantity } from "../format.js";
+import { STORE_EVENTS } from "../live.js";
 import { navigate } from "../router.js";
-
-export const store = {
-  title: "Store",
-  refreshOn: ["connection.health_changed", "connection.changed", "connection.uninstalled", "listing.pushed", "sync.completed"],
-  async render({ params, query, signal, refresh }) {
-    const path = `/api/v1/connections/${encodeURIComponent(params.id)}`;
-    const [connection, listings] = await Promise.all([
-      get(path, { signal }),
-      get(withQuery(`${path}/listings`, { search: query.search, state: query.state, cursor: query.cursor }), { signal }),
-    ]);
-    return h("div", { class: "stack" },
-      h("p", { class: "back" }, h("a", { href: "/dashboard/stores" }, "Stores")),
-      h("h1", {}, connection.storeName),
-      facts(connection),
-      health(connection),
-      connection.status !== "disconnected" && storeActions(connection, refresh, () => navigate("/dashboard/stores")),
-      h("h2", {}, "Listings"),
-      h("form", { class: "filters", role: "search", onsubmit: (event) => event.preventDefault() },
-        searchBox("SKU or name", query.search),
-        choice("State", "state", query.state, [["", "All"], ...Object.entries(STATES)]),
-      ),
-      listings.items.length ? listingTable(listings.items, connection) : nothing(query),
-      pages(listings.next, query.cursor),
-    );
-  },
-};
 
 const STATES = {
   matched: "Written to",
@@ -45,6 +21,35 @@ const STATES = {
   gone: "No longer in the store",
 };
 
+export const store = {
+  title: "Store",
+  refreshOn: STORE_EVENTS,
+  async render({ params, query, signal, refresh }) {
+    const path = `/api/v1/connections/${encodeURIComponent(params.id)}`;
+    const [connection, listings] = await Promise.all([
+      get(path, { signal }),
+      get(withQuery(`${path}/listings`, { search: query.search, state: query.state, cursor: query.cursor }), {
+        signal,
+      }),
+    ]);
+    return h.div(
+      { class: "stack" },
+      h.p({ class: "back" }, h.a({ href: "/dashboard/stores" }, "Stores")),
+      h.h1(connection.storeName),
+      facts(connection),
+      health(connection),
+      connection.status !== "disconnected" && storeActions(connection, refresh, () => navigate("/dashboard/stores")),
+      h.h2("Listings"),
+      filters(
+        searchBox("SKU", query.search),
+        choice("State", "state", query.state, [["", "All"], ...Object.entries(STATES)]),
+      ),
+      listings.items.length ? listingTable(listings.items, connection) : nothing(query),
+      pages(listings.next, query.cursor),
+    );
+  },
+};
+
 /** A listing that is written to is known by how far that is, another by why it is not written to. */
 function stateBadge({ state, target, confirmed }) {
   if (state !== "matched") return badge(state, STATES[state]?.toLowerCase());
@@ -53,9 +58,14 @@ function stateBadge({ state, target, confirmed }) {
 }
 
 function facts({ platform, storeUrl, lastSync, locationId, connectedAt }) {
-  return h("p", { class: "muted" },
-    [PLATFORMS[platform], storeUrl, `sells from ${locationId}`, connectedAt && `connected ${exact(connectedAt)}`].filter(Boolean).join(" · "),
-    " · last in step ", time(lastSync));
+  return h.p(
+    { class: "muted" },
+    [PLATFORMS[platform], storeUrl, `sells from ${locationId}`, connectedAt && `connected ${exact(connectedAt)}`]
+      .filter(Boolean)
+      .join(" · "),
+    " · last in step ",
+    time(lastSync),
+  );
 }
 
 function listingTable(items, { locationId }) {
@@ -63,19 +73,22 @@ function listingTable(items, { locationId }) {
     caption: "Listings",
     rows: items,
     columns: [
-      { label: "SKU", kind: "main", cell: ({ sku }) => (sku ? skuLink(locationId, sku) : h("span", { class: "muted" }, "no SKU")) },
+      {
+        label: "SKU",
+        kind: "main",
+        cell: ({ sku }) => (sku ? skuLink(locationId, sku) : h.span({ class: "muted" }, "no SKU")),
+      },
       { label: "Name", kind: "wide", cell: ({ name }) => name },
       { label: "Should show", kind: "number", cell: ({ target }) => quantity(target) },
-      { label: "Confirmed", kind: "number", cell: ({ confirmed }) => quantity(confirmed) },
-      { label: "State", kind: "wide", cell: (listing) => [stateBadge(listing), listing.detail && h("span", { class: "reason" }, listing.detail)] },
+      { label: "Shows", kind: "number", cell: ({ confirmed }) => quantity(confirmed) },
+      { label: "State", kind: "wide", cell: (listing) => [stateBadge(listing), reason(listing.detail)] },
     ],
   });
 }
 
-const skuLink = (locationId, sku) =>
-  h("a", { href: `/dashboard/stock/${encodeURIComponent(locationId)}/${encodeURIComponent(sku)}` }, sku);
-
 function nothing({ search, state }) {
   if (search || state) return empty("No listing fits. Try a shorter search or another state.");
-  return empty("No listing is known yet. They are read right after connecting; a store without products stays empty here.");
+  return empty(
+    "No listing is known yet. They are read right after connecting; a store without products stays empty here.",
+  );
 }

@@ -3,23 +3,34 @@ import { storeCard } from "../components/store-card.js";
 import { syncAction } from "../components/sync.js";
 import { empty } from "../components/notices.js";
 import { h } from "../dom.js";
+import { STORE_EVENTS } from "../live.js";
 
 export const stores = {
   title: "Stores",
-  refreshOn: ["connection.health_changed", "connection.changed", "connection.uninstalled", "listing.pushed", "sync.completed"],
+  refreshOn: STORE_EVENTS,
   async render({ signal, refresh }) {
     const { items } = await get("/api/v1/connections", { signal });
-    return h("div", { class: "stack" },
-      h("div", { class: "row" },
-        h("h1", {}, "Stores"),
-        h("div", { class: "buttons" },
+    return h.div(
+      { class: "stack" },
+      h.div(
+        { class: "row" },
+        h.h1("Stores"),
+        h.div(
+          { class: "buttons" },
           items.length > 0 && syncAction(null, refresh),
-          h("a", { class: "button primary", href: "/dashboard/stores/connect" }, "Connect a store"),
+          h.a({ class: "button primary", href: "/dashboard/stores/connect" }, "Connect a store"),
         ),
       ),
       items.length
-        ? h("ul", { class: "cards" }, items.map((connection) => h("li", {}, storeCard(connection, refresh))))
-        : empty("No store is connected yet. ", h("a", { href: "/dashboard/stores/connect" }, "Connect the first one"), ": it takes a minute."),
+        ? h.ul(
+            { class: "cards" },
+            items.map((connection) => h.li(storeCard(connection, refresh))),
+          )
+        : empty(
+            "No store is connected yet. ",
+            h.a({ href: "/dashboard/stores/connect" }, "Connect the first one"),
+            ": it takes a minute.",
+          ),
     );
   },
 };
