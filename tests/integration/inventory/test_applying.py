@@ -141,6 +141,13 @@ async def test_a_quantity_beyond_counting_is_a_permanent_failure_and_leaves_noth
     assert await held_orders(pool) == {}
 
 
+async def test_a_text_that_postgres_cannot_store_is_a_failure_of_that_message(pool: Pool) -> None:
+    """DataError is what parks a message; the batch is taken apart, so its neighbours go through."""
+    with pytest.raises(asyncpg.DataError):
+        await sell(pool, seen("1", 1, line("l", "A", 2)), seen("2", 1, line("l", "A\x00B", 1)))
+    assert await held_orders(pool) == {}
+
+
 async def tell_holders(pool: Pool, **holders: str) -> Sequence[Message]:
     message = StockHoldersObservedV1(
         business_id=BUSINESS,

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import asyncpg
 from pydantic_core import to_json
@@ -15,19 +15,27 @@ from pydantic_core import to_json
 from inventory.domain.sales import SaleLog
 from inventory.domain.values import HeldLine, HeldOrder, OrderKey, StockKey, StockRow
 
+NUL: Final = "\x00"
+
 
 def array_literal(column: Sequence[object]) -> str:
     """A column as Postgres reads it back with a cast: `{1,2}` or `{"a","b"}`, None as NULL.
 
     https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO
+    Postgres stores no NUL character: a text with one is passed on for it to refuse, and else NUL is a safe separator.
     """
+    if not column:
+        return "{}"
+    if type(column[0]) is int and None not in column:
+        return "{" + ",".join(map(str, column)) + "}"
     try:
-        joined = '","'.join(column)  # type: ignore[arg-type]  # a column that is not all text raises TypeError
+        joined = NUL.join(column)  # type: ignore[arg-type]  # a column that is not all text raises TypeError
     except TypeError:
         return "{" + ",".join([_element(value) for value in column]) + "}"
-    if column and "\\" not in joined and joined.count('"') == 2 * (len(column) - 1):
-        return f'{{"{joined}"}}'  # most columns: nothing in them has a meaning to the array parser
-    return "{" + ",".join([_element(value) for value in column]) + "}"
+    if joined.count(NUL) != len(column) - 1:
+        return "{" + ",".join([_element(value) for value in column]) + "}"
+    joined = joined.replace("\\", "\\\\").replace('"', '\\"').replace(NUL, '","')
+    return f'{{"{joined}"}}'
 
 
 def _element(value: object) -> str:
