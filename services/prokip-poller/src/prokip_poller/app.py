@@ -1,6 +1,7 @@
 """The composition root: what there is, in birth order."""
 
 import asyncio
+from functools import partial
 from typing import Final
 
 from prokip_poller import metrics
@@ -18,7 +19,7 @@ from prokip_poller.storage.sales import Sales
 from prokip_poller.storage.views import Views
 from prokip_shared.bus import Subscription, open_bus, parked_routes
 from prokip_shared.bus.failures import Verdict, describe, verdict_of
-from prokip_shared.database import open_pool
+from prokip_shared.database import close_pool, database_problem, open_pool
 from prokip_shared.directory import Directory
 from prokip_shared.http import open_client
 from prokip_shared.logs import Log
@@ -39,7 +40,8 @@ async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
     pool = await open_pool(
         settings.database_url, service=context.name, connections_max=settings.database_connections_max
     )
-    context.stack.push_async_callback(pool.close)
+    context.stack.push_async_callback(close_pool, pool)
+    context.check("database", partial(database_problem, pool))
     directory = Directory(settings.database_url, Vault(settings.encryption_key.get_secret_value()))
     context.side_task("directory", directory.follow())
     accounts = Accounts(directory)
