@@ -2,6 +2,8 @@ import base64
 import hashlib
 import hmac
 import json
+from contextlib import AsyncExitStack
+from functools import partial
 
 import asyncpg
 
@@ -241,23 +243,31 @@ async def test_a_push_that_dies_between_the_stores_answer_and_its_commit_is_made
         await world.until(lambda: woo.stock("SKU-0001") == shopify.shop().stock("SKU-0001") == 97, "97 shown")
 
 
-async def test_a_store_that_is_down_does_not_delay_another_and_is_caught_up_later(database_url: str) -> None:
-    down, well = woo_with(1, name="down"), woo_with(1, name="well")
-    async with (
-        down.serve(),
-        well.serve(),
-        open_world(database_url, PUSH_WORKERS="2", PUSH_FAILING_WORKERS_MAX="1") as world,
-    ):
-        failing, healthy = await world.connect_woo(down), await world.connect_woo(well)
+async def test_stores_that_hang_do_not_delay_another_and_are_caught_up_later(database_url: str) -> None:
+    down, well = [woo_with(1, name=f"down-{n}") for n in range(3)], woo_with(1, name="well")
+    async with AsyncExitStack() as stack:
+        for store in (*down, well):
+            await stack.enter_async_context(store.serve())
+        world = await stack.enter_async_context(
+            open_world(database_url, PUSH_WORKERS="4", PUSH_FAILING_WORKERS_MAX="1", PUSH_TIMEOUT_S="1")
+        )
+        failing = {await world.connect_woo(store) for store in down}
+        healthy = await world.connect_woo(well)
         await world.tell_stock({"SKU-0001": 100})
-        await world.until_settled(failing, healthy)
-        down.faults.add(Fault("timeout_before", times=None))
-        for left in (99, 98, 97):
+        await world.until_settled(*failing, healthy)
+        for store in down:
+            store.faults.add(Fault("timeout_before", times=None))
+        for left in (99, 98, 97, 96):
             await world.tell_stock({"SKU-0001": left})
-            await world.until(lambda left=left: well.stock("SKU-0001") == left, f"{left} shown", timeout_s=1.5)  # type: ignore[misc]  # bound now
-        await world.until(lambda: bool(world.heard_of(ConnectionHealthChangedV1)), "told that it fails")
-        change = world.heard_of(ConnectionHealthChangedV1)[0]
-        assert (change.connection_id, change.health) == (failing, "failing")
-        down.faults.clear()
-        await world.until(lambda: down.stock("SKU-0001") == 97, "caught up", timeout_s=15)
-        await world.until(lambda: world.heard_of(ConnectionHealthChangedV1)[-1].health == "healthy", "told it is well")
+            shown = partial(_shows, well, left)
+            await world.until(shown, f"{left} shown", timeout_s=0.9)
+        await world.until(lambda: len(world.heard_of(ConnectionHealthChangedV1)) == 3, "told that three fail")
+        assert {change.connection_id for change in world.heard_of(ConnectionHealthChangedV1)} == failing
+        for store in down:
+            store.faults.clear()
+        await world.until(lambda: all(_shows(store, 96) for store in down), "caught up", timeout_s=20)
+        await world.until(lambda: len(world.heard_of(ConnectionHealthChangedV1)) == 6, "told that they are well")
+
+
+def _shows(store: WooCommerceStore, quantity: int) -> bool:
+    return store.stock("SKU-0001") == quantity

@@ -55,6 +55,7 @@ class Claim:
     business_id: int
     platform: Platform
     health: Health
+    last_push_at: datetime | None
     claimed_at: datetime
 
 
@@ -103,10 +104,10 @@ class TargetStorage:
             businesses, locations, skus, available, quantities, revisions, taken, correlations,
         )  # fmt: skip
         await connection.execute(self._queries["list_in_custom_stores"], businesses, locations, skus)
+        await connection.execute(self._queries["wake_workers"])
         await connection.execute(
             self._queries["mark_due"], businesses, locations, skus, quantities, revisions, taken, correlations
         )
-        await connection.execute(self._queries["wake_workers"])
 
     async def note_hints(self, connection: Connection, hints: Sequence[LevelHintedV1], *, settle_s: float) -> None:
         await connection.execute(
@@ -142,7 +143,14 @@ class WorkStorage:
         if row is None:
             return None
         health = Health(row["health"], row["health_since"], "", row["consecutive_failures"])
-        return Claim(row["connection_id"], row["business_id"], row["platform"], health, row["claimed_at"])
+        return Claim(
+            connection_id=row["connection_id"],
+            business_id=row["business_id"],
+            platform=row["platform"],
+            health=health,
+            last_push_at=row["last_push_at"],
+            claimed_at=row["claimed_at"],
+        )
 
     async def due_listings(self, connection: Connection, connection_id: int, listings_max: int) -> list[DueListing]:
         rows = await connection.fetch(self._queries["due_listings"], connection_id, listings_max)

@@ -9,14 +9,23 @@ import random
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 from prokip_shared.bus import Outbox
 from prokip_shared.bus.failures import Verdict, describe, verdict_of
-from prokip_shared.database import Pool
+from prokip_shared.bus.port import Bundle
+from prokip_shared.database import Connection, Pool
 from prokip_shared.logs import Log, bind_correlation
-from prokip_shared.messages import ConnectionHealthChangedV1, DriftFoundV1, ListingPushedV1, Message, PushedListing
+from prokip_shared.messages import (
+    ConnectionHealthChangedV1,
+    DriftFoundV1,
+    ListingPushedV1,
+    Message,
+    PushedListing,
+    utc_now,
+)
 from store_push import metrics
 from store_push.domain.health import Health, after_failure, after_success, pause_s
 from store_push.domain.lingering import Linger
@@ -27,6 +36,7 @@ from store_push.storage import Claim, DueConnection, WorkStorage
 CLAIM_LISTINGS_MAX: Final = 1_000
 POLL_S: Final = 1.0  # a notification that got lost costs at most this
 DATABASE_PAUSE_S: Final = 0.5
+LAST_PUSH_RESOLUTION_S: Final = 1.0
 
 log = Log("worker")
 
@@ -55,17 +65,26 @@ class Worker:
             with bind_correlation(due[0].correlation_id):
                 report = await self.pusher.push(store, due)
                 health, pause = self._health_after(claim, report)
-                await self.storage.record_listings(connection, report.settled, claim.claimed_at)
-                await self.storage.record_pushes(connection, claim, report.records, claim.claimed_at)
-                await self.storage.record_drift(connection, claim, report.settled, claim.claimed_at)
-                await self.storage.record_attempt(
-                    connection, connection_id, health, pause_s=pause, pushed=report.failure is None
-                )
-                bundles = await self.outbox.write(connection, messages_of(claim, report, health))
+                bundles = await self._record(connection, claim, report, health, pause)
                 _log(claim, report, health)
         self.outbox.hand_over(bundles)
         _measure(claim, report, time.perf_counter() - began_s)
         return True
+
+    async def _record(
+        self, connection: Connection, claim: Claim, report: PushReport, health: Health, pause: float
+    ) -> list[Bundle]:
+        """Listings last: stock.changed waits for their locks, which end with the commit."""
+        now = utc_now()
+        await self.storage.record_pushes(connection, claim, report.records, now)
+        await self.storage.record_drift(connection, claim, report.settled, now)
+        if _worth_noting(claim, health, now):
+            await self.storage.record_attempt(
+                connection, claim.connection_id, health, pause_s=pause, pushed=report.failure is None
+            )
+        bundles = await self.outbox.write(connection, messages_of(claim, report, health, now))
+        await self.storage.record_listings(connection, report.settled, now)
+        return bundles
 
     @staticmethod
     def _health_after(claim: Claim, report: PushReport) -> tuple[Health, float]:
@@ -78,7 +97,14 @@ class Worker:
         return health, pause_s(report.failure, health.consecutive_failures, fraction=fraction)
 
 
-def messages_of(claim: Claim, report: PushReport, health: Health) -> list[Message]:
+def _worth_noting(claim: Claim, health: Health, now: datetime) -> bool:
+    """A store that is well and was noted a moment ago need not be noted again with every push."""
+    if health.state != "healthy" or claim.health.state != "healthy" or claim.last_push_at is None:
+        return True
+    return (now - claim.last_push_at).total_seconds() >= LAST_PUSH_RESOLUTION_S
+
+
+def messages_of(claim: Claim, report: PushReport, health: Health, now: datetime) -> list[Message]:
     said: list[Message] = []
     listings = tuple(
         PushedListing(
@@ -99,7 +125,7 @@ def messages_of(claim: Claim, report: PushReport, health: Health) -> list[Messag
             ListingPushedV1(
                 business_id=claim.business_id,
                 connection_id=claim.connection_id,
-                pushed_at=claim.claimed_at,
+                pushed_at=now,
                 listings=listings,
             )
         )

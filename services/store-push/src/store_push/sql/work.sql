@@ -11,7 +11,10 @@ ORDER BY 3;
 
 -- name: claim_connection
 -- The claim: held until the transaction ends, also by a crash. No row: another worker has it, or nothing may be done.
-SELECT connection_id, business_id, platform, health, health_since, consecutive_failures, clock_timestamp() AS claimed_at
+-- The commit need not wait for the disk: should the server lose it, the listings are due again, as after any crash
+-- between a store's answer and the commit, and the next compare-and-set finds what the store shows.
+SELECT connection_id, business_id, platform, health, health_since, consecutive_failures, last_push_at,
+    clock_timestamp() AS claimed_at, set_config('synchronous_commit', 'off', true)
 FROM push.connection_work
 WHERE connection_id = $1 AND active AND writable AND next_attempt_at <= now()
 FOR UPDATE SKIP LOCKED;
