@@ -2,7 +2,6 @@
 
 import asyncio
 from functools import partial
-from uuid import uuid4
 
 from aiohttp import web
 
@@ -67,7 +66,7 @@ async def open_app(context: ServiceContext, settings: IngestSettings) -> None:
         allow_unsigned_custom=settings.allow_unsigned_custom,
     )
     webhooks = Webhooks(stores, door, parked_table, limits)
-    parked = ParkedWebhooks(pool, parked_table, stores, door, lambda: uuid4().hex)
+    parked = ParkedWebhooks(pool, parked_table, stores, door)
     check = require_business(InternalTokens(settings.internal_secret.get_secret_value()))
     context.web.router.add_routes(
         [

@@ -1,6 +1,6 @@
 """Authentic webhooks that no event could be read from: kept, listed, tried again."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -12,10 +12,12 @@ from prokip_shared.directory import DirectoryUnavailable
 from prokip_shared.logs import Log
 from prokip_shared.messages import utc_now
 from prokip_shared.platforms.webhooks import UnusableWebhook
+from prokip_shared.web.middleware import make_correlation_id
 from prokip_shared.web.problems import Problem
 from webhook_ingest.domain.dialects import DIALECTS
 from webhook_ingest.domain.events import event_of
 from webhook_ingest.door import Door
+from webhook_ingest.ids import make_message_id
 from webhook_ingest.storage import ParkedTable, UnusableBody
 from webhook_ingest.stores import Stores
 
@@ -25,12 +27,11 @@ log = Log("parked")
 class ParkedWebhooks:
     """Serves the internal routes that every service has for its parked messages."""
 
-    def __init__(self, pool: Pool, table: ParkedTable, stores: Stores, door: Door, make_id: Callable[[], str]) -> None:
+    def __init__(self, pool: Pool, table: ParkedTable, stores: Stores, door: Door) -> None:
         self._pool = pool
         self._table = table
         self._stores = stores
         self._door = door
-        self._make_id = make_id
 
     async def page(self, business_id: int, *, after: tuple[datetime, UUID]) -> Sequence[Mapping[str, Any]]:
         return [dict(row) for row in await self._table.page(business_id, after, PAGE_ROWS_MAX)]
@@ -72,7 +73,13 @@ class ParkedWebhooks:
             if connection is None:
                 return "the store is not connected any more"
             meaning = DIALECTS[body.platform].read(body.topic, body.body)
-            event = event_of(meaning, connection, observed_at=utc_now(), correlation_id=self._make_id())
+            event = event_of(
+                meaning,
+                connection,
+                message_id=make_message_id(),
+                observed_at=utc_now(),
+                correlation_id=make_correlation_id(),
+            )
             if event is not None:
                 await self._door.publish_one(event)
         except UnusableWebhook as unusable:

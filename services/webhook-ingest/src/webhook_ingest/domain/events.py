@@ -1,6 +1,7 @@
 """From what a webhook means to what is said about it; pure, the time and the ids are given."""
 
 from datetime import datetime
+from uuid import UUID
 
 from prokip_shared.connections import ConnectionRecord
 from prokip_shared.messages import ConnectionUninstalledV1, LevelHintedV1, Message, OrderObservedV1
@@ -8,13 +9,14 @@ from prokip_shared.platforms.webhooks import LevelHint, Meaning, Nothing, OrderS
 
 
 def event_of(
-    meaning: Meaning, connection: ConnectionRecord, *, observed_at: datetime, correlation_id: str
+    meaning: Meaning, connection: ConnectionRecord, *, message_id: UUID, observed_at: datetime, correlation_id: str
 ) -> Message | None:
     """None where there is nothing to say."""
     match meaning:
         case OrderSeen(order):
             created_at = order.created_at
             return OrderObservedV1(
+                message_id=message_id,
                 correlation_id=correlation_id,
                 business_id=connection.business_id,
                 connection_id=connection.id,
@@ -27,6 +29,7 @@ def event_of(
             )
         case LevelHint(item_ref, place_ref, quantity):
             return LevelHintedV1(
+                message_id=message_id,
                 correlation_id=correlation_id,
                 business_id=connection.business_id,
                 connection_id=connection.id,
@@ -37,6 +40,7 @@ def event_of(
             )
         case Uninstalled(reason):
             return ConnectionUninstalledV1(
+                message_id=message_id,
                 correlation_id=correlation_id,
                 business_id=connection.business_id,
                 connection_id=connection.id,

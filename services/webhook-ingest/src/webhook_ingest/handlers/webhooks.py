@@ -22,6 +22,7 @@ from prokip_shared.web.problems import Problem
 from webhook_ingest.domain.dialects import CUSTOM, SHOPIFY, WOOCOMMERCE, Dialect, webhook_secrets
 from webhook_ingest.domain.events import event_of
 from webhook_ingest.door import Door
+from webhook_ingest.ids import make_message_id
 from webhook_ingest.metrics import count_webhook
 from webhook_ingest.storage import DATABASE_AWAY, ParkedTable, UnusableBody
 from webhook_ingest.stores import Stores
@@ -144,7 +145,13 @@ class Webhooks:
         except UnusableWebhook as unusable:
             await self._park(webhook, connection, str(unusable), payload)
             return "parked"
-        event = event_of(meaning, connection, observed_at=utc_now(), correlation_id=webhook.correlation_id)
+        event = event_of(
+            meaning,
+            connection,
+            message_id=make_message_id(),
+            observed_at=utc_now(),
+            correlation_id=webhook.correlation_id,
+        )
         if event is None:
             return "ignored"
         await self._door.publish_one(event)
