@@ -55,7 +55,7 @@ def stock_state(world: World) -> dict[str, tuple[Decimal, dict[int, Decimal]]]:
 
 
 @given(disordered())
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 def test_any_order_and_repetition_of_an_orders_versions_ends_the_same(
     example: tuple[list[OrderObservedV1], list[OrderObservedV1]],
 ) -> None:
@@ -69,6 +69,7 @@ def test_any_order_and_repetition_of_an_orders_versions_ends_the_same(
 
 
 @given(disordered(), st.data())
+@settings(deadline=None)  # how fast a busy machine is says nothing about the law
 def test_how_messages_are_cut_into_batches_does_not_matter(
     example: tuple[list[OrderObservedV1], list[OrderObservedV1]], data: st.DataObject
 ) -> None:
@@ -84,6 +85,7 @@ def test_how_messages_are_cut_into_batches_does_not_matter(
 
 
 @given(disordered())
+@settings(deadline=None)  # how fast a busy machine is says nothing about the law
 def test_applying_a_history_again_changes_nothing(
     example: tuple[list[OrderObservedV1], list[OrderObservedV1]],
 ) -> None:
@@ -98,6 +100,7 @@ def test_applying_a_history_again_changes_nothing(
 
 
 @given(st.lists(histories("1"), max_size=2), st.data())
+@settings(deadline=None)  # how fast a busy machine is says nothing about the law
 def test_the_last_sale_due_is_what_the_order_holds(parts: list[list[OrderObservedV1]], data: st.DataObject) -> None:
     messages = [message for part in parts for message in part]
     world = stocked()
@@ -120,6 +123,7 @@ holders = st.tuples(st.just("holders"), st.sampled_from(["A", "B", "X"]), st.jus
 
 
 @given(st.lists(st.one_of(sales, readings, holders), max_size=25))
+@settings(deadline=None)  # how fast a busy machine is says nothing about the law
 def test_the_books_balance_after_anything(steps: Sequence[tuple[str, Any, Any, Any]]) -> None:
     world = World()
     for kind, first, second, third in steps:

@@ -1,6 +1,6 @@
 from decimal import Decimal
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inventory.domain.values import HeldLine
@@ -24,11 +24,13 @@ held_lines = st.builds(
 
 
 @given(st.lists(held_lines, max_size=4))
+@settings(deadline=None)
 def test_lines_come_back_as_they_were_written(lines: list[HeldLine]) -> None:
     assert decode_lines(encode_lines(lines)) == tuple(lines)
 
 
 @given(st.dictionaries(st.integers(1, 2**62), units, max_size=4))
+@settings(deadline=None)
 def test_taken_by_connection_comes_back_as_it_was_written(taken: dict[int, Decimal]) -> None:
     assert decode_taken(encode_taken(taken)) == taken
 

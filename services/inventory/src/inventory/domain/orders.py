@@ -159,21 +159,25 @@ class _Work:
         before = _units_by_sku(held.lines) if held is not None else {}
         after = _units_by_sku(lines)
         gone = [sku for sku, units in before.items() if units and sku not in after]
-        former = tuple(dict.fromkeys((*wanted.former_skus, *gone))) if gone else wanted.former_skus
-        order = wanted._replace(lines=lines, revision=revision, former_skus=former)
         owed_changes = False
         for sku in (*after, *gone):
             was, now = before.get(sku, ZERO), after.get(sku, ZERO)
-            shelf = shelves.get(sku) or self._shelf(order, sku)
+            shelf = shelves.get(sku) or self._shelf(wanted, sku)
             if was == now:
                 shelf.mention(correlation_id)
                 continue
             owed_changes = owed_changes or was > 0 or now > 0
             shelf.take(now - was, key.connection_id, correlation_id)
-            reason = moved_by or _reason(held, order, sku, was, now)
+            reason = moved_by or _reason(held, wanted.status, lines, sku, was, now)
             self._shelves.move(shelf, was - now, reason, key.connection_id, key.order_ref)
+        order = wanted._replace(
+            lines=lines,
+            revision=revision,
+            former_skus=tuple(dict.fromkeys((*wanted.former_skus, *gone))) if gone else wanted.former_skus,
+            due_revision=revision if owed_changes else wanted.due_revision,
+            sale_state="due" if owed_changes else wanted.sale_state,
+        )
         if owed_changes:
-            order = order._replace(due_revision=revision, sale_state="due")
             self._due[key] = self._sale_due(order, before, after, shelves, correlation_id)
         if key in self._held.orders:
             self._changed[key] = order
@@ -333,15 +337,18 @@ def _prices_by_sku(lines: Sequence[HeldLine]) -> dict[str, Decimal]:
     return prices
 
 
-def _reason(held: HeldOrder | None, order: HeldOrder, sku: str, was: Decimal, now: Decimal) -> MovementReason:
+def _reason(
+    held: HeldOrder | None, status: str, lines: Sequence[HeldLine], sku: str, was: Decimal, now: Decimal
+) -> MovementReason:
+    """Why the units of one SKU changed, as far as the snapshots tell."""
     if now > was:
         return "edit" if held is not None and was > 0 else "sale"
-    if order.status.lower() in CANCELLED_STATUSES:
+    if status.lower() in CANCELLED_STATUSES:
         return "cancel"
-    if held is not None and _ordered(order, sku) < _ordered(held, sku):
+    if held is not None and _ordered(lines, sku) < _ordered(held.lines, sku):
         return "edit"
     return "return"
 
 
-def _ordered(order: HeldOrder, sku: str) -> Decimal:
-    return sum((line.ordered for line in order.lines if line.stock_sku == sku), ZERO)
+def _ordered(lines: Iterable[HeldLine], sku: str) -> Decimal:
+    return sum((line.ordered for line in lines if line.stock_sku == sku), ZERO)
