@@ -3,7 +3,7 @@ from uuid import UUID, uuid4
 from prokip_sandbox import Fault
 from prokip_shared.messages import RoundPart, SyncCompletedV1, SyncRequestedV1
 from tests.integration.push.test_pushing import shopify_with, woo_with
-from tests.integration.push.world import PushWorld, open_world
+from tests.integration.push.world import PushWorld, open_world, woo_credentials
 
 
 def part(round_id: UUID, number: int, parts: int) -> RoundPart:
@@ -41,6 +41,18 @@ async def test_a_round_without_changes_ends_at_once(database_url: str) -> None:
         await world.say(SyncRequestedV1(business_id=world.business_id, round_id=round_id, connection_id=None))
         await world.tell_stock({}, round_part=part(round_id, 1, 1))
         assert (await ended(world)).state == "completed"
+
+
+async def test_a_round_that_overtakes_the_news_of_its_connection_waits_for_its_catalogue(database_url: str) -> None:
+    woo = woo_with(1)
+    async with woo.serve(), open_world(database_url) as world:
+        connection = await world.add_connection("woocommerce", woo.url, woo.url, woo_credentials(woo))
+        round_id = uuid4()
+        await world.say(SyncRequestedV1(business_id=world.business_id, round_id=round_id, connection_id=connection))
+        await world.tell_stock({"SKU-0001": 9}, round_part=part(round_id, 1, 1))
+        completed = await ended(world)
+        assert [(entry.connection_id, entry.state) for entry in completed.connections] == [(connection, "confirmed")]
+        assert woo.stock("SKU-0001") == 9
 
 
 async def test_a_round_names_the_store_that_fails_and_the_one_that_is_paused(database_url: str) -> None:

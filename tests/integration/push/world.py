@@ -57,6 +57,14 @@ def simple_goods(count: int, quantity: int) -> list[Good]:
     return [Good(f"SKU-{n:04d}", f"Good {n}", 1000, quantity) for n in range(1, count + 1)]
 
 
+def woo_credentials(store: WooCommerceStore) -> WooCredentials:
+    return WooCredentials(
+        consumer_key=SecretStr(store.key.consumer_key),
+        consumer_secret=SecretStr(store.key.consumer_secret),
+        webhook_secret=SecretStr("whsec"),
+    )
+
+
 @dataclass
 class PushWorld:
     """One business with stores; speaks for inventory and the gateway."""
@@ -73,6 +81,24 @@ class PushWorld:
         self, platform: Platform, store_key: str, store_url: str, credentials: Credentials, place_ref: str | None = None
     ) -> int:
         """As the gateway would; returns when the catalogue has been read."""
+        connection_id = await self.add_connection(platform, store_key, store_url, credentials, place_ref)
+        await self.tell_change(connection_id, "connected")
+
+        async def known() -> bool:
+            row = await self.fetch_row(
+                "SELECT read_at FROM push.connection_work w LEFT JOIN push.catalogue_read c USING (connection_id)"
+                " WHERE connection_id = $1",
+                connection_id,
+            )
+            return row is not None and (platform == "custom" or row["read_at"] is not None)
+
+        await eventually(known, what=f"catalogue of {store_key} read")
+        return connection_id
+
+    async def add_connection(
+        self, platform: Platform, store_key: str, store_url: str, credentials: Credentials, place_ref: str | None = None
+    ) -> int:
+        """The row alone; nobody is told."""
         settings = load_settings(StorePushSettings, service_environ(self.database_url))
         vault = Vault(settings.encryption_key.get_secret_value())
         connection_id = await self.fetch_value(
@@ -88,26 +114,10 @@ class PushWorld:
             CONNECTED_AT,
             seal_credentials(vault, self.business_id, store_key, credentials),
         )
-        await self.tell_change(connection_id, "connected")
-
-        async def known() -> bool:
-            row = await self.fetch_row(
-                "SELECT read_at FROM push.connection_work w LEFT JOIN push.catalogue_read c USING (connection_id)"
-                " WHERE connection_id = $1",
-                connection_id,
-            )
-            return row is not None and (platform == "custom" or row["read_at"] is not None)
-
-        await eventually(known, what=f"catalogue of {store_key} read")
         return int(connection_id)
 
     async def connect_woo(self, store: WooCommerceStore) -> int:
-        credentials = WooCredentials(
-            consumer_key=SecretStr(store.key.consumer_key),
-            consumer_secret=SecretStr(store.key.consumer_secret),
-            webhook_secret=SecretStr("whsec"),
-        )
-        return await self.connect("woocommerce", store.url, store.url, credentials)
+        return await self.connect("woocommerce", store.url, store.url, woo_credentials(store))
 
     async def connect_shop(self, shopify: ShopifyServer, domain: str | None = None) -> int:
         shop = shopify.shop(domain)

@@ -7,7 +7,7 @@ from typing import Final
 import asyncpg
 
 from prokip_shared.bus.failures import Verdict, describe, verdict_of
-from prokip_shared.database import Pool
+from prokip_shared.database import Pool, load_queries
 from prokip_shared.directory import DirectoryUnavailable
 from prokip_shared.logs import Log
 from store_push import metrics
@@ -23,6 +23,7 @@ DIRECTORY_INTERVAL_S: Final = 5.0
 GAUGE_INTERVAL_S: Final = 5.0
 PRUNE_INTERVAL_S: Final = 600.0
 PRUNE_BITES_MAX: Final = 1_000
+STILL_THERE: Final = load_queries("store_push", "work.sql")["still_there"]
 
 log = Log("upkeep")
 
@@ -49,7 +50,7 @@ async def _listen_once(database_url: str, heard: Mapping[str, Callable[[], None]
             try:
                 await asyncio.wait_for(lost.wait(), LISTEN_CHECK_S)
             except TimeoutError:
-                await connection.fetchval("SELECT 1", timeout=CONNECT_TIMEOUT_S)
+                await connection.fetchval(STILL_THERE, timeout=CONNECT_TIMEOUT_S)
     finally:
         await connection.close(timeout=CONNECT_TIMEOUT_S)
 

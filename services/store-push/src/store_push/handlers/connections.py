@@ -46,7 +46,12 @@ class ConnectionHandlers:
         return ()
 
     async def begin_rounds(self, connection: Connection, batch: Sequence[SyncRequestedV1]) -> Sequence[Message]:
-        """Everything in scope is looked at now: catalogues are read, stores that fail are tried at once."""
+        """Everything in scope is looked at now: catalogues are read, stores that fail are tried at once.
+
+        The directory comes first: a round may overtake the message that tells of the connection it is for.
+        """
+        await self.directory.refresh()
+        await self.follow_directory(connection)
         for message in batch:
             await self.rounds.request(connection, message.round_id, message.business_id, message.connection_id)
             scope = [

@@ -3,7 +3,7 @@
 SELECT connection_id, business_id, platform, location_id, place_ref, writable, active FROM push.connection_work;
 
 -- name: save_connections
--- Follows the directory. A connection that was resumed, connected again or given new credentials starts healthy.
+-- Follows the directory; how the store answered so far is kept.
 INSERT INTO push.connection_work AS w (connection_id, business_id, platform, location_id, place_ref, writable, active)
 SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::boolean[])
 ON CONFLICT (connection_id) DO UPDATE SET

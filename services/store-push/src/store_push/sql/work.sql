@@ -9,6 +9,10 @@ CROSS JOIN LATERAL (
 WHERE w.active AND w.writable AND d.due_at IS NOT NULL
 ORDER BY 3;
 
+-- name: still_there
+-- Asked now and then over the connection that listens, which would not notice a server that vanished.
+SELECT true;
+
 -- name: claim_connection
 -- The claim: held until the transaction ends, also by a crash. No row: another worker has it, or nothing may be done.
 -- The commit need not wait for the disk: should the server lose it, the listings are due again, as after any crash
