@@ -19,7 +19,7 @@ from tests.support.settings import service_environ
 @asynccontextmanager
 async def poller_process(database_url: str) -> AsyncIterator[asyncio.subprocess.Process]:
     """The service as a process of its own; killed at the end."""
-    environ = service_environ(database_url, **QUICK)
+    environ = service_environ(database_url, **(QUICK | {"POST_TIMEOUT_S": "1"}))
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "prokip_poller", env=os.environ | environ, stdout=asyncio.subprocess.DEVNULL
     )

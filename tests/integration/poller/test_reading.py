@@ -123,7 +123,6 @@ async def test_garbage_half_answers_and_errors_change_nothing(world: PollerWorld
         ("truncated", "unusable"),
         ("status", "unavailable"),
         ("reset_before", "unavailable"),
-        ("timeout_before", "unavailable"),
     ):
         world.prokip.faults.add(Fault(kind, method="GET", times=None))  # type: ignore[arg-type]  # from the table above
         heard = len(world.heard_of(SyncCompletedV1))
@@ -190,7 +189,7 @@ async def test_rows_that_contradict_each_other_are_left_out_and_listed(database_
 
 async def test_a_sku_in_doubt_is_left_out_until_it_is_settled(world: PollerWorld) -> None:
     await first_read(world)
-    world.prokip.faults.add(Fault("timeout_after", method="POST"))
+    world.prokip.faults.add(Fault("reset_after", method="POST"))
     await world.due("1001", {"A": 2})
     await world.until_state("1001", "in_doubt")
     assert (await world.read())[0].items == ()

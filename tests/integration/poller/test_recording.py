@@ -55,21 +55,24 @@ async def test_decimal_units_are_told_exactly(world: PollerWorld) -> None:
     assert world.prokip.sales[0].returned == {"A": 0.3}
 
 
-async def test_a_sale_whose_answer_never_came_is_in_doubt_and_never_sent_again(world: PollerWorld) -> None:
-    world.prokip.faults.add(Fault("timeout_after", method="POST"))
-    await world.due("1001", {"A": 2})
-    record = await world.until_state("1001", "in_doubt")
-    assert "did not answer" in record["detail"]
-    assert (await world.act("1001", "retry"))[0] == 409
-    await world.due("1001", {"A": 3})
-    await world.due("other", {"A": 1})
-    await world.until_state("other", "recorded")
-    assert (await world.until_state("1001", "in_doubt"))["postings"][0]["outcome"] == "in_doubt"
-    assert [sale.reference for sale in world.prokip.sales] == ["sync-7-1001-1", "sync-7-other-1"]
+async def test_a_sale_whose_answer_never_came_is_in_doubt_and_never_sent_again(
+    database_url: str, prokip: ProkipServer
+) -> None:
+    prokip.faults.add(Fault("timeout_after", method="POST", hold_s=3))
+    async with open_world(database_url, prokip, POST_TIMEOUT_S="1") as world:
+        await world.due("1001", {"A": 2})
+        record = await world.until_state("1001", "in_doubt")
+        assert "did not answer within 1 s" in record["detail"]
+        assert (await world.act("1001", "retry"))[0] == 409
+        await world.due("1001", {"A": 3})
+        await world.due("other", {"A": 1})
+        await world.until_state("other", "recorded")
+        assert (await world.until_state("1001", "in_doubt"))["postings"][0]["outcome"] == "in_doubt"
+        assert [sale.reference for sale in prokip.sales] == ["sync-7-1001-1", "sync-7-other-1"]
 
 
 async def test_an_operator_settles_a_doubt_either_way_and_saying_it_twice_changes_nothing(world: PollerWorld) -> None:
-    world.prokip.faults.add(Fault("timeout_after", method="POST"))
+    world.prokip.faults.add(Fault("reset_after", method="POST"))
     await world.due("done", {"A": 2})
     await world.until_state("done", "in_doubt")
     sell_id = world.prokip.sales[0].sell_id
@@ -79,7 +82,7 @@ async def test_an_operator_settles_a_doubt_either_way_and_saying_it_twice_change
             {"state": "recorded"},
         )
     assert (await world.act("done", "settle", {"outcome": "not_recorded"}))[0] == 409
-    world.prokip.faults.add(Fault("timeout_before", method="POST"))
+    world.prokip.faults.add(Fault("reset_before", method="POST"))
     await world.due("not-done", {"A": 4})
     await world.until_state("not-done", "in_doubt")
     assert (await world.act("not-done", "settle", {"outcome": "not_recorded"}))[0] == 200
@@ -92,7 +95,7 @@ async def test_an_operator_settles_a_doubt_either_way_and_saying_it_twice_change
 
 
 async def test_a_doubt_settled_by_its_request_is_not_taken_for_a_later_one(world: PollerWorld) -> None:
-    world.prokip.faults.add(Fault("timeout_before", method="POST", times=2))
+    world.prokip.faults.add(Fault("reset_before", method="POST", times=2))
     await world.due("1001", {"A": 2})
     first = (await world.until_state("1001", "in_doubt"))["postings"][0]["posting_id"]
     body = {"outcome": "not_recorded", "posting_id": first}
@@ -243,7 +246,7 @@ async def test_replicas_share_the_sales_and_tell_each_once(database_url: str, pr
 
 
 async def test_another_business_sees_and_settles_nothing(world: PollerWorld) -> None:
-    world.prokip.faults.add(Fault("timeout_after", method="POST"))
+    world.prokip.faults.add(Fault("reset_after", method="POST"))
     await world.due("1001", {"A": 1})
     await world.until_state("1001", "in_doubt")
     stranger = world.business_id + 1

@@ -42,10 +42,10 @@ STORE: Final = 7
 SOLD_AT: Final = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 HEARD: Final[tuple[type[Message], ...]] = (ProkipObservedV1, SaleRecordedV1, SyncCompletedV1)
 QUICK: Final = {
-    "POST_TIMEOUT_S": "1",
+    "POST_TIMEOUT_S": "5",
     "POSTING_MARGIN_S": "0.5",
-    "READ_TIMEOUT_S": "2",
-    "CONNECT_TIMEOUT_S": "0.5",
+    "READ_TIMEOUT_S": "5",
+    "CONNECT_TIMEOUT_S": "2",
     "RETRY_BASE_S": "0.05",
     "RETRY_CAP_S": "0.2",
     "LEFT_OUT_RETRY_S": "0.05",
