@@ -1,0 +1,99 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+from pydantic import SecretStr
+
+from prokip_shared.bus.bundles import encode
+from prokip_shared.connections import ConnectionRecord, CustomCredentials, ShopifyCredentials
+from prokip_shared.messages import MESSAGE_TYPES, Message, OrderObservedV1, OrderSnapshot
+from prokip_shared.platforms.webhooks import LevelHint, Meaning, Nothing, OrderSeen, Uninstalled
+from prokip_shared.platforms.woocommerce_webhooks import read_webhook, store_key_of
+from tests.unit.webhooks.recorded import woo_steps
+from webhook_ingest.domain.dialects import webhook_secrets
+from webhook_ingest.domain.events import event_of
+
+CONNECTED_AT = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
+SHOP = ConnectionRecord(
+    id=7,
+    business_id=3,
+    platform="shopify",
+    store_key="north.myshopify.com",
+    store_url="https://north.myshopify.com",
+    store_name="North",
+    location_id="L1",
+    place_ref="5",
+    sync_enabled=True,
+    status="connected",
+    connected_at=CONNECTED_AT,
+    credentials=ShopifyCredentials(access_token=SecretStr("token"), api_secret=SecretStr("signs")),
+)
+
+
+def said(meaning: Meaning) -> Message | None:
+    return event_of(
+        meaning,
+        SHOP,
+        message_id=UUID(int=1, version=4),
+        observed_at=CONNECTED_AT + timedelta(hours=1),
+        correlation_id="correlation",
+    )
+
+
+def seen(created_at: datetime | None) -> OrderObservedV1:
+    snapshot = OrderSnapshot(
+        order_ref="1", order_number="1", status="paid", created_at=created_at, modified_at=CONNECTED_AT, lines=()
+    )
+    message = said(OrderSeen(snapshot))
+    assert isinstance(message, OrderObservedV1)
+    return message
+
+
+def test_an_order_made_before_the_store_was_connected_is_a_baseline() -> None:
+    assert seen(CONNECTED_AT - timedelta(seconds=1)).predates_connection
+    assert not seen(CONNECTED_AT).predates_connection
+    assert not seen(None).predates_connection
+
+
+@pytest.mark.parametrize("meaning", [LevelHint("9", "5", Decimal(2)), LevelHint("9", None, None), Uninstalled("gone")])
+def test_a_hint_and_an_uninstall_name_the_connection(meaning: Meaning) -> None:
+    message = said(meaning)
+    assert message is not None
+    assert (message.business_id, message.model_dump()["connection_id"]) == (3, 7)
+
+
+def test_what_says_nothing_is_not_said() -> None:
+    assert said(Nothing("why")) is None
+
+
+def test_every_recorded_delivery_survives_the_wire_unchanged() -> None:
+    for step in woo_steps():
+        for delivery in step.deliveries:
+            message = said(read_webhook(delivery.topic, delivery.json))
+            if message is not None:
+                assert MESSAGE_TYPES[message.type].model_validate_json(encode(message)) == message
+
+
+def test_each_platform_signs_with_its_own_secret() -> None:
+    assert webhook_secrets(SHOP) == ("signs",)
+    kiosk = replace(SHOP, platform="custom", credentials=CustomCredentials(webhook_secret=SecretStr("kiosk")))
+    assert webhook_secrets(kiosk) == ("kiosk",)
+
+
+@pytest.mark.parametrize(
+    ("source", "key"),
+    [
+        ("https://Shop.Example/", "https://shop.example"),
+        ("https://shop.example:443/blog/", "https://shop.example/blog"),
+        ("http://127.0.0.1:8443/", "http://127.0.0.1:8443"),
+        ("https://[::1]:9/", "https://[::1]:9"),
+        ("ftp://shop.example/", ""),
+        ("shop.example", ""),
+        ("https://shop.example:port/", ""),
+        ("", ""),
+    ],
+)
+def test_a_stores_home_address_becomes_its_key(source: str, key: str) -> None:
+    assert store_key_of(source) == key
