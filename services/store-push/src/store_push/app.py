@@ -90,18 +90,18 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
         for timer in timers:
             timer.wake()
 
-    def wake_all() -> None:
-        dispatcher.wake()
-        wake_catalogues()
-
     context.side_task("dispatcher", dispatcher.run())
     context.on_drain(dispatcher.drain)
     for number, timer in enumerate(timers):
         context.side_task(f"catalogue {number}", timer.run())
     context.side_task("rounds", watch.run())
-    heard = {upkeep.PUSH_CHANNEL: wake_all, upkeep.ROUND_CHANNEL: watch.wake}
+    heard = {
+        upkeep.PUSH_CHANNEL: dispatcher.wake,
+        upkeep.CATALOGUE_CHANNEL: wake_catalogues,
+        upkeep.ROUND_CHANNEL: watch.wake,
+    }
     context.side_task("listen", upkeep.listen(settings.database_url, heard))
-    context.side_task("follow directory", upkeep.follow_directory(pool, follower, wake_catalogues))
+    context.side_task("follow directory", upkeep.follow_directory(pool, follower))
     context.side_task("gauges", upkeep.keep_gauges(reads))
     context.side_task("prune", upkeep.prune(reads, retention_days=settings.retention_days))
 

@@ -272,6 +272,7 @@ class ConnectionStorage:
 
     async def start_catalogue_reads(self, connection: Connection, connection_ids: Sequence[int]) -> None:
         await connection.execute(self._queries["start_catalogue_reads"], connection_ids)
+        await connection.execute(self._queries["wake_readers"])
 
     async def forgive(self, connection: Connection, connection_ids: Sequence[int]) -> None:
         await connection.execute(self._queries["forgive_connections"], connection_ids)

@@ -15,6 +15,7 @@ from store_push.handlers.connections import ConnectionHandlers
 from store_push.storage import PRUNE_ROWS_MAX, ReadStorage
 
 PUSH_CHANNEL: Final = "prokip_push_due"
+CATALOGUE_CHANNEL: Final = "prokip_push_catalogue"
 ROUND_CHANNEL: Final = "prokip_push_round"
 CONNECT_TIMEOUT_S: Final = 5.0
 RECONNECT_S: Final = 0.5
@@ -55,7 +56,7 @@ async def _listen_once(database_url: str, heard: Mapping[str, Callable[[], None]
         await connection.close(timeout=CONNECT_TIMEOUT_S)
 
 
-async def follow_directory(pool: Pool, handlers: ConnectionHandlers, wake_catalogues: Callable[[], None]) -> None:
+async def follow_directory(pool: Pool, handlers: ConnectionHandlers) -> None:
     """Makes up for messages that never came; runs until cancelled."""
 
     async def look() -> None:
@@ -64,7 +65,6 @@ async def follow_directory(pool: Pool, handlers: ConnectionHandlers, wake_catalo
                 await handlers.follow_directory(connection)
         except DirectoryUnavailable:
             return  # readiness tells; there is nothing to follow yet
-        wake_catalogues()
 
     await _every(DIRECTORY_INTERVAL_S, "directory.not_followed", look)
 

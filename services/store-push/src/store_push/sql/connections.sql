@@ -19,6 +19,10 @@ SELECT w.connection_id, now() FROM push.connection_work w
 WHERE w.connection_id = ANY($1::bigint[]) AND w.active AND w.platform <> 'custom'
 ON CONFLICT (connection_id) DO UPDATE SET due_at = least(c.due_at, now()), consecutive_failures = 0;
 
+-- name: wake_readers
+-- Heard by every replica when the transaction commits; apart from pushes, which come many times a second.
+SELECT pg_notify('prokip_push_catalogue', '');
+
 -- name: forgive_connections
 -- An operator did something about the connection: it is tried at once, whatever it did before.
 UPDATE push.connection_work SET next_attempt_at = now(), consecutive_failures = 0
