@@ -6,6 +6,7 @@ import { count } from "../format.js";
 import { action } from "./action.js";
 
 const ASK_EVERY_MS = 700;
+const ASK_FOR_MS_MAX = 120_000;
 
 /** For one connection, or for every store when it is null. */
 export function syncAction(connection, refresh) {
@@ -14,7 +15,8 @@ export function syncAction(connection, refresh) {
     run: async (say) => {
       const path = connection ? `/api/v1/connections/${connection.id}/sync` : "/api/v1/sync";
       let round = await post(path);
-      while (round.state === "running") {
+      const giveUpAt = Date.now() + ASK_FOR_MS_MAX;
+      while (round.state === "running" && Date.now() < giveUpAt) {
         say(`Reading Prokip and writing to ${connection ? "the store" : "the stores"}… ${elapsed(round)}`);
         await pause(ASK_EVERY_MS);
         round = await get(`/api/v1/sync/${round.id}`);
@@ -30,8 +32,8 @@ const elapsed = ({ requestedAt }) => `${Math.max(0, Math.round((Date.now() - Dat
 const failing = ({ connections }) => connections.filter(({ state }) => state === "failing");
 
 function result(round) {
-  if (round.state === "timed_out") return round.detail || "Not done in time. It goes on in the background.";
-  if (round.state === "failed") return round.detail;
+  if (round.state === "running") return "Not done yet. It goes on in the background; the live feed tells when it is over.";
+  if (round.state !== "completed") return round.detail;
   const troubles = failing(round);
   if (troubles.length) return troubles.map(({ detail }) => detail).join(" ");
   const listings = round.connections.reduce((sum, connection) => sum + connection.listings, 0);
