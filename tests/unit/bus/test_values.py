@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prokip_shared.bus import BusUnavailable, PermanentFailure, Subscription, TransientFailure
@@ -26,6 +26,11 @@ from prokip_shared.bus.storage import BusTables
 from prokip_shared.messages import ConnectionUninstalledV1, DriftFoundV1, StockOversoldV1
 
 
+QUICK = settings(max_examples=50, deadline=None)
+"""A busy machine is no failure."""
+
+
+@QUICK
 @given(st.integers(0, 10_000), st.floats(0.001, 10), st.floats(0.001, 1000), st.floats(0, 1, exclude_max=True))
 def test_a_delay_stays_between_nothing_and_its_cap(attempt: int, base_s: float, cap_s: float, fraction: float) -> None:
     delay_s = full_jitter_s(attempt, base_s=base_s, cap_s=cap_s, fraction=fraction)
@@ -105,6 +110,7 @@ JSON_VALUES = st.recursive(
 )
 
 
+@QUICK
 @given(st.lists(JSON_VALUES), st.sampled_from([(",", ":"), (" , ", " : "), (",\n\t", ":\r\n")]))
 def test_the_elements_of_an_array_are_cut_out_exactly_as_written(
     values: list[object], separators: tuple[str, str]
@@ -113,6 +119,7 @@ def test_the_elements_of_an_array_are_cut_out_exactly_as_written(
     assert element_texts(" [ " + separators[0].join(written) + "\n] ") == written
 
 
+@QUICK
 @given(st.text(alphabet='[]{},:" \\0ax1-\n', max_size=30))
 def test_whatever_is_no_array_is_refused_and_never_guessed(text: str) -> None:
     try:
@@ -126,6 +133,7 @@ def test_whatever_is_no_array_is_refused_and_never_guessed(text: str) -> None:
             element_texts(text)
 
 
+@QUICK
 @given(st.binary(max_size=200))
 def test_unpacking_never_raises_and_what_it_keeps_fits_into_the_database(body: bytes) -> None:
     unpacked = unpack(Bundle(uuid4(), "drift.found.v1", body, 1), DriftFoundV1)

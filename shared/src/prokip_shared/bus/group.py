@@ -109,8 +109,3 @@ class GroupPublisher:
                 group.settle(error)
             else:
                 group.settle(None)
-
-    async def flush(self) -> None:
-        """Returns when nothing waits."""
-        while self._sending:
-            await asyncio.gather(*self._sending.values(), return_exceptions=True)

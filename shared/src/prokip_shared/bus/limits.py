@@ -19,7 +19,11 @@ class BusLimits:
     reconnect_cap_s: float = 5.0
 
     queue_bundles_max: int = 1_000_000
-    """A full queue refuses publishes, so the outboxes and the spool hold the rest."""
+    """A full queue refuses publishes, so the outboxes and the spool hold the rest.
+
+    This and `deliveries_max` are arguments of the RabbitMQ queues: a queue that exists with others keeps the service
+    unready until it is deleted or the number is put back.
+    """
     deliveries_max: int = 6
     """A bundle taken more often without being settled is tried once more, alone, and then parked."""
 
@@ -43,7 +47,7 @@ class BusLimits:
     unroutable_delay_s: float = 5.0
 
     inbox_retention_h: float = 72.0
-    """Longer than any redelivery can be late: a broker redelivers what was not settled as soon as it is up."""
+    """How long a bundle is known as applied, and a replayed message kept. Longer than any redelivery can be late: a broker redelivers what was not settled as soon as it is up."""
     prune_interval_s: float = 600.0
     prune_rows_max: int = 10_000
     gauge_interval_s: float = 5.0

@@ -50,8 +50,7 @@ class BusAddress(Protocol):
 class PublishingBus:
     """A service that only publishes."""
 
-    def __init__(self, host: BusHost, broker: Broker, limits: BusLimits) -> None:
-        self._host = host
+    def __init__(self, broker: Broker, limits: BusLimits) -> None:
         self._broker = broker
         self._limits = limits
         self.publisher = BusPublisher(broker, limits)
@@ -65,7 +64,8 @@ class Bus(PublishingBus):
     """A service that consumes, and says what it did through its outbox."""
 
     def __init__(self, host: BusHost, broker: Broker, pool: Pool, schema: str, limits: BusLimits) -> None:
-        super().__init__(host, broker, limits)
+        super().__init__(broker, limits)
+        self._host = host
         self._pool = pool
         self._tables = BusTables(schema)
         self._consumers: list[Consumer[Any]] = []
@@ -93,23 +93,27 @@ class Bus(PublishingBus):
 
     async def prune_for_ever(self) -> None:
         """Forgets what no redelivery can bring back."""
-        limits = self._limits
         while True:
             for query in ("prune_inbox", "prune_parked"):
                 try:
-                    await self._pool.execute(
-                        self._tables.queries[query], limits.inbox_retention_h, limits.prune_rows_max
-                    )
+                    await self._prune(self._tables.queries[query])
                 except Exception as error:
                     if verdict_of(error) is not Verdict.HOLD:
                         raise
                     log.warning("bus.not_pruned", query=query, reason=describe(error))
-            await asyncio.sleep(limits.prune_interval_s)
+            await asyncio.sleep(self._limits.prune_interval_s)
+
+    async def _prune(self, query: str) -> None:
+        """In lots, so that no single statement holds up vacuum or a replica for long."""
+        limits = self._limits
+        full_lot = f"DELETE {limits.prune_rows_max}"
+        while await self._pool.execute(query, limits.inbox_retention_h, limits.prune_rows_max) == full_lot:
+            continue
 
 
 async def open_publishing_bus(host: BusHost, settings: BusAddress, limits: BusLimits = DEFAULT_LIMITS) -> PublishingBus:
     """For a service without consumers and outbox (webhook-ingest): `publisher` and `group_publisher`."""
-    return PublishingBus(host, await _open_broker(host, settings, limits), limits)
+    return PublishingBus(await _open_broker(host, settings, limits), limits)
 
 
 async def open_bus(

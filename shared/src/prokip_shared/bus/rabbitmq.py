@@ -40,7 +40,8 @@ DEAD_PREFETCH: Final = 1  # what kills its consumer must not age others with it
 DEAD_DELIVERIES_MAX: Final = 1_000_000  # 4.x drops at 20 where no limit is given; 3.10 knows no "unlimited"
 CLOSE_TIMEOUT_S: Final = 2.0
 
-BROKER_ERRORS: Final = (AMQPError, ChannelInvalidStateError, OSError, TimeoutError)
+BROKER_ERRORS: Final = (AMQPError, ChannelInvalidStateError, OSError, EOFError, TimeoutError)
+LINK_ERRORS: Final = (*BROKER_ERRORS, RuntimeError)  # aio-pika's word for a connection lost while things are declared
 
 log = Log("bus.rabbitmq")
 
@@ -71,26 +72,33 @@ class Link:
 
     async def run(self) -> None:
         failures = 0
+        limits = self._limits
         while True:
             try:
-                async with asyncio.timeout(self._limits.connect_timeout_s):
+                async with asyncio.timeout(limits.connect_timeout_s):
                     connection = await aio_pika.connect(self._url)
                     await self._build_or_close(connection)
                 self.problem = None
                 failures = 0
                 log.info("bus.connected", link=self._name)
                 await self._until_broken(connection)
-            except BROKER_ERRORS as error:
-                self.problem = f"not connected to RabbitMQ: {describe(error)}"
-                log.warning("bus.disconnected", link=self._name, reason=describe(error))
+            except LINK_ERRORS as error:
+                self._note_loss(error)
+            except asyncio.CancelledError as error:
+                if is_being_cancelled():
+                    raise
+                self._note_loss(error)  # the library cancels what waits on a channel that has gone
             finally:
                 self._forget()
             fraction = random.random()  # noqa: S311  # spreads load, guards nothing
-            limits = self._limits
             await asyncio.sleep(
                 full_jitter_s(failures, base_s=limits.reconnect_base_s, cap_s=limits.reconnect_cap_s, fraction=fraction)
             )
             failures += 1
+
+    def _note_loss(self, error: BaseException) -> None:
+        self.problem = f"not connected to RabbitMQ: {describe(error)}"
+        log.warning("bus.disconnected", link=self._name, reason=describe(error))
 
     def break_up(self, reason: str) -> None:
         """Has the link built again; for whoever notices that it does not work."""
@@ -408,6 +416,12 @@ def _with_defaults(broker_url: str, name: str, limits: BusLimits) -> str:
     parts = urlsplit(broker_url)
     query = {"heartbeat": str(limits.heartbeat_s), "name": name, **dict(parse_qsl(parts.query))}
     return urlunsplit(parts._replace(query=urlencode(query)))
+
+
+def is_being_cancelled() -> bool:
+    """Whether somebody wants the current task to end, rather than something it waits for having been cancelled."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 async def _close(connection: AbstractConnection) -> None:
