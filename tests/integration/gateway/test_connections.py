@@ -217,7 +217,7 @@ async def test_disconnecting_takes_webhooks_and_keys_away_and_reconnecting_reviv
 
 async def test_a_store_that_is_gone_cannot_keep_its_owner(alice: Person, world: World, database_url: str) -> None:
     made = await alice.ok("POST", "/api/v1/connections/woocommerce", woocommerce_of(world))
-    world.woocommerce[0]._gatekeeper._keys = ()  # the shop's owner deleted the key
+    world.woocommerce[0]._gatekeeper._keys.clear()  # the shop's owner deleted the key
     gone = await alice.ok("DELETE", f"/api/v1/connections/{made['id']}")
     assert gone["webhooksRemoved"] is False
     (row,) = await rows(database_url, CONNECTIONS)
@@ -248,14 +248,15 @@ async def test_a_shopify_shop_with_several_locations_asks_which_one(alice: Perso
 
 async def test_a_token_of_another_shop_or_none_is_refused(alice: Person, world: World) -> None:
     given = shopify_of(world)
-    for change, status in (
-        ({"accessToken": "shpat_wrong"}, 422),
-        ({"shop": "evil.example"}, 422),
-        ({"shop": "nowhere.myshopify.com"}, 422),
-        ({"shop": "sandbox-1.myshopify.com.evil.example"}, 422),
+    for change in (
+        {"accessToken": "shpat_wrong"},
+        {"accessToken": shopify_of(world, 1)["accessToken"]},
+        {"shop": "evil.example"},
+        {"shop": "nowhere.myshopify.com"},
+        {"shop": "sandbox-1.myshopify.com.evil.example"},
     ):
         answer = await alice.call("POST", "/connections/shopify", given | change)
-        assert answer.status in {status, 502}, (change, answer)
+        assert answer.status == 422, (change, answer)
     assert await alice.ok("GET", "/connections") == []
 
 

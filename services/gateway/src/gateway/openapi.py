@@ -37,7 +37,6 @@ def build_document(routes: Sequence[Route]) -> dict[str, Any]:
             "title": "prokip-sync gateway",
             "version": API_VERSION,
             "description": "Keeps every store's quantity equal to what Prokip holds. Prose: docs/api.md.",
-            "license": {"name": "proprietary"},
         },
         "servers": [{"url": "/"}],
         "security": [{"bearer": []}, {"cookie": []}],
