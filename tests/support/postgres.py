@@ -3,6 +3,7 @@
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
@@ -13,16 +14,18 @@ from prokip_onebox.postgres import embedded_postgres
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     given = os.environ.get("TEST_DATABASE_URL")
     if given:
         yield given
         return
-    folder: Path = tmp_path_factory.mktemp("pg") / "data"
-    for parent in (folder.parent, folder.parent.parent):
-        parent.chmod(0o755)  # the server runs as its own user when the tests run as root
-    with embedded_postgres(folder) as url:
-        yield url
+    # Not below pytest's own folder: every pytest that starts makes that private again, and the server, which runs as
+    # its own user when the tests run as root, then aborts in the middle of another run.
+    with TemporaryDirectory(prefix="prokip-test-") as name:
+        parent = Path(name)
+        parent.chmod(0o755)
+        with embedded_postgres(parent / "data") as url:
+            yield url
 
 
 @pytest.fixture
