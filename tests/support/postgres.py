@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
@@ -19,12 +20,10 @@ def postgres_url() -> Iterator[str]:
     if given:
         yield given
         return
-    # Not below pytest's own folder: every pytest that starts makes that private again, and the server, which runs as
-    # its own user when the tests run as root, then aborts in the middle of another run.
-    with TemporaryDirectory(prefix="prokip-test-") as name:
-        parent = Path(name)
-        parent.chmod(0o755)
-        with embedded_postgres(parent / "data") as url:
+    with TemporaryDirectory(prefix="prokip-postgres-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)  # the server runs as its own user when the tests run as root
+        with embedded_postgres(folder / "data") as url:
             yield url
 
 

