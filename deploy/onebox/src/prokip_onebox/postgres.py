@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-
 SETTINGS = "max_connections = 200\n"
 """Each service has a few connections of its own, and replicas of it have them again."""
 
