@@ -13,7 +13,7 @@ from tests.integration.gateway.client import Gateway, Person, open_gateway
 @pytest.fixture
 async def gateway(environ: dict[str, str], http: ClientSession) -> AsyncIterator[Gateway]:
     """Beside a store-push that knows three listings of any store, one a page."""
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"id": 1, "sku": "shirt1", "item_ref": "11", "parent_ref": None, "state": "matched", "target": "100"},
         {"id": 2, "sku": "hat", "item_ref": "12", "parent_ref": "9", "state": "matched", "target": None},
         {"id": 3, "sku": None, "item_ref": "13", "parent_ref": None, "state": "no_sku", "target": None},

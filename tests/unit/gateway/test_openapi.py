@@ -4,10 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator, validate
+
 from gateway.openapi import build_document
 from gateway.routes import ROUTES
 from gateway.routing import Route
-from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
 COMMITTED = Path(__file__).parents[3] / "services/gateway/openapi.json"
 DOCUMENT = build_document(ROUTES)

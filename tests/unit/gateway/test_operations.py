@@ -1,0 +1,77 @@
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.domain.numbers import plain_number
+from gateway.domain.operations import SaleKey, explain_in_words, fits_search, listing_status, summarise_parked
+from gateway.domain.rounds import RoundReport, round_failure
+
+
+@given(st.integers(0, 2**63 - 1), st.text(min_size=1, max_size=64).filter(lambda text: text.isprintable()))
+def test_any_order_can_be_named_in_a_path(connection_id: int, order_ref: str) -> None:
+    key = SaleKey(connection_id, order_ref)
+    assert SaleKey.decode(key.encode()) == key
+    assert key.encode().replace("-", "").replace("_", "").isalnum()
+
+
+@given(st.text(max_size=50))
+def test_what_names_no_order_is_none(text: str) -> None:
+    found = SaleKey.decode(text)
+    assert found is None or found.order_ref
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("96", "96"), ("96.500", "96.5"), ("1E+3", "1000"), ("-0", "0"), ("0.0000", "0"), ("-3.10", "-3.1")],
+)
+def test_equal_quantities_are_equal_strings(value: str, text: str) -> None:
+    assert plain_number(Decimal(value)) == text
+
+
+@pytest.mark.parametrize(
+    ("body", "summary"),
+    [
+        ('{"order_ref": "17", "sku": "SHIRT"}', "t: order 17, SKU SHIRT"),
+        ('{"order": {"order_ref": "17"}, "connection_id": 3}', "t: order 17, store 3"),
+        ('[{"sku": "SHIRT"}]', "t: SKU SHIRT"),
+        ("\\xff\\x00", "t"),
+        ("[1, 2]", "t"),
+        ("{}", "t"),
+    ],
+)
+def test_a_parked_message_says_what_it_is_about(body: str, summary: str) -> None:
+    assert summarise_parked("t", body) == summary
+
+
+def test_a_quantity_is_explained_as_a_sum() -> None:
+    told = {"sku": "SHIRT", "quantity": "98", "recorded": "2", "taken": "4", "balance": "96"}
+    assert explain_in_words(told).endswith("98 + 2 - 4 = 96.")
+    assert "not told" in explain_in_words(told | {"quantity": None})
+
+
+def test_only_a_store_that_fails_fails_a_round() -> None:
+    stores = [
+        {"connection_id": 1, "state": "confirmed", "detail": ""},
+        {"connection_id": 2, "state": "paused", "detail": "paused"},
+    ]
+    assert round_failure(RoundReport("completed", "", stores), {}) is None
+    failing = {"connection_id": 3, "state": "failing", "detail": ""}
+    told = round_failure(RoundReport("completed", "", [*stores, failing]), {3: "Corner Shop"})
+    assert told == "Corner Shop: does not take the quantities."
+    assert round_failure(RoundReport("failed", "", stores), {}) == "Prokip could not be read."
+
+
+@pytest.mark.parametrize(
+    ("state", "target", "status"),
+    [("matched", "3", "matched"), ("matched", None, "not_in_prokip"), ("no_sku", None, "no_sku")],
+)
+def test_the_earlier_match_status_tells_what_prokip_does_not_hold(state: str, target: str | None, status: str) -> None:
+    assert listing_status({"state": state, "target": target}) == status
+
+
+def test_a_search_fits_parts_in_any_case() -> None:
+    assert fits_search(" shi ", ("#1001", None, "SHIRT"))
+    assert fits_search("", ())
+    assert not fits_search("hat", ("#1001", None, "SHIRT"))
