@@ -123,10 +123,13 @@ class RabbitNode:
 
     def close(self) -> None:
         self.kill()
-        # The port mapper that the node started outlives it on purpose; this one served nobody else.
-        subprocess.run(  # noqa: S603  # our own
-            [EPMD, "-kill"], env=self.environ(), capture_output=True, timeout=COMMAND_TIMEOUT_S, check=False
-        )
+        # The port mapper that the node started outlives it on purpose; this one served nobody else. It refuses to end
+        # until it has noticed that its node is gone.
+        deadline = time.monotonic() + STOP_TIMEOUT_S
+        while subprocess.run([EPMD, "-kill"], env=self.environ(), capture_output=True, check=False).returncode != 0:  # noqa: S603  # our own
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"epmd on port {self.epmd_port} does not end")
+            time.sleep(0.05)
 
     async def settle(self) -> None:
         """To be awaited before a kill that follows a declaration at once.

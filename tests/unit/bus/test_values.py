@@ -25,7 +25,6 @@ from prokip_shared.bus.port import Bundle
 from prokip_shared.bus.storage import BusTables
 from prokip_shared.messages import ConnectionUninstalledV1, DriftFoundV1, StockOversoldV1
 
-
 QUICK = settings(max_examples=50, deadline=None)
 """A busy machine is no failure."""
 
