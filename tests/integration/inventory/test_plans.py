@@ -69,7 +69,7 @@ READS = {
     "list_movements": ("movement_pkey", (BUSINESS, "Hose/00001", LOCATION, BIGINT_MAX, 50)),
     "orders_holding_units": ("movement_pkey", (BUSINESS, "Hose/00001", LOCATION, 100)),
     "list_sales": ("orders_sold_at_idx", (BUSINESS, None, *NEWEST_SALE, 50, None)),
-    "list_sales_of_state": ("orders_open_idx", (BUSINESS, None, *NEWEST_SALE, 50, "in_doubt")),
+    "list_troubled_sales": ("orders_troubled_idx", (BUSINESS, None, *NEWEST_SALE, 50, "in_doubt")),
     "read_sale": ("orders_pkey", (BUSINESS, 1, "7")),
     "count_sales_since": ("orders_sold_at_idx", (BUSINESS, datetime(2027, 1, 1, tzinfo=UTC))),
 }

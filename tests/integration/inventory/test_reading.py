@@ -263,7 +263,6 @@ async def test_the_summary_counts_what_the_dashboard_shows(pool: Pool, reader: R
         "unmatched": 1,
         "pending": 1,
         "sales_since": 2,
-        "sales_due": 2,
         "sales_in_doubt": 0,
         "sales_refused": 0,
         "sales_return_unsupported": 0,

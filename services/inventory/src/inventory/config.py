@@ -11,5 +11,5 @@ class InventorySettings(ServiceSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8002
     order_batch_messages_max: Annotated[int, Field(ge=1, le=5000)] = 500
     """Orders applied in one transaction; more cost latency, fewer cost throughput (see docs/performance.md)."""
-    order_batches_in_flight: Annotated[int, Field(ge=1, le=16)] = 2
-    """Two let this process decide about one batch while Postgres writes the other."""
+    order_batches_in_flight: Annotated[int, Field(ge=1, le=16)] = 3
+    """Several let this process decide about one batch while Postgres writes the others."""

@@ -16,7 +16,8 @@ from prokip_shared.database import Connection, Pool, load_queries
 QUERIES: Final = load_queries("inventory", "reads.sql")
 EXPLAINED_MOVEMENTS_MAX: Final = 2_000
 EXPLAINED_ORDERS_MAX: Final = 200
-OPEN_STATES: Final = frozenset({"due", "in_doubt", "refused", "return_unsupported"})
+TROUBLED_STATES: Final = frozenset({"in_doubt", "refused", "return_unsupported"})
+"""In these a sale waits for a person; they are few."""
 
 StockState = Literal["managed", "pending", "unmatched", "oversold"]
 StockPlace = tuple[str, str, str]
@@ -145,7 +146,7 @@ async def explain_sku(pool: Pool, business_id: int, sku: str, location_id: str |
 async def list_sales(
     pool: Pool, business_id: int, connection_id: int | None, state: str | None, before: SalePlace, rows_max: int
 ) -> list[asyncpg.Record]:
-    query = "list_sales_of_state" if state in OPEN_STATES else "list_sales"
+    query = "list_troubled_sales" if state in TROUBLED_STATES else "list_sales"
     return await pool.fetch(QUERIES[query], business_id, connection_id, *before, rows_max, state)
 
 
@@ -191,9 +192,9 @@ async def summarise(pool: Pool, business_id: int, since: datetime) -> dict[str, 
     async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
         stock = await connection.fetchrow(QUERIES["count_stock"], business_id)
         sales = await connection.fetchval(QUERIES["count_sales_since"], business_id, since)
-        rows = await connection.fetch(QUERIES["count_open_sales"], business_id)
+        rows = await connection.fetch(QUERIES["count_troubled_sales"], business_id)
     assert stock is not None  # noqa: S101  # an aggregate always has a row
-    open_sales: Mapping[str, int] = {row["sale_state"]: row["orders"] for row in rows}
+    troubled: Mapping[str, int] = {row["sale_state"]: row["orders"] for row in rows}
     return {
         "skus": stock["skus"],
         "oversold": stock["oversold"],
@@ -201,7 +202,7 @@ async def summarise(pool: Pool, business_id: int, since: datetime) -> dict[str, 
         "pending": stock["untold"] - stock["unmatched"],
         "sales_since": sales,
         "since": since,
-        **{f"sales_{state}": open_sales.get(state, 0) for state in sorted(OPEN_STATES)},
+        **{f"sales_{state}": troubled.get(state, 0) for state in sorted(TROUBLED_STATES)},
     }
 
 

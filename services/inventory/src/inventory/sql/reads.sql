@@ -103,14 +103,14 @@ WHERE business_id = $1 AND ($2::bigint IS NULL OR connection_id = $2)
 ORDER BY sold_at DESC, connection_id DESC, order_ref DESC
 LIMIT $6;
 
--- name: list_sales_of_state
--- As list_sales, for the states that few sales are in. Index: orders_open_idx, backwards.
+-- name: list_troubled_sales
+-- As list_sales, for the states in which a sale waits for a person. Index: orders_troubled_idx, backwards.
 SELECT connection_id, order_ref, location_id, order_number, status, sold_at, needs_sweep, revision, due_revision,
     sale_state, prokip_sell_id, sale_detail, lines
 FROM inventory.orders
 WHERE business_id = $1 AND ($2::bigint IS NULL OR connection_id = $2)
     AND (sold_at, connection_id, order_ref) < ($3::timestamptz, $4::bigint, $5::text)
-    AND sale_state = $7 AND sale_state IN ('due', 'in_doubt', 'refused', 'return_unsupported')
+    AND sale_state = $7 AND sale_state IN ('in_doubt', 'refused', 'return_unsupported')
 ORDER BY sold_at DESC, connection_id DESC, order_ref DESC
 LIMIT $6;
 
@@ -138,8 +138,8 @@ SELECT
 -- Orders that were sold since a moment and hold, or held, something. Index: orders_sold_at_idx.
 SELECT count(*) FROM inventory.orders WHERE business_id = $1 AND sold_at >= $2 AND due_revision > 0;
 
--- name: count_open_sales
--- Sales that are not settled in Prokip, by state. Index: orders_open_idx.
+-- name: count_troubled_sales
+-- Sales that wait for a person, by state. Index: orders_troubled_idx.
 SELECT sale_state, count(*) AS orders FROM inventory.orders
-WHERE business_id = $1 AND sale_state IN ('due', 'in_doubt', 'refused', 'return_unsupported')
+WHERE business_id = $1 AND sale_state IN ('in_doubt', 'refused', 'return_unsupported')
 GROUP BY sale_state;

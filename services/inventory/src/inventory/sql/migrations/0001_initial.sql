@@ -32,9 +32,10 @@ CREATE TABLE inventory.orders (
 ) WITH (fillfactor = 85);
 -- Serves list_sales and count_sales_since.
 CREATE INDEX orders_sold_at_idx ON inventory.orders (business_id, sold_at, connection_id, order_ref);
--- Serves list_sales_of_state and count_open_sales: the few that are not settled.
-CREATE INDEX orders_open_idx ON inventory.orders (business_id, sale_state, sold_at, connection_id, order_ref)
-    WHERE sale_state IN ('due', 'in_doubt', 'refused', 'return_unsupported');
+-- Serves list_troubled_sales and count_troubled_sales: the few that wait for a person. Sales that are merely due are
+-- not in it, so that most orders stay in the page they were written to when Prokip has answered.
+CREATE INDEX orders_troubled_idx ON inventory.orders (business_id, sale_state, sold_at, connection_id, order_ref)
+    WHERE sale_state IN ('in_doubt', 'refused', 'return_unsupported');
 
 -- available = base - taken, per business, SKU and location.
 CREATE TABLE inventory.stock (
