@@ -118,20 +118,25 @@ class Recorder:
             return
         for place in await self._sales.locations_with_due(accounts):
             if place not in self._running:
-                work = self._tell_location(accounts[place.business_id], place)
-                self._running[place] = asyncio.create_task(work, name=f"tell {place}")
+                self._running[place] = asyncio.create_task(self._tell_location(place), name=f"tell {place}")
 
-    async def _tell_location(self, account: ProkipAccount, place: LocationKey) -> None:
-        """Until nothing of the location is due. One location's trouble must not end the others'."""
+    async def _tell_location(self, place: LocationKey) -> None:
+        """Until nothing of the location is due. One location's trouble must not end the others'.
+
+        The account is looked up for each claim: new settings count at once, also for a location that is never idle.
+        """
         under_way: set[asyncio.Task[None]] = set()
         try:
             while True:
-                room = 0 if self._draining else self._limits.posting_concurrency - len(under_way)
+                account = None if self._draining else self._accounts.of(place.business_id)
+                room = self._limits.posting_concurrency - len(under_way)
                 send_before_s = time.monotonic() + self._limits.posting_margin_s
-                claimed = await self._claim(place, room) if room else Claimed((), 0)
-                under_way |= {
-                    asyncio.create_task(self._post(account, posting, send_before_s)) for posting in claimed.postings
-                }
+                claimed = Claimed((), 0)
+                if account is not None and room > 0:
+                    claimed = await self._claim(place, room)
+                    under_way |= {
+                        asyncio.create_task(self._post(account, posting, send_before_s)) for posting in claimed.postings
+                    }
                 if not under_way and not claimed.sales:
                     return
                 if under_way:
