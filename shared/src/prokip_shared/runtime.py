@@ -19,6 +19,7 @@ from typing import Any, Final, Generic, NoReturn, TypeVar
 import asyncpg
 from aiohttp import web
 
+from prokip_shared.bus.open import BusAddress, migrate_bus
 from prokip_shared.database import MigrationError, migrate
 from prokip_shared.logs import Log, configure_logs
 from prokip_shared.metrics import SIDE_TASKS_ALIVE, render_metrics
@@ -123,6 +124,8 @@ class ServiceDefinition(Generic[SettingsT]):
     open_app: OpenApp[SettingsT]
     schema: str
     package: str
+    bus_tables: bool = True
+    """False: it only publishes, so its schema needs no inbox, outbox and parked tables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +149,7 @@ def run_service(definition: ServiceDefinition[Any]) -> NoReturn:
     configure_logs(definition.name, settings.log_level)
     try:
         if command == "migrate":
-            asyncio.run(_migrate(definition, settings))
+            asyncio.run(migrate_service(definition, settings))
             sys.exit(0)
         sys.exit(asyncio.run(_serve(definition, settings)))
     except MigrationError as error:
@@ -164,6 +167,12 @@ def _healthcheck(settings: ServiceSettings) -> int:
     except (urllib.error.URLError, OSError) as error:
         sys.stderr.write(f"not ready: {error}\n")
         return 1
+
+
+async def migrate_service(definition: ServiceDefinition[Any], settings: BusAddress) -> list[str]:
+    """Everything that a service keeps in Postgres, for deployments that migrate before they start."""
+    applied = await migrate(settings.database_url, schema=definition.schema, package=definition.package)
+    return applied + await migrate_bus(settings, schema=definition.schema if definition.bus_tables else None)
 
 
 async def _migrate(definition: ServiceDefinition[Any], settings: ServiceSettings) -> None:
@@ -207,7 +216,11 @@ async def running(definition: ServiceDefinition[SettingsT], settings: SettingsT)
         app = web.Application(middlewares=[base_middleware(definition.name)], client_max_size=BODY_BYTES_MAX)
         context = ServiceContext(definition.name, app, stack)
         _add_health_routes(context)
-        await definition.open_app(context, settings)
+        try:
+            await definition.open_app(context, settings)
+        except BaseException:
+            await context.end_side_tasks()
+            raise
         runner = web.AppRunner(
             app,
             access_log=None,

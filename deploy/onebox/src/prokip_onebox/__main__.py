@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import os
 import sys
+from dataclasses import dataclass
 from importlib import import_module
 
 from prokip_onebox.app import run
@@ -11,7 +12,7 @@ from prokip_onebox.config import OneboxSettings
 from prokip_onebox.ports import first_taken
 from prokip_onebox.processes import StartFailed
 from prokip_onebox.programs import SERVICE_MODULES
-from prokip_shared.database import migrate
+from prokip_shared.runtime import migrate_service
 from prokip_shared.settings import SettingsError, load_settings
 
 EXIT_BAD_SETTING = 2
@@ -28,7 +29,7 @@ def main() -> int:
     if command == "migrate":
         if settings.database_url is None:
             return _refuse("DATABASE_URL: is not set; `make run` migrates its embedded database by itself")
-        asyncio.run(_migrate_all(settings.database_url))
+        asyncio.run(_migrate_all(Database(settings.database_url, settings.broker_url)))
         return 0
     taken = first_taken(settings.host, settings.ports())
     if taken is not None:
@@ -47,10 +48,16 @@ def _refuse(line: str) -> int:
     return EXIT_BAD_SETTING
 
 
-async def _migrate_all(database_url: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Database:
+    database_url: str
+    broker_url: str
+
+
+async def _migrate_all(database: Database) -> None:
     for module in SERVICE_MODULES:
         service = import_module(f"{module}.app").SERVICE
-        for name in await migrate(database_url, schema=service.schema, package=service.package):
+        for name in await migrate_service(service, database):
             sys.stdout.write(f"{service.schema}: applied {name}\n")
 
 

@@ -95,4 +95,6 @@ def _open_directory(context: ServiceContext, settings: IngestSettings) -> Direct
     return directory
 
 
-SERVICE = ServiceDefinition("webhook-ingest", IngestSettings, open_app, schema="ingest", package="webhook_ingest")
+SERVICE = ServiceDefinition(
+    "webhook-ingest", IngestSettings, open_app, schema="ingest", package="webhook_ingest", bus_tables=False
+)

@@ -12,7 +12,7 @@ from prokip_shared.bus.limits import DEFAULT_LIMITS, BusLimits
 from prokip_shared.bus.outbox import Outbox
 from prokip_shared.bus.parked import ParkedMessages
 from prokip_shared.bus.port import BatchHandler, Broker, M, Subscription
-from prokip_shared.bus.postgres import PostgresBroker, open_postgres_broker
+from prokip_shared.bus.postgres import PostgresBroker, migrate_postgres_bus, open_postgres_broker
 from prokip_shared.bus.publisher import BusPublisher, MeteredBroker
 from prokip_shared.bus.rabbitmq import RabbitBroker
 from prokip_shared.bus.storage import BusTables, migrate_service_tables
@@ -109,6 +109,14 @@ class Bus(PublishingBus):
         full_lot = f"DELETE {limits.prune_rows_max}"
         while await self._pool.execute(query, limits.inbox_retention_h, limits.prune_rows_max) == full_lot:
             continue
+
+
+async def migrate_bus(settings: BusAddress, *, schema: str | None) -> list[str]:
+    """For deployments that migrate before they start: what `open_bus` makes by itself; schema None: no bus tables."""
+    applied = [] if schema is None else await migrate_service_tables(settings.database_url, schema=schema)
+    if settings.broker_url == POSTGRES:
+        applied += await migrate_postgres_bus(settings.database_url)
+    return applied
 
 
 async def open_publishing_bus(host: BusHost, settings: BusAddress, limits: BusLimits = DEFAULT_LIMITS) -> PublishingBus:
