@@ -6,6 +6,7 @@ import pytest
 
 from prokip_shared.platforms.store import ItemKey, Level, WriteResult
 from store_push.domain.decisions import (
+    ORDER_LATE_MAX,
     Habits,
     Patience,
     PlannedWrite,
@@ -34,6 +35,7 @@ LISTING = DueListing(
     confirmed_taken=Decimal(0),
     confirmed_revision=6,
     confirmed_at=NOW - timedelta(hours=1),
+    drifted_at=None,
     must_read=False,
     hinted=None,
     hints=0,
@@ -85,14 +87,29 @@ def test_the_store_that_sold_is_already_right() -> None:
     assert (settled.outcome, settled.confirmed, settled.look_at) == ("already", 98, None)
 
 
-def test_without_compare_and_set_a_sale_right_after_our_write_is_checked_once_more() -> None:
-    sold = replace(LISTING, target=98, target_taken=Decimal(2), confirmed_at=NOW - timedelta(seconds=5))
+def test_without_compare_and_set_a_sale_that_our_write_may_have_hidden_is_checked_once_more() -> None:
+    sold = replace(LISTING, target=98, target_taken=Decimal(2), confirmed_at=NOW - timedelta(minutes=5))
     [settled] = plan_without_reading([sold], WOO, PATIENCE, NOW).settled
     assert (settled.look_at, settled.confirmed, settled.confirmed_now) == (NOW + timedelta(seconds=3), 100, False)
-    [long_ago] = plan_without_reading(
-        [replace(sold, confirmed_at=NOW - timedelta(hours=1))], WOO, PATIENCE, NOW
-    ).settled
+    [long_ago] = plan_without_reading([replace(sold, confirmed_at=NOW - ORDER_LATE_MAX)], WOO, PATIENCE, NOW).settled
     assert long_ago.look_at is None
+
+
+def test_a_hint_from_before_our_write_does_not_replace_the_check() -> None:
+    sold = replace(LISTING, target=98, target_taken=Decimal(2), must_read=True, hinted=98)
+    [settled] = plan_without_reading([sold], WOO, PATIENCE, NOW).settled
+    assert (settled.look_at, settled.confirmed_now) == (NOW + timedelta(seconds=3), False)
+
+
+def test_an_order_that_comes_after_its_sale_was_called_drift_puts_the_store_right_at_once() -> None:
+    late = replace(LISTING, target=98, target_taken=Decimal(2), drifted_at=NOW - timedelta(hours=3))
+    [settled] = plan_without_reading([late], SHOPIFY, PATIENCE, NOW).settled
+    assert (settled.look_at, settled.confirmed_now) == (NOW + timedelta(seconds=3), False)
+    assert decide(late, own(100), SHOPIFY, PATIENCE, NOW) == PlannedWrite(late, 98, 100, 100, verify=True)
+    [much_later] = plan_without_reading(
+        [replace(late, drifted_at=NOW - ORDER_LATE_MAX)], SHOPIFY, PATIENCE, NOW
+    ).settled
+    assert much_later.look_at is None
 
 
 def test_without_a_quantity_from_prokip_nothing_is_pushed() -> None:

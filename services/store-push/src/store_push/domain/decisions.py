@@ -30,6 +30,10 @@ REASON_OF_STATE: Mapping[ListingState, str] = {
     "gone": "the store does not know this item any more",
 }
 
+ORDER_LATE_MAX = timedelta(days=1)
+"""How late an order may tell of a sale. Shopify tries for four hours, WordPress tells when its cron is next woken, and
+our own door may have been shut: https://shopify.dev/docs/apps/build/webhooks/troubleshooting-webhooks"""
+
 
 @dataclass(frozen=True, slots=True)
 class Habits:
@@ -117,8 +121,6 @@ def plan_without_reading(due: Iterable[DueListing], habits: Habits, patience: Pa
         believed, target = listing.believed, listing.target
         if target is None:
             plan.settled.append(_nothing_to_push(listing))
-        elif _explained_hint(listing) and believed == target:
-            plan.settled.append(_already(listing, target, None))
         elif not habits.readable:
             plan.add(
                 _already(listing, target, None) if listing.confirmed == target else PlannedWrite(listing, target, None)
@@ -150,7 +152,7 @@ def decide(
         if shown == target:
             return _already(listing, target, now + timedelta(seconds=patience.settle_s) if new else None, shown)
         return PlannedWrite(listing, target, shown, shown, verify=new)
-    if not habits.compare_and_set and shown != target and _written_over_a_sale(listing, shown - believed):
+    if _may_have_hidden_a_sale(listing, habits, now) and shown != target and _hidden(listing, shown - believed):
         return PlannedWrite(listing, target, shown, shown, verify=True)
     return _decide_gap(listing, target, believed, shown, patience, now)
 
@@ -252,17 +254,23 @@ def _explained_hint(listing: DueListing) -> bool:
 
 
 def _doubt(listing: DueListing, habits: Habits, patience: Patience, now: datetime) -> datetime | None:
-    """Without compare-and-set a sale between our read and our write is written over, and shows up as an order later.
-
-    So when the store sold a SKU that was confirmed a moment ago, the store is asked once more.
-    """
-    if habits.compare_and_set or listing.confirmed_at is None or listing.target_taken == listing.confirmed_taken:
+    """When to ask a store once more that sold, or took back, what our last write may have hidden."""
+    if listing.target_taken == listing.confirmed_taken or not _may_have_hidden_a_sale(listing, habits, now):
         return None
-    fresh = (now - listing.confirmed_at).total_seconds() < patience.drift_after_s
-    return now + timedelta(seconds=patience.settle_s) if fresh else None
+    return now + timedelta(seconds=patience.settle_s)
 
 
-def _written_over_a_sale(listing: DueListing, units: int) -> bool:
+def _may_have_hidden_a_sale(listing: DueListing, habits: Habits, now: datetime) -> bool:
+    """A sale whose order comes late may be written over, and its order then explains a number that is gone.
+
+    Without compare-and-set that happens between our read and any write of ours; with it, where a difference was taken
+    for drift although an order would have explained it.
+    """
+    written_at = listing.drifted_at if habits.compare_and_set else listing.confirmed_at
+    return written_at is not None and now - written_at < ORDER_LATE_MAX
+
+
+def _hidden(listing: DueListing, units: int) -> bool:
     """The store shows more than believed, by no more than it sold since our last write: that write hid the sales."""
     return 0 < units <= listing.target_taken - listing.confirmed_taken
 

@@ -43,6 +43,8 @@ class DueListing:
     confirmed_taken: Decimal
     confirmed_revision: int
     confirmed_at: datetime | None
+    drifted_at: datetime | None
+    """When we last wrote over a difference that no order had explained; None: never."""
     must_read: bool
     hinted: int | None
     hints: int

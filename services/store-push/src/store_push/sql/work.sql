@@ -26,7 +26,8 @@ FOR UPDATE SKIP LOCKED;
 -- name: due_listings
 -- Zeros first, because selling what is gone hurts most; then the oldest.
 SELECT id, item_ref, parent_ref, place_ref, sku, target, target_revision, target_taken, correlation_id,
-    confirmed, confirmed_taken, confirmed_revision, confirmed_at, must_read, hinted, hints, gap, gap_taken, gap_since
+    confirmed, confirmed_taken, confirmed_revision, confirmed_at, drifted_at, must_read, hinted, hints,
+    gap, gap_taken, gap_since
 FROM push.listing
 WHERE connection_id = $1 AND state = 'matched' AND due_at <= clock_timestamp()
 ORDER BY (target = 0) DESC, due_at, id
@@ -38,10 +39,11 @@ LIMIT $2;
 WITH news AS (
     SELECT * FROM unnest(
         $1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::numeric[], $6::bigint[], $7::timestamptz[],
-        $8::timestamptz[], $9::boolean[], $10::bigint[], $11::numeric[], $12::timestamptz[], $13::bigint[], $14::bigint[]
+        $8::timestamptz[], $9::timestamptz[], $10::boolean[], $11::bigint[], $12::numeric[], $13::timestamptz[],
+        $14::bigint[], $15::bigint[]
     ) AS n (
         id, state, reason, confirmed, confirmed_taken, confirmed_revision, confirmed_at,
-        due_at, must_read, gap, gap_taken, gap_since, revision, hints
+        drifted_at, due_at, must_read, gap, gap_taken, gap_since, revision, hints
     )
 ), locked AS (
     SELECT l.id FROM push.listing l JOIN news ON news.id = l.id ORDER BY l.id FOR UPDATE OF l
@@ -53,6 +55,7 @@ UPDATE push.listing l SET
     confirmed_taken = news.confirmed_taken,
     confirmed_revision = news.confirmed_revision,
     confirmed_at = news.confirmed_at,
+    drifted_at = news.drifted_at,
     must_read = news.must_read OR l.hints > news.hints,
     gap = news.gap,
     gap_taken = news.gap_taken,

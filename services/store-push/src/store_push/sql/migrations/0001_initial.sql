@@ -94,6 +94,8 @@ CREATE TABLE push.listing (
     confirmed_taken numeric NOT NULL DEFAULT 0,
     confirmed_revision bigint NOT NULL DEFAULT 0,
     confirmed_at timestamptz,
+    -- When we last wrote over a difference that no order had explained: one that comes late may explain it yet.
+    drifted_at timestamptz,
     -- When a worker is to look at it; NULL: nothing to do.
     due_at timestamptz,
     -- True: the store is to be read before anything is concluded.
