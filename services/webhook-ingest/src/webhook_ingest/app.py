@@ -34,13 +34,12 @@ async def open_app(context: ServiceContext, settings: IngestSettings) -> None:
     stores = Stores(
         directory,
         pause_s=settings.unknown_store_pause_s,
-        timeout_s=settings.database_timeout_s,
         clock=clock,
     )
 
     spool_table = SpoolTable(pool)
     bus = await open_publishing_bus(context, settings, BusLimits(publish_timeout_s=settings.publish_timeout_s))
-    spool = Spool(spool_table, timeout_s=settings.database_timeout_s)
+    spool = Spool(spool_table, timeout_s=settings.spool_timeout_s)
     broker = bus.group_publisher()
     door = Door(
         broker,
@@ -62,7 +61,7 @@ async def open_app(context: ServiceContext, settings: IngestSettings) -> None:
     limits = Limits(
         body_bytes_max=settings.body_bytes_max,
         body_timeout_s=settings.body_timeout_s,
-        database_timeout_s=settings.database_timeout_s,
+        answer_timeout_s=settings.answer_timeout_s,
         allow_unsigned_custom=settings.allow_unsigned_custom,
     )
     webhooks = Webhooks(stores, door, parked_table, limits)

@@ -15,14 +15,16 @@ class IngestSettings(ServiceSettings):
     """A larger webhook is answered 413; an order of 300 lines has about 200 kB."""
     body_timeout_s: Seconds = 5.0
     """How long a store may take to send its body; Shopify itself gives up after 5 s."""
-    publish_timeout_s: Annotated[float, Field(gt=0, le=2)] = 0.2
+    answer_timeout_s: Seconds = 0.9
+    """The latest moment for an answer once the body is here, whatever happens downstream; then it is 503."""
+    publish_timeout_s: Seconds = 0.2
     """How long the broker may take to confirm before the events go to Postgres instead.
 
-    An event waits for the group before it and then for its own, at the broker and after that at the spool: twice
-    this and twice `database_timeout_s` is the latest moment at which a store is answered.
+    An event waits for the group before it and then for its own, at the broker and after that at the spool: to be of
+    use, twice this and twice `spool_timeout_s` stay below `answer_timeout_s`.
     """
-    database_timeout_s: Annotated[float, Field(gt=0, le=2)] = 0.25
-    """How long Postgres may take for a group of events, a parked body, or the look for an unknown store."""
+    spool_timeout_s: Seconds = 0.2
+    """How long Postgres may take for a group of events."""
     broker_pause_s: Seconds = 1.0
     """How long new events go straight to the spool after the broker failed, before it is tried again."""
     spool_interval_s: Seconds = 1.0

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from prokip_shared.bus.bundles import encode
 from prokip_shared.bus.group import GroupPublisher
@@ -10,6 +11,8 @@ from prokip_shared.logs import Log
 from prokip_shared.messages import Message
 from webhook_ingest.metrics import SPOOLED
 from webhook_ingest.storage import DATABASE_AWAY, SpoolTable
+
+NEITHER: Final = "neither broker nor database takes events"
 
 log = Log("door")
 
@@ -22,12 +25,24 @@ class Spool:
         self._timeout_s = timeout_s
 
     async def send(self, bundles: Sequence[Bundle]) -> SendReport:
-        try:
-            async with asyncio.timeout(self._timeout_s):
-                await self._table.add(bundles)
-        except DATABASE_AWAY as error:
-            return SendReport(problem=f"neither broker nor database takes events: {error!r}")
-        return SendReport(confirmed=frozenset(bundle.bundle_id for bundle in bundles))
+        adding = asyncio.create_task(self._table.add(bundles), name="add to spool")
+        await asyncio.wait({adding}, timeout=self._timeout_s)
+        if not adding.done():
+            # Left behind, not waited for: asyncpg gives a cancelled connection back only when the server has answered.
+            adding.cancel()
+            adding.add_done_callback(_look_away)
+            return SendReport(problem=f"{NEITHER}: no answer within {self._timeout_s} s")
+        error = adding.exception()
+        if error is None:
+            return SendReport(confirmed=frozenset(bundle.bundle_id for bundle in bundles))
+        if isinstance(error, DATABASE_AWAY):
+            return SendReport(problem=f"{NEITHER}: {error!r}")
+        raise error
+
+
+def _look_away(task: asyncio.Task[None]) -> None:
+    if not task.cancelled():
+        task.exception()  # told already as no answer
 
 
 class Door:

@@ -12,7 +12,7 @@ from prokip_shared.messages import Platform
 from webhook_ingest.storage import DATABASE_AWAY
 
 LOOK_TIMEOUT_S: Final = 5.0
-"""No store waits this long; the next look is only allowed once this one has ended."""
+"""The next look is only allowed once this one has ended."""
 
 
 class Stores:
@@ -22,16 +22,17 @@ class Stores:
     who posts without end costs no more than that.
     """
 
-    def __init__(self, directory: Directory, *, pause_s: float, timeout_s: float, clock: Callable[[], float]) -> None:
+    def __init__(self, directory: Directory, *, pause_s: float, clock: Callable[[], float]) -> None:
         self._directory = directory
         self._pause_s = pause_s
-        self._timeout_s = timeout_s
         self._clock = clock
         self._look_again_at = 0.0
         self._looking: asyncio.Task[None] | None = None
 
     async def find(self, platform: Platform, store_key: str) -> ConnectionRecord | None:
-        """Raises DirectoryUnavailable or TimeoutError where the store is not known and the database does not tell."""
+        """Raises DirectoryUnavailable where the store is not known and the database does not tell; waits no longer
+        than LOOK_TIMEOUT_S, which callers that are waited for shorten.
+        """
         try:
             found = self._directory.by_store(platform, store_key)
         except DirectoryUnavailable:
@@ -51,8 +52,7 @@ class Stores:
             self._look_again_at = self._clock() + self._pause_s
             self._looking = asyncio.create_task(self._read(), name="read directory for an unknown store")
             self._looking.add_done_callback(self._looked)
-        async with asyncio.timeout(self._timeout_s):
-            await asyncio.shield(self._looking)  # one caller's time-out must not end the look of the others
+        await asyncio.shield(self._looking)  # one caller's time-out must not end the look of the others
 
     async def _read(self) -> None:
         try:

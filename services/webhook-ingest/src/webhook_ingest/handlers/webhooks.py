@@ -42,7 +42,7 @@ log = Log("webhooks")
 class Limits:
     body_bytes_max: int
     body_timeout_s: float
-    database_timeout_s: float
+    answer_timeout_s: float
     allow_unsigned_custom: bool
 
 
@@ -118,8 +118,9 @@ class Webhooks:
         try:
             _require_json(request)
             body = await read_body(request, self._limits)
-            connection = await self._stores.find(webhook.dialect.platform, webhook.store_key)
-            outcome = await self._take(body, webhook, connection)
+            async with asyncio.timeout(self._limits.answer_timeout_s):
+                connection = await self._stores.find(webhook.dialect.platform, webhook.store_key)
+                outcome = await self._take(body, webhook, connection)
         except Problem as problem:
             self._refused(webhook, connection, problem)
             raise
@@ -166,8 +167,7 @@ class Webhooks:
             reason=reason,
             body=webhook.dialect.project(payload),
         )
-        async with asyncio.timeout(self._limits.database_timeout_s):
-            parked_id = await self._parked.park(body)
+        parked_id = await self._parked.park(body)
         log.warning("webhook.parked", parked_id=str(parked_id), reason=reason, **_names(webhook, connection))
 
     def _refused(self, webhook: Webhook, connection: ConnectionRecord | None, problem: Problem) -> None:
