@@ -2,7 +2,7 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
-from gateway.models.base import Answer, Given, ShortText, Time
+from gateway.models.base import Answer, Given, Id, ShortText, Time
 
 Password = Annotated[SecretStr, Field(max_length=1000)]
 
@@ -46,7 +46,7 @@ class Session(Answer):
 
 
 class SwitchBusiness(Given):
-    business_id: int
+    business_id: Id
 
 
 class NewBusiness(Given):

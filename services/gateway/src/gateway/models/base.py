@@ -1,24 +1,45 @@
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    field_validator,
+)
 from pydantic.alias_generators import to_camel
 
 from gateway.domain.numbers import plain_number
 
 I = TypeVar("I")  # noqa: E741  # one item of a page
 
+BIGINT_MAX = 2**63 - 1
 PAGE_ITEMS_MAX = 200
 PAGE_ITEMS_DEFAULT = 50
 
 
 Quantity = Annotated[Decimal, PlainSerializer(plain_number, return_type=str)]
 Time = Annotated[datetime, AfterValidator(lambda value: value.astimezone(UTC))]
+Id = Annotated[int, Field(ge=1, le=BIGINT_MAX)]
 ShortText = Annotated[str, Field(min_length=1, max_length=255)]
 WrittenId = BeforeValidator(lambda value: str(value) if type(value) is int else value)
 """Ids that look like numbers are texts; a caller that sends the number means the same."""
 LocationId = Annotated[str, WrittenId, Field(min_length=1, max_length=100, pattern=r"^[^\s\x00-\x1f]+$")]
+
+
+def _one_line(value: SecretStr) -> SecretStr:
+    if not value.get_secret_value().isprintable():
+        raise ValueError("A key or token has no line breaks or other control characters")
+    return value
+
+
+HeaderSafe = AfterValidator(_one_line)
+"""For secrets that travel in the headers of our requests."""
 
 
 class Given(BaseModel):
@@ -27,6 +48,14 @@ class Given(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True, str_strip_whitespace=True
     )
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_nul(cls, value: Any) -> Any:
+        """Postgres stores no NUL in a text: https://www.postgresql.org/docs/current/datatype-character.html"""
+        if isinstance(value, str) and "\0" in value:
+            raise ValueError("A text has no NUL character")
+        return value
 
 
 class Answer(BaseModel):

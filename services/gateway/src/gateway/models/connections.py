@@ -2,11 +2,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, RootModel, SecretStr
 
-from gateway.models.base import Answer, Given, LocationId, PageQuery, Quantity, ShortText, Time, WrittenId
+from gateway.models.base import Answer, Given, HeaderSafe, LocationId, PageQuery, Quantity, ShortText, Time, WrittenId
 from prokip_shared.messages import ConnectionHealth, Platform
 
 Address = Annotated[str, Field(min_length=1, max_length=500)]
-Secret = Annotated[SecretStr, Field(min_length=1, max_length=500)]
+Secret = Annotated[SecretStr, Field(min_length=1, max_length=500), HeaderSafe]
 Choice = Literal["pull", "push"]
 PlaceId = Annotated[str, WrittenId, Field(pattern=r"^(gid://shopify/Location/)?[0-9]{1,20}$")]
 

@@ -2,7 +2,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from gateway.models.base import Answer, Given, PageQuery, Time
+from gateway.models.base import BIGINT_MAX, Answer, Given, PageQuery, Time
 
 EventKind = Literal[
     "sale.due",
@@ -34,7 +34,7 @@ class LiveEvent(Answer):
 
 
 class EventsQuery(Given):
-    after: Annotated[int, Field(ge=0)] | None = None
+    after: Annotated[int, Field(ge=0, le=BIGINT_MAX)] | None = None
     """Resumes after this event where a header cannot be sent."""
 
 

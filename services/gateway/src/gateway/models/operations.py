@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, PlainSerializer, RootModel
 
-from gateway.models.base import Answer, Given, Page, PageQuery, Time
+from gateway.models.base import Answer, Given, Id, Page, PageQuery, Time
 from gateway.models.connections import Choice
 from prokip_shared.messages import Platform
 
@@ -74,7 +74,7 @@ class LegacyStore(Given):
     """Which store is meant: by id, or by platform where the business has one of it."""
 
     platform: Platform | None = None
-    connection_id: int | None = None
+    connection_id: Id | None = None
 
 
 class LegacySetup(LegacyStore):

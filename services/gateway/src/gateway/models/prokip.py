@@ -2,9 +2,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr
 
-from gateway.models.base import Answer, Given, LocationId, Time
+from gateway.models.base import Answer, Given, HeaderSafe, LocationId, Time
 
-ApiToken = Annotated[SecretStr, Field(min_length=1, max_length=2000)]
+ApiToken = Annotated[SecretStr, Field(min_length=1, max_length=2000), HeaderSafe]
 IntervalS = Annotated[int, Field(ge=1, le=86400)]
 
 

@@ -2,7 +2,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from gateway.models.base import Answer, Given, PageQuery, Quantity, Time
+from gateway.models.base import Answer, Given, Id, PageQuery, Quantity, Time
 
 ProkipState = Literal["none", "due", "recorded", "in_doubt", "refused", "return_unsupported"]
 RecordState = Literal["due", "posting", "recorded", "in_doubt", "refused", "return_unsupported"]
@@ -14,7 +14,7 @@ class SalesQuery(PageQuery):
     search: Annotated[str, Field(max_length=255)] = ""
     """Part of an order's number or reference, or of a SKU; up to 2,000 orders are looked through per call."""
     state: ProkipState | None = None
-    connection_id: int | None = None
+    connection_id: Id | None = None
 
 
 class Sale(Answer):
