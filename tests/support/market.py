@@ -1,6 +1,6 @@
 """A house with a simulated world around it, connected the way an operator does it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -47,13 +47,26 @@ class Market:
 
 @asynccontextmanager
 async def open_market(
-    database_url: str, broker_url: str, spec: WorldSpec, *, connect: bool = True, **environ: str
+    database_url: str,
+    broker_url: str,
+    spec: WorldSpec,
+    *,
+    connect: bool = True,
+    world: World | None = None,
+    settings: Mapping[str, str] | None = None,
+    **environ: str,
 ) -> AsyncIterator[Market]:
-    """Services and simulated servers on free ports; with `connect`, set up, connected and synced once."""
-    world = World(spec)
+    """Services and simulated servers on free ports; with `connect`, set up, connected and synced once.
+
+    `world`: one that was made from the spec and changed; otherwise a new one. `settings`: environment variables as
+    a mapping, besides those by keyword.
+    """
+    world = world or World(spec)
     async with world.serve():
         template = world.connections()["shopify"]["urlTemplate"]
-        async with open_house(database_url, broker_url, SHOPIFY_URL_TEMPLATE=template, **environ) as house:
+        async with open_house(
+            database_url, broker_url, SHOPIFY_URL_TEMPLATE=template, **(settings or {}), **environ
+        ) as house:
             market = Market(house, world)
             if connect:
                 await connect_world(house.operator, world.connections(), market.told.append)
