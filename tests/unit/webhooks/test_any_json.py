@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
-from prokip_shared.messages import OrderSnapshot
 from prokip_shared.platforms import custom_webhooks, shopify_webhooks, woocommerce_webhooks
 from prokip_shared.platforms.webhooks import OrderSeen, UnusableWebhook
 from tests.unit.webhooks.recorded import shopify_payload, woo_delivery
@@ -66,8 +65,7 @@ def read(module: ModuleType, topic: str, payload: Any) -> None:
     except UnusableWebhook:
         return
     if isinstance(meaning, OrderSeen):
-        encoded = meaning.order.model_dump_json()
-        assert OrderSnapshot.model_validate_json(encoded) == meaning.order
+        assert meaning.order.model_dump_json().encode() == to_json(meaning.fields)
 
 
 @pytest.mark.parametrize(("module", "topic", "_example"), PLATFORMS)

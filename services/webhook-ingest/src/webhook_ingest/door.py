@@ -4,11 +4,10 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from prokip_shared.bus.bundles import encode
 from prokip_shared.bus.group import GroupPublisher
 from prokip_shared.bus.port import Bundle, BusUnavailable, SendReport, Unroutable
 from prokip_shared.logs import Log
-from prokip_shared.messages import Message
+from webhook_ingest.domain.events import Event
 from webhook_ingest.metrics import SPOOLED
 from webhook_ingest.storage import DATABASE_AWAY, SpoolTable
 
@@ -61,17 +60,16 @@ class Door:
         self._clock = clock
         self._ask_broker_at: dict[str, float] = {}
 
-    async def publish_one(self, message: Message) -> None:
-        """Returns when the message is durable, at the broker or in Postgres; raises BusUnavailable if in neither."""
-        encoded = encode(message)
-        if self._clock() >= self._ask_broker_at.get(message.type, 0.0):
+    async def publish(self, event: Event) -> None:
+        """Returns when the event is durable, at the broker or in Postgres; raises BusUnavailable if in neither."""
+        if self._clock() >= self._ask_broker_at.get(event.type, 0.0):
             try:
-                await self._broker.publish_encoded(message.type, encoded)
+                await self._broker.publish_encoded(event.type, event.encoded)
             except (BusUnavailable, Unroutable) as error:
-                self._pause(message.type, error)
+                self._pause(event.type, error)
             else:
                 return
-        await self._spool.publish_encoded(message.type, encoded)
+        await self._spool.publish_encoded(event.type, event.encoded)
         SPOOLED.inc()
 
     def broker_takes(self, message_type: str) -> None:

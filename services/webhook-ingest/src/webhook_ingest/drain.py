@@ -8,14 +8,12 @@ from prokip_shared.bus.group import GroupPublisher
 from prokip_shared.bus.port import BusUnavailable, Unroutable
 from prokip_shared.database import Pool
 from prokip_shared.logs import Log
-from prokip_shared.messages import ConnectionUninstalledV1, LevelHintedV1, OrderObservedV1
+from webhook_ingest.domain.events import CONNECTION_UNINSTALLED, LEVEL_HINTED, ORDER_OBSERVED
 from webhook_ingest.door import Door
 from webhook_ingest.metrics import SPOOL_OLDEST_S, SPOOL_WAITING
 from webhook_ingest.storage import DATABASE_AWAY, SpoolTable
 
-TYPES: Final = tuple(
-    str(message.model_fields["type"].default) for message in (ConnectionUninstalledV1, OrderObservedV1, LevelHintedV1)
-)
+TYPES: Final = (CONNECTION_UNINSTALLED, ORDER_OBSERVED, LEVEL_HINTED)
 """What ingest says. Each type drains by itself, so one that no queue takes never stands before the others."""
 
 log = Log("drain")

@@ -81,7 +81,7 @@ class ParkedWebhooks:
                 correlation_id=make_correlation_id(),
             )
             if event is not None:
-                await self._door.publish_one(event)
+                await self._door.publish(event)
         except UnusableWebhook as unusable:
             return str(unusable)
         except (BusUnavailable, DirectoryUnavailable) as error:

@@ -7,12 +7,14 @@ nothing. Sold and returned units are two lines of one order, so either may be to
 from decimal import Decimal
 from typing import Any, Final
 
-from prokip_shared.messages import OrderLine, OrderSnapshot
+from prokip_shared.messages import OrderSnapshot
 from prokip_shared.platforms.webhooks import (
     Meaning,
+    OrderFields,
     OrderSeen,
     UnusableWebhook,
     keep_scalars,
+    line_fields,
     read_object,
     read_quantity,
     read_reference,
@@ -30,11 +32,16 @@ _FIELDS: Final = ("orderId", "sku", "quantity", "status")
 
 def read_webhook(_topic: str, payload: Any) -> Meaning:
     """Raises UnusableWebhook."""
-    return OrderSeen(read_order(payload))
+    return OrderSeen(read_fields(payload))
 
 
 def read_order(payload: Any) -> OrderSnapshot:
     """A partial snapshot: the order's other lines keep their state. Raises UnusableWebhook."""
+    return OrderSnapshot.model_validate(read_fields(payload))
+
+
+def read_fields(payload: Any) -> OrderFields:
+    """As `read_order`, ready to be encoded."""
     body = read_object(payload, "the body")
     order_ref = read_reference(body.get("orderId"), "orderId")
     sku = read_sku(body.get("sku"), "sku")
@@ -45,20 +52,20 @@ def read_order(payload: Any) -> OrderSnapshot:
         raise UnusableWebhook("quantity is negative")
     status = body.get("status")
     if status == "completed":
-        line = OrderLine(line_ref=f"{sku}#sold", sku=sku, ordered=units, taken=units)
+        line = line_fields(line_ref=f"{sku}#sold", sku=sku, ordered=units, taken=units)
     elif status == "refunded":
-        line = OrderLine(line_ref=f"{sku}#returned", sku=sku, ordered=Decimal(0), taken=-units)
+        line = line_fields(line_ref=f"{sku}#returned", sku=sku, ordered=Decimal(0), taken=-units)
     else:
         raise UnusableWebhook("status is neither completed nor refunded")
-    return OrderSnapshot(
-        order_ref=order_ref,
-        order_number=order_ref,
-        status=status,
-        created_at=None,
-        modified_at=None,
-        lines=(line,),
-        partial=True,
-    )
+    return {
+        "order_ref": order_ref,
+        "order_number": order_ref,
+        "status": status,
+        "created_at": None,
+        "modified_at": None,
+        "lines": [line],
+        "partial": True,
+    }
 
 
 def project(payload: Any) -> dict[str, Any]:

@@ -8,16 +8,18 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
-from prokip_shared.messages import OrderLine, OrderSnapshot
+from prokip_shared.messages import OrderSnapshot
 from prokip_shared.platforms.webhooks import (
     LevelHint,
     Meaning,
     Nothing,
+    OrderFields,
     OrderSeen,
     Uninstalled,
     UnusableWebhook,
     keep_list,
     keep_scalars,
+    line_fields,
     one_of_each,
     read_label,
     read_list,
@@ -76,7 +78,7 @@ _REFUND_LINE_FIELDS: Final = ("line_item_id", "quantity", "restock_type")
 def read_webhook(topic: str, payload: Any) -> Meaning:
     """Raises UnusableWebhook."""
     if topic in ORDER_TOPICS:
-        return OrderSeen(read_order(payload))
+        return OrderSeen(read_fields(payload))
     if topic == LEVEL_TOPIC:
         return _read_level(payload)
     if topic == UNINSTALLED_TOPIC:
@@ -86,22 +88,27 @@ def read_webhook(topic: str, payload: Any) -> Meaning:
 
 def read_order(payload: Any) -> OrderSnapshot:
     """Raises UnusableWebhook."""
+    return OrderSnapshot.model_validate(read_fields(payload))
+
+
+def read_fields(payload: Any) -> OrderFields:
+    """As `read_order`, ready to be encoded."""
     order = read_object(payload, "the body")
     order_ref = read_reference(order.get("id"), "the order's id")
     modified_at = read_moment(order.get("updated_at"), "updated_at")
     if modified_at is None:
         raise UnusableWebhook("the order names no time of its version")
     restocked = _restocked(order.get("refunds"))
-    return OrderSnapshot(
-        order_ref=order_ref,
-        order_number=read_label(order.get("name"), order_ref),
-        status="cancelled" if order.get("cancelled_at") else read_label(order.get("financial_status"), "unknown"),
-        created_at=read_moment(order.get("created_at"), "created_at"),
-        modified_at=modified_at,
-        lines=one_of_each(
-            _line(read_object(raw, "a line"), restocked) for raw in read_list(order.get("line_items"), "line_items")
-        ),
-    )
+    items = read_list(order.get("line_items"), "line_items")
+    return {
+        "order_ref": order_ref,
+        "order_number": read_label(order.get("name"), order_ref),
+        "status": "cancelled" if order.get("cancelled_at") else read_label(order.get("financial_status"), "unknown"),
+        "created_at": read_moment(order.get("created_at"), "created_at"),
+        "modified_at": modified_at,
+        "lines": one_of_each([_line(read_object(raw, "a line"), restocked) for raw in items]),
+        "partial": False,
+    }
 
 
 def project(payload: Any) -> dict[str, Any]:
@@ -129,10 +136,10 @@ def _read_level(payload: Any) -> LevelHint:
     )
 
 
-def _line(item: Mapping[str, Any], restocked: Mapping[str, Decimal]) -> OrderLine:
+def _line(item: Mapping[str, Any], restocked: Mapping[str, Decimal]) -> OrderFields:
     line_ref = read_reference(item.get("id"), "a line's id")
     ordered = read_quantity(item.get("quantity"), "a line's quantity")
-    return OrderLine(
+    return line_fields(
         line_ref=line_ref,
         sku=read_sku(item.get("sku"), "a line's sku"),
         ordered=ordered,

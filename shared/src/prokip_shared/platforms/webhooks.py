@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, TypeAlias
 
-from prokip_shared.messages import OrderLine, OrderSnapshot
+from prokip_shared.messages import OrderSnapshot
 
 QUANTITY_MAX: Final = Decimal(10**9)
 """Beyond any real stock (Shopify refuses more); a larger number is damage, not an order."""
@@ -22,13 +22,25 @@ LABEL_CHARS_MAX: Final = 100
 LINES_MAX: Final = 2000
 
 
+OrderFields: TypeAlias = dict[str, Any]
+"""The JSON form of an OrderSnapshot, as its own encoder would write it.
+
+At the stores' door orders are encoded and sent on; building validated objects on the way, only to encode them again,
+would cost more than everything else that is done with them. Tests hold each form to the validated class.
+"""
+
+
 class UnusableWebhook(Exception):
     """Signed by the store, but no order or level can be read from it; says why, without quoting personal data."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderSeen:
-    order: OrderSnapshot
+    fields: OrderFields
+
+    @property
+    def order(self) -> OrderSnapshot:
+        return OrderSnapshot.model_validate(self.fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,25 +148,39 @@ def read_label(value: Any, otherwise: str) -> str:
     return value.replace("\0", "").strip()[:LABEL_CHARS_MAX] or otherwise
 
 
-def read_moment(value: Any, what: str) -> datetime | None:
-    """An ISO 8601 time; without zone it is UTC (WooCommerce's `_gmt` fields). None where the store tells none."""
+def read_moment(value: Any, what: str) -> str | None:
+    """An ISO 8601 time in UTC; without zone it is UTC already (WooCommerce's `_gmt` fields). None where none is told."""
     if value is None or value == "":
         return None
     if not isinstance(value, str):
         raise UnusableWebhook(f"{what} is no time")
     try:
         moment = datetime.fromisoformat(value)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        if moment.tzinfo is not None:
+            moment = moment.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise UnusableWebhook(f"{what} is no time") from error
+    return moment.isoformat().removesuffix("+00:00") + "Z"
 
 
-def one_of_each(lines: Iterable[OrderLine]) -> tuple[OrderLine, ...]:
+def line_fields(
+    *, line_ref: str, sku: str | None, ordered: Decimal, taken: Decimal, unit_price: Decimal | None = None
+) -> OrderFields:
+    """One line; decimals travel as text, so that no reader rounds them."""
+    return {
+        "line_ref": line_ref,
+        "sku": sku,
+        "ordered": str(ordered),
+        "taken": str(taken),
+        "unit_price": None if unit_price is None else str(unit_price),
+    }
+
+
+def one_of_each(lines: list[OrderFields]) -> list[OrderFields]:
     """The lines, each id once: the ledger keeps one state per order line, so a repeated id would be a guess."""
-    found = tuple(lines)
-    if len({line.line_ref for line in found}) != len(found):
+    if len(lines) > 1 and len({line["line_ref"] for line in lines}) != len(lines):
         raise UnusableWebhook("a line id appears twice")
-    return found
+    return lines
 
 
 def keep_scalars(source: Any, names: Iterable[str]) -> dict[str, Any]:

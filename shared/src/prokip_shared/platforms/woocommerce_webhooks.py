@@ -9,15 +9,17 @@ from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from prokip_shared.messages import OrderLine, OrderSnapshot
+from prokip_shared.messages import OrderSnapshot
 from prokip_shared.platforms.webhooks import (
     LevelHint,
     Meaning,
     Nothing,
+    OrderFields,
     OrderSeen,
     UnusableWebhook,
     keep_list,
     keep_scalars,
+    line_fields,
     one_of_each,
     read_label,
     read_list,
@@ -45,6 +47,8 @@ META_REDUCED: Final = "_reduced_stock"
 META_RESTOCKED: Final = "_restock_refunded_items"
 HOLDING_STATUSES: Final = frozenset({"processing", "on-hold", "completed", "refunded"})
 """Where WooCommerce takes stock when it manages it; `refunded` gives nothing back by itself."""
+
+NONE_HELD: Final = Decimal(0)
 
 _ORDER_FIELDS: Final = ("id", "number", "status", "date_created_gmt", "date_modified_gmt", "code")
 _LINE_FIELDS: Final = ("id", "sku", "quantity", "price")
@@ -76,7 +80,7 @@ def store_key_of(source: str) -> str:
 def read_webhook(topic: str, payload: Any) -> Meaning:
     """Raises UnusableWebhook."""
     if topic in ORDER_TOPICS:
-        return OrderSeen(read_order(payload))
+        return OrderSeen(read_fields(payload))
     if topic in LEVEL_TOPICS:
         product = _resource(payload)
         quantity = product.get("stock_quantity")
@@ -90,6 +94,11 @@ def read_webhook(topic: str, payload: Any) -> Meaning:
 
 def read_order(payload: Any) -> OrderSnapshot:
     """A webhook's or the REST API's order; both have one form. Raises UnusableWebhook."""
+    return OrderSnapshot.model_validate(read_fields(payload))
+
+
+def read_fields(payload: Any) -> OrderFields:
+    """As `read_order`, ready to be encoded."""
     order = _resource(payload)
     order_ref = read_reference(order.get("id"), "the order's id")
     status = read_label(order.get("status"), "")
@@ -99,14 +108,15 @@ def read_order(payload: Any) -> OrderSnapshot:
     modified_at = read_moment(order.get("date_modified_gmt"), "date_modified_gmt") or created_at
     if modified_at is None:
         raise UnusableWebhook("the order names no time of its version")
-    return OrderSnapshot(
-        order_ref=order_ref,
-        order_number=read_label(order.get("number"), order_ref),
-        status=status,
-        created_at=created_at,
-        modified_at=modified_at,
-        lines=_lines(read_list(order.get("line_items"), "line_items"), status),
-    )
+    return {
+        "order_ref": order_ref,
+        "order_number": read_label(order.get("number"), order_ref),
+        "status": status,
+        "created_at": created_at,
+        "modified_at": modified_at,
+        "lines": _lines(read_list(order.get("line_items"), "line_items"), status),
+        "partial": False,
+    }
 
 
 def project(payload: Any) -> dict[str, Any]:
@@ -136,7 +146,7 @@ def _resource(payload: Any) -> Mapping[str, Any]:
     return resource
 
 
-def _lines(items: list[Any], status: str) -> tuple[OrderLine, ...]:
+def _lines(items: list[Any], status: str) -> list[OrderFields]:
     """Each line with the units the store still holds as sold.
 
     `_reduced_stock` is the store's own book, below zero after a refund of more than was sold. An order that has it
@@ -145,13 +155,13 @@ def _lines(items: list[Any], status: str) -> tuple[OrderLine, ...]:
     lines = [(item := read_object(raw, "a line"), _stock_meta(item)) for raw in items]
     booked = any(reduced is not None for _, (reduced, _) in lines)
     holds = not booked and status in HOLDING_STATUSES
-    return one_of_each(_line(item, reduced, restocked, holds=holds) for item, (reduced, restocked) in lines)
+    return one_of_each([_line(item, reduced, restocked, holds=holds) for item, (reduced, restocked) in lines])
 
 
-def _line(item: Mapping[str, Any], reduced: Decimal | None, restocked: Decimal, *, holds: bool) -> OrderLine:
+def _line(item: Mapping[str, Any], reduced: Decimal | None, restocked: Decimal, *, holds: bool) -> OrderFields:
     ordered = read_quantity(item.get("quantity"), "a line's quantity")
-    by_status = ordered - restocked if holds else Decimal(0)
-    return OrderLine(
+    by_status = ordered - restocked if holds else NONE_HELD
+    return line_fields(
         line_ref=read_reference(item.get("id"), "a line's id"),
         sku=read_sku(item.get("sku"), "a line's sku"),
         ordered=ordered,
@@ -163,7 +173,7 @@ def _line(item: Mapping[str, Any], reduced: Decimal | None, restocked: Decimal, 
 def _stock_meta(item: Mapping[str, Any]) -> tuple[Decimal | None, Decimal]:
     """(what the store holds taken, what refunds put back), from the line's meta data."""
     reduced: Decimal | None = None
-    restocked = Decimal(0)
+    restocked = NONE_HELD
     entries = item.get("meta_data")
     for entry in entries if isinstance(entries, list) else ():
         key = entry.get("key") if isinstance(entry, dict) else None

@@ -1,50 +1,78 @@
 """From what a webhook means to what is said about it; pure, the time and the ids are given."""
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
 from uuid import UUID
+
+from pydantic_core import to_json
 
 from prokip_shared.connections import ConnectionRecord
 from prokip_shared.messages import ConnectionUninstalledV1, LevelHintedV1, Message, OrderObservedV1
-from prokip_shared.platforms.webhooks import LevelHint, Meaning, Nothing, OrderSeen, Uninstalled
+from prokip_shared.platforms.webhooks import LevelHint, Meaning, Nothing, OrderFields, OrderSeen, Uninstalled
+
+
+def _name(message: type[Message]) -> str:
+    return str(message.model_fields["type"].default)
+
+
+ORDER_OBSERVED: Final = _name(OrderObservedV1)
+LEVEL_HINTED: Final = _name(LevelHintedV1)
+CONNECTION_UNINSTALLED: Final = _name(ConnectionUninstalledV1)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A message in the form in which it travels; tests hold it to the validated class, byte for byte."""
+
+    type: str
+    encoded: bytes
 
 
 def event_of(
     meaning: Meaning, connection: ConnectionRecord, *, message_id: UUID, observed_at: datetime, correlation_id: str
-) -> Message | None:
+) -> Event | None:
     """None where there is nothing to say."""
     match meaning:
         case OrderSeen(order):
-            created_at = order.created_at
-            return OrderObservedV1(
-                message_id=message_id,
-                correlation_id=correlation_id,
-                business_id=connection.business_id,
-                connection_id=connection.id,
-                location_id=connection.location_id,
-                source="webhook",
-                observed_at=observed_at,
-                # Both times are the store's own clock, so ours need not agree with it.
-                predates_connection=created_at is not None and created_at < connection.connected_at,
-                order=order,
-            )
-        case LevelHint(item_ref, place_ref, quantity):
-            return LevelHintedV1(
-                message_id=message_id,
-                correlation_id=correlation_id,
-                business_id=connection.business_id,
-                connection_id=connection.id,
-                item_ref=item_ref,
-                place_ref=place_ref,
-                quantity=quantity,
-                observed_at=observed_at,
-            )
+            message_type, said = ORDER_OBSERVED, _order(order, connection, observed_at)
+        case LevelHint():
+            message_type, said = LEVEL_HINTED, _level(meaning, connection, observed_at)
         case Uninstalled(reason):
-            return ConnectionUninstalledV1(
-                message_id=message_id,
-                correlation_id=correlation_id,
-                business_id=connection.business_id,
-                connection_id=connection.id,
-                reason=reason,
-            )
+            message_type, said = CONNECTION_UNINSTALLED, {"connection_id": connection.id, "reason": reason}
         case Nothing():
             return None
+    head = {
+        "message_id": str(message_id),
+        "correlation_id": correlation_id,
+        "business_id": connection.business_id,
+        "type": message_type,
+    }
+    return Event(message_type, to_json(head | said))
+
+
+def _order(order: OrderFields, connection: ConnectionRecord, observed_at: datetime) -> dict[str, Any]:
+    created_at = order["created_at"]
+    return {
+        "connection_id": connection.id,
+        "location_id": connection.location_id,
+        "source": "webhook",
+        "observed_at": _text(observed_at),
+        # Both times are the store's own clock, so ours need not agree with it.
+        "predates_connection": created_at is not None and datetime.fromisoformat(created_at) < connection.connected_at,
+        "order": order,
+    }
+
+
+def _level(hint: LevelHint, connection: ConnectionRecord, observed_at: datetime) -> dict[str, Any]:
+    return {
+        "connection_id": connection.id,
+        "item_ref": hint.item_ref,
+        "place_ref": hint.place_ref,
+        "quantity": None if hint.quantity is None else str(hint.quantity),
+        "observed_at": _text(observed_at),
+    }
+
+
+def _text(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"

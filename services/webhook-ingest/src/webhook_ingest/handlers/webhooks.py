@@ -155,7 +155,7 @@ class Webhooks:
         )
         if event is None:
             return "ignored"
-        await self._door.publish_one(event)
+        await self._door.publish(event)
         return "accepted"
 
     async def _park(self, webhook: Webhook, connection: ConnectionRecord, reason: str, payload: Any) -> None:
