@@ -225,6 +225,7 @@ async def running(definition: ServiceDefinition[SettingsT], settings: SettingsT)
             app,
             access_log=None,
             handle_signals=False,
+            auto_decompress=False,  # limits count the bytes that came, and nobody has a reason to compress a request
             keepalive_timeout=KEEPALIVE_TIMEOUT_S,
             shutdown_timeout=settings.drain_timeout_s / 2,
         )

@@ -80,9 +80,10 @@ async def read_body(request: web.Request, *, body_bytes_max: int) -> bytes:
 
 
 async def read_json(request: web.Request, model: type[T], *, body_bytes_max: int = 65536) -> T:
-    """The validated body. Problems: 413 too large, 415 no JSON type, 400 broken JSON, 422 wrong fields."""
-    if request.content_type != "application/json":
-        raise Problem(415, "Unsupported media type", code="unsupported_media_type", detail="Send application/json.")
+    """The validated body. Problems: 413 too large, 415 no plain JSON, 400 broken JSON, 422 wrong fields."""
+    if request.content_type != "application/json" or "Content-Encoding" in request.headers:
+        detail = "Send application/json, uncompressed."
+        raise Problem(415, "Unsupported media type", code="unsupported_media_type", detail=detail)
     body = await read_body(request, body_bytes_max=body_bytes_max)
     try:
         data = json.loads(body)
