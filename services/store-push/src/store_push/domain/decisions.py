@@ -119,16 +119,16 @@ def plan_without_reading(due: Iterable[DueListing], habits: Habits, patience: Pa
     plan = Plan()
     for listing in due:
         believed, target = listing.believed, listing.target
+        look_at = _doubt(listing, habits, patience, now)
         if target is None:
             plan.settled.append(_nothing_to_push(listing))
         elif not habits.readable:
             plan.add(
                 _already(listing, target, None) if listing.confirmed == target else PlannedWrite(listing, target, None)
             )
-        elif believed is None or (listing.must_read and not _explained_hint(listing)):
+        elif believed is None or (listing.must_read and (look_at is not None or not _explained_hint(listing))):
             plan.reads.append(listing)
         elif believed == target:
-            look_at = _doubt(listing, habits, patience, now)
             plan.settled.append(_already(listing, target, look_at, keep_write=look_at is not None))
         elif habits.compare_and_set:
             plan.writes.append(PlannedWrite(listing, target, believed, verify=_first_sight(listing)))
