@@ -17,13 +17,13 @@ class IngestSettings(ServiceSettings):
     """How long a store may take to send its body; Shopify itself gives up after 5 s."""
     answer_timeout_s: Seconds = 0.9
     """The latest moment for an answer once the body is here, whatever happens downstream; then it is 503."""
-    publish_timeout_s: Seconds = 0.2
+    publish_timeout_s: Seconds = 0.3
     """How long the broker may take to confirm before the events go to Postgres instead.
 
     An event waits for the group before it and then for its own, at the broker and after that at the spool: to be of
     use, twice this and twice `spool_timeout_s` stay below `answer_timeout_s`.
     """
-    spool_timeout_s: Seconds = 0.2
+    spool_timeout_s: Seconds = 0.15
     """How long Postgres may take for a group of events."""
     broker_pause_s: Seconds = 1.0
     """How long new events go straight to the spool after the broker failed, before it is tried again."""
