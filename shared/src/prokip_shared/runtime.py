@@ -66,8 +66,13 @@ class ServiceContext:
         """Runs beside the handlers until the service ends; if it ends earlier, so does the process."""
         task = asyncio.create_task(work, name=f"{self.name}:{name}")
         self._tasks[name] = task
-        task.add_done_callback(lambda _task: self._died.set())
+        task.add_done_callback(self._on_side_task_end)
         SIDE_TASKS_ALIVE.labels(self.name).inc()
+
+    def _on_side_task_end(self, task: asyncio.Task[Any]) -> None:
+        self._died.set()
+        if not task.cancelled():
+            log.error("side_task.ended", task=task.get_name(), cause=repr(task.exception()))
 
     def check(self, name: str, probe: Check) -> None:
         """Asked by /health/ready: None is fine, a sentence is what is wrong."""
