@@ -71,7 +71,7 @@ class ServiceContext:
 
     def _on_side_task_end(self, task: asyncio.Task[Any]) -> None:
         self._died.set()
-        if not task.cancelled():
+        if not self.draining and not task.cancelled():
             log.error("side_task.ended", task=task.get_name(), cause=repr(task.exception()))
 
     def check(self, name: str, probe: Check) -> None:
