@@ -90,7 +90,11 @@ async def test_what_nobody_takes_yet_waits_and_does_not_stand_in_the_way(databas
         async with one.bus.outbox.transaction() as transaction:
             transaction.say(oversold(), drift(1))
         await all_applied(one.pool, [drift(1)])
-        assert await one.count("outbox") == 1
+
+        async def only_the_unheard_waits() -> bool:
+            return await one.count("outbox") == 1
+
+        await eventually(only_the_unheard_waits)
         heard = asyncio.Event()
 
         async def hear(_connection: Connection, _batch: Sequence[StockOversoldV1]) -> Sequence[Message]:
