@@ -18,24 +18,12 @@ from aiohttp.test_utils import unused_port
 
 from prokip_onebox.operator import Operator
 from tests.support.eventually import eventually
+from tests.support.ports import ports_in_a_row
 
 SALE_LINE = re.compile(r"^sale \S+ at .+: \S+.*; right in 3 stores after \d+ ms$")
 SIGN_IN_LINE = re.compile(r"dashboard\s+(\S+)\s+sign in as (\S+) / (\S+)")
 SERVERS = 4  # Prokip, Shopify and two WooCommerce stores listen on ports in a row
 START_TIMEOUT_S = 60.0
-
-
-def _ports_in_a_row() -> int:
-    """The first of some free neighbouring ports."""
-    while True:
-        first = unused_port()
-        try:
-            for port in range(first, first + SERVERS):
-                with socket.socket() as probe:
-                    probe.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        return first
 
 
 def _environ(folder: Path) -> dict[str, str]:
@@ -48,7 +36,7 @@ def _environ(folder: Path) -> dict[str, str]:
         "INVENTORY_PORT": str(unused_port()),
         "STORE_PUSH_PORT": str(unused_port()),
         "POLLER_PORT": str(unused_port()),
-        "SANDBOX_PORT": str(_ports_in_a_row()),
+        "SANDBOX_PORT": str(ports_in_a_row(SERVERS)),
         "SANDBOX_SHOPIFY_STORES": "1",
         "SANDBOX_WOOCOMMERCE_STORES": "2",
         "SANDBOX_PRODUCTS": "12",
