@@ -21,6 +21,17 @@ MIGRATION_NAME: Final = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
 MIGRATION_LOCK_KEY: Final = 0x50524F4B  # "PROK"; one key for all services, so that schemas are made one after the other
 COMMAND_TIMEOUT_S: Final = 30.0
 POOL_CLOSE_TIMEOUT_S: Final = 2.0
+DATABASE_TROUBLE: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
+"""Everything that a statement can fail with, for tasks that try again whatever it was.
+
+InternalClientError belongs to it: asyncpg raises that for a statement on a connection that is just being cut.
+"""
 
 
 class MigrationError(Exception):

@@ -19,7 +19,7 @@ from prokip_shared.connections import (
     Credentials,
     ProkipAccount,
 )
-from prokip_shared.database import load_queries
+from prokip_shared.database import DATABASE_TROUBLE, load_queries
 from prokip_shared.logs import Log
 from prokip_shared.messages import Platform
 from prokip_shared.security.vault import Vault, VaultError
@@ -110,7 +110,7 @@ class Directory:
         while True:
             try:
                 await self._listen()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+            except DATABASE_TROUBLE as error:
                 log.warning("directory.unreachable", cause=repr(error))
             await asyncio.sleep(RECONNECT_S)
 

@@ -5,7 +5,6 @@ import json
 from collections.abc import Callable
 from typing import Final
 
-import asyncpg
 from aiohttp import ClientSession, DummyCookieJar, web
 
 from gateway import keys
@@ -32,7 +31,7 @@ from gateway.upstream import InternalApi, Upstream
 from prokip_shared import messages
 from prokip_shared.bus.open import Bus, open_bus
 from prokip_shared.bus.port import M, Subscription
-from prokip_shared.database import open_pool
+from prokip_shared.database import DATABASE_TROUBLE, open_pool
 from prokip_shared.directory import Directory
 from prokip_shared.http import open_client
 from prokip_shared.logs import Log
@@ -167,7 +166,7 @@ async def _tidy_for_ever(accounts: Accounts, rounds: RoundStore, events: LiveEve
             await accounts.forget_past()
             await rounds.forget_old()
             await events.forget_old(events_kept_max=events_kept_max)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except DATABASE_TROUBLE as error:
             log.warning("gateway.not_tidied", cause=repr(error))
         await asyncio.sleep(TIDY_EVERY_S)
 

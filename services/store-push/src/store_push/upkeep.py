@@ -7,7 +7,7 @@ from typing import Final
 import asyncpg
 
 from prokip_shared.bus.failures import Verdict, describe, verdict_of
-from prokip_shared.database import Pool, load_queries
+from prokip_shared.database import DATABASE_TROUBLE, Pool, load_queries
 from prokip_shared.directory import DirectoryUnavailable
 from prokip_shared.logs import Log
 from store_push import metrics
@@ -34,7 +34,7 @@ async def listen(database_url: str, heard: Mapping[str, Callable[[], None]]) -> 
     while True:
         try:
             await _listen_once(database_url, heard)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+        except DATABASE_TROUBLE as error:
             log.warning("listen.interrupted", reason=describe(error))
         await asyncio.sleep(RECONNECT_S)
 

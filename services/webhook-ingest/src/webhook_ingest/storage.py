@@ -14,8 +14,8 @@ from prokip_shared.bus.port import Bundle
 from prokip_shared.database import Connection, Pool, load_queries
 from prokip_shared.messages import Platform
 
-DATABASE_AWAY: Final = (*INFRASTRUCTURE, asyncpg.InterfaceError)
-"""What asyncpg raises when the database is not there to be asked, and not when it was asked something wrong."""
+DATABASE_AWAY: Final = (*INFRASTRUCTURE, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg raises when the database is not there to be asked, or is just going, and not when it was asked something wrong."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,13 @@ INFRASTRUCTURE: Final = (
 """Classes of https://www.postgresql.org/docs/current/errcodes-appendix.html that a healthy server does not answer."""
 
 
+CUT_OFF: Final = (
+    "cannot switch to state",  # a statement between the server's goodbye and the end of the connection
+    "on a free connection holder",  # the connection ended while the pool took it back
+)
+"""What asyncpg's InternalClientError says where it means a lost connection."""
+
+
 def verdict_of(error: Exception) -> Verdict:
     if isinstance(error, INFRASTRUCTURE) or is_closed_connection(error):
         return Verdict.HOLD
@@ -51,7 +58,7 @@ def is_closed_connection(error: Exception) -> bool:
     """
     if isinstance(error, asyncpg.InterfaceError):
         return "clos" in str(error)
-    return isinstance(error, asyncpg.InternalClientError) and "cannot switch to state" in str(error)
+    return isinstance(error, asyncpg.InternalClientError) and any(words in str(error) for words in CUT_OFF)
 
 
 def describe(error: BaseException) -> str:

@@ -6,7 +6,7 @@ from typing import Final
 
 import asyncpg
 
-from prokip_shared.database import load_queries
+from prokip_shared.database import DATABASE_TROUBLE, load_queries
 from prokip_shared.logs import Log
 
 RECONNECT_S: Final = 1.0
@@ -38,7 +38,7 @@ class Listener:
         while True:
             try:
                 await self._listen()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+            except DATABASE_TROUBLE as error:
                 log.warning("listener.unreachable", cause=repr(error))
             finally:
                 self._connected = False
