@@ -8,9 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 from uuid import uuid4
 
+import asyncpg
+import pytest
+
 from prokip_shared.bus.postgres import migrate_postgres_bus
 from prokip_shared.bus.storage import BusTables, ParkedRow, migrate_service_tables
-from prokip_shared.database import load_queries, open_pool
+from prokip_shared.database import Pool, load_queries, open_pool
 from tests.contract.bus.harness import (
     DRIFT,
     FAST,
@@ -31,7 +34,7 @@ async def test_many_replicas_may_migrate_at_once(database_url: str) -> None:
         *(migrate_service_tables(database_url, schema="inventory") for _ in range(4)),
         *(migrate_service_tables(database_url, schema="push") for _ in range(4)),
     )
-    assert sorted(rounds) == [[]] * 9 + [["0001_initial.sql"]] * 3
+    assert sorted(rounds) == [[]] * 9 + [["0001_initial.sql"]] * 2 + [["0001_initial.sql", "0002_taken_by.sql"]]
 
 
 async def test_a_taker_that_says_nothing_loses_its_bundles_and_one_that_works_keeps_them(database_url: str) -> None:
@@ -59,6 +62,38 @@ async def test_a_taker_that_says_nothing_loses_its_bundles_and_one_that_works_ke
             return bool(await one.pool.fetchval("SELECT count(*) = 0 FROM bus.message"))
 
         await eventually(settled)
+
+
+@pytest.mark.parametrize(("method", "statement"), [("fetch", "take"), ("execute", "settle")])
+async def test_bundles_of_a_take_or_settle_that_was_cut_off_come_again_long_before_their_lease_ends(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, method: str, statement: str
+) -> None:
+    """A take was committed and its answer lost; a settle was lost before it was committed."""
+    text = load_queries("prokip_shared", "bus_postgres.sql")[statement]
+    ask = getattr(asyncpg.Pool, method)
+    cuts = 0
+
+    async def cut_once(pool: Pool, asked: str, *arguments: Any) -> Any:
+        nonlocal cuts
+        if asked != text or cuts:
+            return await ask(pool, asked, *arguments)
+        if statement == "take" and not await ask(pool, asked, *arguments):
+            return []
+        cuts += 1
+        raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+
+    monkeypatch.setattr(asyncpg.Pool, method, cut_once)
+    async with member(database_url, "postgres", limits=replace(FAST, lease_s=3600.0)) as one:
+        await make_applied_table(one.pool)
+        one.bus.consume(DRIFT, Recorder())
+        await one.ready()
+        await one.send(*(single(message) for message in drifts(3)))
+
+        async def settled() -> bool:
+            return cuts == 1 and bool(await one.pool.fetchval("SELECT count(*) = 0 FROM bus.message"))
+
+        await eventually(settled, what="nothing is left in the queue")
+        await all_applied(one.pool, drifts(3))
 
 
 async def leased_until(one: Member) -> datetime | None:
@@ -91,7 +126,7 @@ async def test_taking_reads_only_what_it_takes_however_long_the_other_queues_are
         take = load_queries("prokip_shared", "bus_postgres.sql")["take"]
         transaction = connection.transaction()
         await transaction.start()
-        plan = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {take}", "short", 100, 30.0)
+        plan = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {take}", "short", 100, 30.0, uuid4())
         await transaction.rollback()
     assert "message_pkey" in plan, plan
     assert all(node.get("Node Type") != "Seq Scan" for node in nodes_of(json.loads(plan)[0]["Plan"])), plan

@@ -9,6 +9,7 @@ import random
 from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
+from uuid import uuid4
 
 import asyncpg
 
@@ -157,7 +158,9 @@ class PostgresIntake:
         self._buffer: deque[Delivery] = deque()
         self._taking = asyncio.Lock()
         self._wake = asyncio.Event()
+        self._taker = uuid4()
         self._bound = False
+        self._answer_lost = False
         self._stopped = False
         self.held: set[int] = set()
         """Rows under our lease: buffered or in a worker's hands."""
@@ -193,10 +196,13 @@ class PostgresIntake:
             if not self._bound:
                 await self._pool.execute(self._queries["bind"], self._topic, self._queue)
                 self._bound = True
-            rows = await self._pool.fetch(self._queries["take"], self._queue, room, self._limits.lease_s)
+            if self._answer_lost:
+                await self._give_back_lost()
+            rows = await self._pool.fetch(self._queries["take"], self._queue, room, self._limits.lease_s, self._taker)
         except Exception as error:
             if verdict_of(error) is not Verdict.HOLD:
                 raise
+            self._answer_lost = True
             if self.problem is None:
                 log.warning("bus.cannot_take", queue=self._queue, reason=describe(error))
             self.problem = describe(error)
@@ -207,6 +213,11 @@ class PostgresIntake:
             exhausted = row["deliveries"] > self._limits.deliveries_max
             self._buffer.append(Delivery(bundle, row["id"], exhausted))
             self.held.add(row["id"])
+
+    async def _give_back_lost(self) -> None:
+        """Frees what Postgres holds for us and we do not know of; else it would lie there until the lease ends."""
+        self._answer_lost = False  # before the statement: what is lost while it runs needs another
+        await self._pool.execute(self._queries["give_back_lost"], self._queue, self._taker, list(self.held))
 
     async def _wait_for_work(self) -> None:
         try:
@@ -229,7 +240,8 @@ class PostgresIntake:
         except Exception as error:
             if verdict_of(error) is not Verdict.HOLD:
                 raise
-            # The lease runs out, the bundle comes again, and the inbox knows it.
+            # Given back before the next take, the bundle comes again, and the inbox knows it.
+            self._answer_lost = True
             log.warning("bus.not_given_up", how=how, queue=self._queue, reason=describe(error))
         finally:
             self.held.difference_update(receipts)

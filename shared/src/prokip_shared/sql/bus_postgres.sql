@@ -20,11 +20,11 @@ WITH given AS (
 SELECT DISTINCT bundle_id FROM routed, (SELECT count(*) FROM woken) AS done;
 
 -- name: take
--- The oldest bundles of a queue that nobody has, for $3 seconds. SKIP LOCKED, so that takers never wait for each
+-- The oldest bundles of a queue that nobody has, for $3 seconds, to the taker $4. SKIP LOCKED, so that takers never wait for each
 -- other; the count is committed before the work begins. ARRAY, because the planner may run a subquery of IN again and
 -- again, and each run would take further rows. Index: message_pkey.
 UPDATE bus.message
-SET leased_until = now() + make_interval(secs => $3), deliveries = deliveries + 1
+SET leased_until = now() + make_interval(secs => $3), deliveries = deliveries + 1, taken_by = $4
 WHERE queue = $1 AND id = ANY (ARRAY(
     SELECT id FROM bus.message WHERE queue = $1 AND leased_until <= now() ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
 ))
@@ -46,6 +46,12 @@ WITH released AS (
     RETURNING queue
 )
 SELECT pg_notify('prokip_bus', queue) FROM released LIMIT 1;
+
+-- name: give_back_lost
+-- A taker's bundles of which it does not know: the answer to a take or a settle was cut off. The taker lives, so this is
+-- no failure either.
+UPDATE bus.message SET leased_until = '-infinity', deliveries = deliveries - 1
+WHERE queue = $1 AND taken_by = $2 AND leased_until > now() AND id <> ALL ($3::bigint[]);
 
 -- name: ping
 -- The listener asks it now and then: a server that vanished without a word is noticed so.
