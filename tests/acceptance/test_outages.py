@@ -218,9 +218,8 @@ async def _settle_doubts(market: Market) -> None:
     """The operator looks into Prokip for each sale in doubt: a commit whose answer was cut off leaves some."""
     while True:
         for sale in await sales_in(market, "in_doubt"):
-            found = [
-                one.sell_id for one in market.world.prokip.sales if f"-{sale['orderRef']}-" in (one.reference or "")
-            ]
+            reference = f"sync-{sale['connectionId']}-{sale['orderRef']}-"  # two shops may have the same order number
+            found = [one.sell_id for one in market.world.prokip.sales if (one.reference or "").startswith(reference)]
             body = {"recorded": bool(found)} | ({"prokipSellId": found[0]} if found else {})
             await market.house.operator.call("POST", f"/api/v1/prokip/sales/{sale['id']}/settle", body)
         await asyncio.sleep(0.2)
