@@ -11,6 +11,7 @@ from aiohttp import ClientSession
 from prokip_onebox.operator import Operator
 from prokip_shared.runtime import RunningService, ServiceDefinition, running
 from prokip_shared.settings import load_settings
+from tests.support.eventually import eventually
 from tests.support.settings import JWT_SECRET, service_environ
 
 URL_VARIABLES = {
@@ -47,6 +48,13 @@ async def open_service(module: str, environ: dict[str, str]) -> AsyncIterator[Ru
         yield opened
 
 
+async def _all_ready(services: dict[str, RunningService]) -> bool:
+    """A service that is ready has declared its queues: what is said before that, it would never hear."""
+    problems = {name: found for name, service in services.items() if (found := await service.context.problems())}
+    assert not problems, problems
+    return True
+
+
 @asynccontextmanager
 async def open_house(database_url: str, broker_url: str, **more: str) -> AsyncIterator[House]:
     """Further environment variables for all services by upper-case keyword."""
@@ -58,6 +66,7 @@ async def open_house(database_url: str, broker_url: str, **more: str) -> AsyncIt
             environ[variable] = services[module].url
         environ.setdefault("PUBLIC_WEBHOOK_URL", environ["INGEST_URL"])
         services["gateway"] = await stack.enter_async_context(open_service("gateway", environ))
+        await eventually(lambda: _all_ready(services), timeout_s=30, what="every service is ready")
         session = await stack.enter_async_context(ClientSession())
         operator = Operator(session, services["gateway"].url)
         await operator.sign_in("operator", "correct horse battery")
