@@ -9,6 +9,7 @@ const REFRESH_AFTER_MS = 400;
 
 let routes = [];
 let shown = null;
+let settledPath = null; // whose content stands on the page; an event may ask for a refresh before a new page has come
 let afterNavigation = () => {};
 
 export const here = () => location.pathname + location.search;
@@ -54,11 +55,12 @@ export const refresh = () => show();
 
 async function show() {
   const { view, params } = match(location.pathname);
-  const first = shown === null;
-  const same = !first && shown.path === location.pathname;
+  const path = location.pathname;
+  const first = settledPath === null;
+  const same = settledPath === path;
   shown?.controller.abort();
   const controller = new AbortController();
-  shown = { view, path: location.pathname, controller };
+  shown = { view, controller };
   const main = document.getElementById("main");
   if (!same) main.setAttribute("aria-busy", "true");
   const query = Object.fromEntries(new URLSearchParams(location.search));
@@ -72,7 +74,9 @@ async function show() {
   }
   if (controller.signal.aborted) return;
   place(main, content, same);
-  if (!same) settle(main, view, content);
+  main.removeAttribute("aria-busy");
+  settledPath = path;
+  if (!same) settle(view, content);
   // A link followed inside the page moves the reader into the new content, as loading a page would.
   if (!same && !first && !main.contains(document.activeElement)) main.focus({ preventScroll: true });
 }
@@ -83,8 +87,7 @@ function place(main, content, same) {
   else main.replaceChildren(content);
 }
 
-function settle(main, view, content) {
-  main.removeAttribute("aria-busy");
+function settle(view, content) {
   const heading = content.querySelector("h1")?.textContent ?? view.title;
   document.title = `${heading} · prokip-sync`;
   afterNavigation(location.pathname);
