@@ -39,7 +39,7 @@ from prokip_shared.messages import (
     StockChangedV1,
 )
 from tests.bench.figures import Figure, table
-from tests.bench.propagation import BusAt, bench_context
+from tests.support.bus_host import BusAt, bench_context
 from tests.support.eventually import eventually
 from tests.support.house import open_service
 from tests.support.rabbitmq import RabbitNode

@@ -9,13 +9,13 @@ import contextlib
 import random
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 from statistics import mean, median
 from typing import Any, Final
 
-from aiohttp import ClientSession, web
+from aiohttp import ClientSession
 
 from prokip_onebox.merchant import connect_world
 from prokip_onebox.operator import Operator
@@ -23,9 +23,9 @@ from prokip_onebox.tracking import FinishedSale, SaleTracker
 from prokip_shared.bus import Subscription, open_bus
 from prokip_shared.database import Connection, open_pool
 from prokip_shared.messages import ListingPushedV1, Message, OrderObservedV1, SaleDueV1
-from prokip_shared.runtime import ServiceContext
 from tests.bench.figures import Figure, percentile
 from tests.bench.system import open_services, open_world_process
+from tests.support.bus_host import BusAt, bench_context
 from tests.support.eventually import eventually
 
 STORES: Final = 10
@@ -135,24 +135,6 @@ async def _witness(operator: Operator, database_url: str, broker_url: str) -> As
         bus.consume(Subscription("bench", SaleDueV1), witness.sales)
         bus.consume(Subscription("bench", ListingPushedV1), witness.pushes)
         yield witness
-
-
-class BusAt:
-    def __init__(self, database_url: str, broker_url: str) -> None:
-        self.database_url = database_url
-        self.broker_url = broker_url
-
-
-@asynccontextmanager
-async def bench_context(name: str) -> AsyncIterator[ServiceContext]:
-    """What a bus needs of a service, without one around it."""
-    async with AsyncExitStack() as stack:
-        context = ServiceContext(name, web.Application(), stack)
-        try:
-            yield context
-        finally:
-            await context.drain()
-            await context.end_side_tasks()
 
 
 async def run(database_url: str, broker_url: str, folder: Path) -> list[Figure]:

@@ -18,8 +18,8 @@ from prokip_shared.messages import (
     StockOversoldV1,
 )
 from prokip_shared.security.tokens import InternalTokens
-from tests.bench.propagation import BusAt, bench_context
 from tests.integration.inventory.books import unbalanced_skus
+from tests.support.bus_host import BusAt, bench_context
 from tests.support.eventually import eventually
 from tests.support.house import open_service
 from tests.support.settings import INTERNAL_SECRET, service_environ
