@@ -7,6 +7,7 @@ import json
 import random
 import ssl
 import time
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, ClassVar, Self, TypeVar
@@ -25,7 +26,7 @@ T = TypeVar("T")
 CALL_KIND = web.RequestKey("call_kind", str)  # set by a handler that knows better than its route what was asked
 
 
-class SandboxServer:
+class SandboxServer(ABC):
     """One server. Subclasses add their routes, their control routes and their state."""
 
     title: ClassVar[str]
@@ -36,8 +37,9 @@ class SandboxServer:
         self.calls = CallLog()
         self.url = ""  # known once it is served; no slash at the end
 
+    @abstractmethod
     def add_routes(self, app: web.Application) -> None:
-        raise NotImplementedError
+        """What this server answers besides its index and control pages."""
 
     def describe(self) -> list[str]:
         """Lines for the index page."""
