@@ -23,6 +23,7 @@ from prokip_shared.messages import (
     LevelHintedV1,
     ListingPushedV1,
     Message,
+    OrderObservedV1,
     Platform,
     RoundPart,
     StockChangedV1,
@@ -48,6 +49,7 @@ HEARD: Final[tuple[type[Message], ...]] = (
     ConnectionHealthChangedV1,
     SyncCompletedV1,
     StockHoldersObservedV1,
+    OrderObservedV1,
 )
 SAID: Final[tuple[type[Message], ...]] = (StockChangedV1, LevelHintedV1, ConnectionChangedV1, SyncRequestedV1)
 M = TypeVar("M", bound=Message)
@@ -235,7 +237,14 @@ async def open_world(database_url: str, shopify: ShopifyServer | None = None, **
     """Quick pauses, so that a test sees what takes minutes in life; further settings by upper-case keyword."""
     await migrate(database_url, schema="gateway", package="gateway")
     template = f"{shopify.url}/{{shop}}" if shopify is not None else "https://{shop}"
-    quick = {"SETTLE_S": "0.2", "DRIFT_AFTER_S": "0.6", "PUSH_TIMEOUT_S": "2", "SHOPIFY_URL_TEMPLATE": template} | more
+    quick = {
+        "SETTLE_S": "0.2",
+        "DRIFT_AFTER_S": "0.6",
+        "PUSH_TIMEOUT_S": "2",
+        "SWEEP_PAUSE_S_MIN": "0.1",
+        "SHOPIFY_URL_TEMPLATE": template,
+        **more,
+    }
     settings = load_settings(StorePushSettings, service_environ(database_url, **quick))
     async with AsyncExitStack() as stack:
         service = await stack.enter_async_context(running(SERVICE, settings))

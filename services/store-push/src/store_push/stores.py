@@ -1,6 +1,7 @@
 """The adapters: each platform's client as a `Store`, one per connection while its credentials stay the same."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from aiohttp import ClientSession
@@ -12,7 +13,7 @@ from prokip_shared.platforms.custom import CustomClient
 from prokip_shared.platforms.errors import Refused
 from prokip_shared.platforms.exchange import ExchangeLimits
 from prokip_shared.platforms.shopify import ShopifyClient, shopify_base_url
-from prokip_shared.platforms.store import CataloguePage, ItemKey, Level
+from prokip_shared.platforms.store import CataloguePage, ItemKey, Level, OrdersPage
 from prokip_shared.platforms.woocommerce import WooClient
 from store_push.domain.decisions import Habits
 from store_push.ports import Store, StoreDirectory
@@ -38,6 +39,9 @@ class CustomStore(CustomClient):
 
     async def catalogue_page(self, cursor: str | None) -> CataloguePage:
         raise Refused("not_readable", f"a custom store tells no catalogue (page {cursor or 'first'} asked)")
+
+    async def changed_orders(self, since: datetime, cursor: str | None) -> OrdersPage:
+        raise Refused("not_readable", f"a custom store lists no orders (since {since}, page {cursor or 'first'} asked)")
 
 
 class Stores(StoreDirectory):

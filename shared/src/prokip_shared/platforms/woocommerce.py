@@ -24,11 +24,14 @@ from prokip_shared.platforms.store import (
     CataloguePage,
     ItemKey,
     Level,
+    OrdersPage,
     QuantityWrite,
     StoreCheck,
     WriteResult,
     chunks,
 )
+from prokip_shared.platforms.webhooks import orders_page
+from prokip_shared.platforms.woocommerce_webhooks import read_order
 
 REST_PATH: Final = "/wp-json/wc/v3"
 INDEX_PATH: Final = "/wp-json/"
@@ -152,6 +155,21 @@ class WooClient:
             if error.code in wire.GONE_CODES:
                 return []
             raise
+
+    # orders
+
+    async def changed_orders(self, since: datetime, cursor: str | None) -> OrdersPage:
+        """Orders that changed at `since`, by the store's clock, or later; `cursor` of the page before."""
+        at = wire.OrdersCursor.begin(since) if cursor is None else wire.OrdersCursor.parse(cursor)
+        answer = await self._get("/orders", [*at.query(), *_paging(at.page)])
+        rows = _rows(answer)
+        following = at.following(rows, since)
+        return orders_page(
+            rows,
+            read_order,
+            next_cursor=None if following is None else following.text(),
+            store_clock=answer.store_clock(),
+        )
 
     # writing
 

@@ -7,7 +7,7 @@ from prokip_shared.connections import ConnectionRecord, CustomCredentials
 from prokip_shared.database import Connection
 from prokip_shared.directory import Directory
 from prokip_shared.messages import ConnectionChangedV1, Message, SyncRequestedV1
-from store_push.storage import ConnectionStorage, KnownConnection, RoundStorage, TargetStorage
+from store_push.storage import ConnectionStorage, KnownConnection, RoundStorage, SweepStorage, TargetStorage
 
 
 def known_of(record: ConnectionRecord) -> KnownConnection:
@@ -29,6 +29,7 @@ class ConnectionHandlers:
     connections: ConnectionStorage
     targets: TargetStorage
     rounds: RoundStorage
+    sweeps: SweepStorage
 
     async def follow_changes(self, connection: Connection, batch: Sequence[ConnectionChangedV1]) -> Sequence[Message]:
         """The directory says what is; the message only says that it is worth a look now."""
@@ -61,6 +62,7 @@ class ConnectionHandlers:
             ]
             await self.connections.forgive(connection, scope)
             await self.connections.start_catalogue_reads(connection, scope)
+            await self.sweeps.want(connection, scope)
         await self.rounds.wake(connection)
         await self.targets.wake_workers(connection)
         return ()
@@ -73,9 +75,13 @@ class ConnectionHandlers:
         if gone:
             await self.connections.forget(connection, gone)
         changed = [record for key, record in sorted(wanted.items()) if known.get(key) != record]
+        if changed:
+            await self.connections.save(connection, changed)
+        await self.sweeps.start(
+            connection, {record.id: record.connected_at for record in self.directory.all_connections()}
+        )
         if not changed:
             return
-        await self.connections.save(connection, changed)
         new = [record.connection_id for record in changed if record.connection_id not in known]
         await self.connections.start_catalogue_reads(connection, new)
         for record in changed:
