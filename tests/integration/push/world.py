@@ -42,6 +42,7 @@ from tests.support.eventually import eventually
 from tests.support.settings import INTERNAL_SECRET, service_environ
 
 LOCATION: Final = "L1"
+HOOKS: Final = "https://hooks.example.test"
 CONNECTED_AT: Final = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 HEARD: Final[tuple[type[Message], ...]] = (
     ListingPushedV1,
@@ -101,7 +102,7 @@ class PushWorld:
         self, platform: Platform, store_key: str, store_url: str, credentials: Credentials, place_ref: str | None = None
     ) -> int:
         """The row alone; nobody is told."""
-        settings = load_settings(StorePushSettings, service_environ(self.database_url))
+        settings = load_settings(StorePushSettings, service_environ(self.database_url, PUBLIC_WEBHOOK_URL=HOOKS))
         vault = Vault(settings.encryption_key.get_secret_value())
         connection_id = await self.fetch_value(
             "INSERT INTO gateway.connection (business_id, platform, store_key, store_url, store_name, location_id,"
@@ -243,6 +244,7 @@ async def open_world(database_url: str, shopify: ShopifyServer | None = None, **
         "PUSH_TIMEOUT_S": "2",
         "SWEEP_PAUSE_S_MIN": "0.1",
         "SHOPIFY_URL_TEMPLATE": template,
+        "PUBLIC_WEBHOOK_URL": HOOKS,
         **more,
     }
     settings = load_settings(StorePushSettings, service_environ(database_url, **quick))

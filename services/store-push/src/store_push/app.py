@@ -31,24 +31,28 @@ from store_push.storage import (
     ConnectionStorage,
     ReadStorage,
     RoundStorage,
+    SubscriptionStorage,
     SweepStorage,
     TargetStorage,
     WorkStorage,
 )
 from store_push.stores import Stores
+from store_push.subscriptions import SubscriptionWatch
 from store_push.sweeping import Sweeper, SweepLimits
 from store_push.timers import DueTimer
 from store_push.worker import Dispatcher, Worker
 
 NAME: Final = "store-push"
 SCHEMA: Final = "push"
+SUBSCRIPTION_WATCHES: Final = 1
+"""Stores whose webhooks one process looks at, at a time: seldom and short."""
 
 
 async def open_app(context: ServiceContext, settings: StorePushSettings) -> None:
     pool = await context.stack.enter_async_context(
         await open_pool(settings.database_url, service=NAME, connections_max=settings.database_connections_max)
     )
-    claims_max = settings.push_workers + settings.catalogue_readers + settings.sweepers
+    claims_max = settings.push_workers + settings.catalogue_readers + settings.sweepers + SUBSCRIPTION_WATCHES
     claims = await context.stack.enter_async_context(
         await open_pool(settings.database_url, service=f"{NAME}-claims", connections_max=claims_max)
     )
@@ -66,7 +70,7 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
 
     reads = ReadStorage(pool)
     targets, rounds, connections = TargetStorage(), RoundStorage(), ConnectionStorage()
-    work, catalogues, sweeps = WorkStorage(), CatalogueStorage(), SweepStorage()
+    work, catalogues, sweeps, subscriptions = WorkStorage(), CatalogueStorage(), SweepStorage(), SubscriptionStorage()
     patience = Patience(settle_s=settings.settle_s, drift_after_s=settings.drift_after_s)
     worker = Worker(claims, work, sweeps, bus.outbox, stores, Pusher(patience, utc_now))
     dispatcher = Dispatcher(
@@ -94,17 +98,22 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
         stores,
         SweepLimits(settings.sweep_interval_s, settings.sweep_overlap_s, settings.sweep_pause_s_min),
     )
+    webhooks = SubscriptionWatch(
+        claims, subscriptions, stores, settings.public_webhook_url, settings.subscription_interval_s
+    )
     readers = [DueTimer(reader.read_next, reader.next_in_s) for _ in range(settings.catalogue_readers)]
     sweepers = [DueTimer(sweeper.sweep_next, sweeper.next_in_s) for _ in range(settings.sweepers)]
+    watches = [DueTimer(webhooks.check_next, webhooks.next_in_s) for _ in range(SUBSCRIPTION_WATCHES)]
     watch = RoundWatch(pool, bus.outbox, rounds, settings.round_timeout_s)
-    follower = ConnectionHandlers(directory, connections, targets, rounds, sweeps)
+    follower = ConnectionHandlers(
+        directory, connections, targets, rounds, sweeps, subscriptions, settings.subscription_interval_s
+    )
 
     context.side_task("dispatcher", dispatcher.run())
     context.on_drain(dispatcher.drain)
-    for number, timer in enumerate(readers):
-        context.side_task(f"catalogue {number}", timer.run())
-    for number, timer in enumerate(sweepers):
-        context.side_task(f"sweep {number}", timer.run())
+    for name, timers in (("catalogue", readers), ("sweep", sweepers), ("webhooks", watches)):
+        for number, timer in enumerate(timers):
+            context.side_task(f"{name} {number}", timer.run())
     context.side_task("rounds", watch.run())
     heard: dict[str, Callable[[], None]] = {
         upkeep.PUSH_CHANNEL: dispatcher.wake,

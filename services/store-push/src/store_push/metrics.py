@@ -28,4 +28,7 @@ SWEPT_ORDERS: Final = Counter("prokip_push_swept_orders_total", "Orders that com
 OLDEST_SWEEP_S: Final = Gauge(
     "prokip_push_oldest_sweep_seconds", "How long ago the store that was not swept for longest was swept completely"
 )
+SUBSCRIPTIONS_RESTORED: Final = Counter(
+    "prokip_push_subscriptions_restored_total", "Webhooks that a store had switched off or removed, made anew"
+)
 WORKERS_BUSY: Final = Gauge("prokip_push_workers_busy", "Workers that are pushing")

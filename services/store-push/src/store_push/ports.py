@@ -26,6 +26,9 @@ class Store(Protocol):
     async def catalogue_page(self, cursor: str | None) -> CataloguePage:
         """The catalogue, page by page."""
 
+    async def keep_webhooks(self, public_webhook_url: str) -> tuple[str, ...]:
+        """Makes webhooks anew that the store has switched off or removed; tells their topics."""
+
     async def changed_orders(self, since: datetime, cursor: str | None) -> OrdersPage:
         """Orders that changed at `since`, by the store's clock, or later; in the order of their changes."""
 

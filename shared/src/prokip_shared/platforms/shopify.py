@@ -94,6 +94,20 @@ class ShopifyClient:
 
         Shopify signs with the app's secret. Raises Refused where it does not take the address.
         """
+        kept, _ = await self._subscribe(delivery_url)
+        return kept
+
+    async def restore_webhooks(self, *, delivery_url: str) -> tuple[str, ...]:
+        """As `create_webhooks`; tells which topics had no fitting subscription.
+
+        Shopify deletes those whose deliveries fail for four hours:
+        https://shopify.dev/docs/apps/build/webhooks/troubleshooting-webhooks
+        """
+        _, made = await self._subscribe(delivery_url)
+        return made
+
+    async def _subscribe(self, delivery_url: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The ids by topic, and the topics for which one had to be made."""
         kept: dict[str, str] = {}
         for old in await self._subscriptions(delivery_url):
             topic = str(old["topic"])
@@ -102,10 +116,10 @@ class ShopifyClient:
                 kept[topic] = str(old["id"])
             else:
                 await self._delete_subscription(str(old["id"]))
-        for topic, fields in wire.WEBHOOKS.items():
-            if topic not in kept:
-                kept[topic] = await self._create_subscription(topic, delivery_url, fields)
-        return tuple(kept[topic] for topic in wire.WEBHOOKS)
+        missing = tuple(topic for topic in wire.WEBHOOKS if topic not in kept)
+        for topic in missing:
+            kept[topic] = await self._create_subscription(topic, delivery_url, wire.WEBHOOKS[topic])
+        return tuple(kept[topic] for topic in wire.WEBHOOKS), missing
 
     async def delete_webhooks(self, *, delivery_url: str) -> int:
         """Removes every subscription of this address and returns how many there were."""

@@ -105,6 +105,18 @@ class WooClient:
         await self._remove_webhooks(old)
         return tuple(created)
 
+    async def restore_webhooks(self, *, delivery_url: str, secret: SecretStr) -> tuple[str, ...]:
+        """Makes the webhooks of this address anew unless each topic has just one and it is active; tells which did not.
+
+        WooCommerce disables a webhook after repeated failures and goes on counting from there when it is switched on
+        again, so only a new one starts clean.
+        """
+        rows = [row for row in await self._all("/webhooks", []) if row.get("delivery_url") == delivery_url]
+        wrong = wire.webhooks_wrong(rows)
+        if wrong:
+            await self.create_webhooks(delivery_url=delivery_url, secret=secret)
+        return wrong
+
     async def delete_webhooks(self, *, delivery_url: str) -> int:
         """Removes every webhook of this address and returns how many there were."""
         found = await self._webhook_ids(delivery_url)

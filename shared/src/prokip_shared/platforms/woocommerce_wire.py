@@ -4,6 +4,7 @@ https://woocommerce.github.io/woocommerce-rest-api-docs/ ; behaviour of batches 
 """
 
 import html
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -117,6 +118,16 @@ def _item_result(line: QuantityWrite, item: Any) -> WriteResult:
     if level.quantity != line.quantity:
         return WriteResult("refused", level.quantity, "the store answered another quantity than was written")
     return WriteResult("written", level.quantity)
+
+
+# webhooks
+
+
+def webhooks_wrong(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The topics that are not told by exactly one active webhook."""
+    active = Counter(str(row.get("topic")) for row in rows if row.get("status") == "active")
+    idle = {str(row.get("topic")) for row in rows if row.get("status") != "active"}
+    return tuple(topic for topic in WEBHOOK_TOPICS if active[topic] != 1 or topic in idle)
 
 
 # orders

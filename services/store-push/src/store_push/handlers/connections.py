@@ -7,7 +7,14 @@ from prokip_shared.connections import ConnectionRecord, CustomCredentials
 from prokip_shared.database import Connection
 from prokip_shared.directory import Directory
 from prokip_shared.messages import ConnectionChangedV1, Message, SyncRequestedV1
-from store_push.storage import ConnectionStorage, KnownConnection, RoundStorage, SweepStorage, TargetStorage
+from store_push.storage import (
+    ConnectionStorage,
+    KnownConnection,
+    RoundStorage,
+    SubscriptionStorage,
+    SweepStorage,
+    TargetStorage,
+)
 
 
 def known_of(record: ConnectionRecord) -> KnownConnection:
@@ -30,6 +37,8 @@ class ConnectionHandlers:
     targets: TargetStorage
     rounds: RoundStorage
     sweeps: SweepStorage
+    subscriptions: SubscriptionStorage
+    subscription_interval_s: float
 
     async def follow_changes(self, connection: Connection, batch: Sequence[ConnectionChangedV1]) -> Sequence[Message]:
         """The directory says what is; the message only says that it is worth a look now."""
@@ -77,9 +86,7 @@ class ConnectionHandlers:
         changed = [record for key, record in sorted(wanted.items()) if known.get(key) != record]
         if changed:
             await self.connections.save(connection, changed)
-        await self.sweeps.start(
-            connection, {record.id: record.connected_at for record in self.directory.all_connections()}
-        )
+        await self._look_after(connection)
         if not changed:
             return
         new = [record.connection_id for record in changed if record.connection_id not in known]
@@ -87,6 +94,14 @@ class ConnectionHandlers:
         for record in changed:
             await self._follow(connection, record, known.get(record.connection_id))
         await self.targets.wake_workers(connection)
+
+    async def _look_after(self, connection: Connection) -> None:
+        """What every connection gets once, also one that is older than this code."""
+        records = self.directory.all_connections()
+        await self.sweeps.start(connection, {record.id: record.connected_at for record in records})
+        await self.subscriptions.start(
+            connection, [record.id for record in records], first_in_s=self.subscription_interval_s
+        )
 
     async def _follow(self, connection: Connection, record: KnownConnection, before: KnownConnection | None) -> None:
         moved = before is not None and before.location_id != record.location_id

@@ -35,7 +35,8 @@ LIMIT $4;
 SELECT w.connection_id, w.platform, w.active, w.health, w.health_since, w.health_detail, w.consecutive_failures,
     w.next_attempt_at, w.last_push_at, c.read_at AS catalogue_read_at, c.items AS catalogue_items,
     c.error AS catalogue_error, s.complete_from AS swept_at, s.orders AS swept_orders,
-    s.unreadable AS swept_unreadable, s.error AS sweep_error,
+    s.unreadable AS swept_unreadable, s.error AS sweep_error, h.checked_at AS webhooks_checked_at,
+    h.restored_at AS webhooks_restored_at, h.restored_topics AS webhooks_restored, h.error AS webhooks_error,
     (
         SELECT count(*) FROM push.listing l WHERE l.connection_id = w.connection_id AND l.due_at <= now()
     ) AS due,
@@ -47,6 +48,7 @@ SELECT w.connection_id, w.platform, w.active, w.health, w.health_since, w.health
 FROM push.connection_work w
 LEFT JOIN push.catalogue_read c USING (connection_id)
 LEFT JOIN push.sweep s USING (connection_id)
+LEFT JOIN push.subscription_check h USING (connection_id)
 WHERE w.business_id = $1
 ORDER BY w.connection_id;
 
