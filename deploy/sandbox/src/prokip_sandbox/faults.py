@@ -21,6 +21,10 @@ FaultKind = Literal[
     "slow",  # a good answer after `hold_s`
     "truncated",  # it happens; half of the announced body arrives
     "wrong_type",  # it happens; an HTML page with status 200 is the answer
+    "revoke_token",  # Prokip's connector: all logins end before this request is looked at
+    "expire_token",  # as above, but refresh tokens still work
+    "drift",  # Prokip's connector: the page of a list is `shift` rows off
+    "race",  # Prokip's connector: a return writes the stock `hold_s` after it has read it
 ]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -39,6 +43,7 @@ class Fault:
     status: int = 500
     retry_after_s: float = 1.0
     hold_s: float = 60.0
+    shift: int = 1
     met: int = 0  # how many requests have met it
 
     def __post_init__(self) -> None:
@@ -51,6 +56,9 @@ class Fault:
             and re.search(self.path, path)
             and (not self.body or re.search(self.body, body))
         )
+
+
+ACTIVE_FAULT = web.RequestKey("active_fault", Fault)  # for a handler that must fail from the inside
 
 
 class Faults:
@@ -98,6 +106,9 @@ async def answer_with(fault: Fault, request: web.Request, handler: Handler) -> w
             return _hang_up(request)
         case "status" | "rate_limit" | "throttled":
             return _refuse(fault)
+        case "revoke_token" | "expire_token" | "drift" | "race":
+            request[ACTIVE_FAULT] = fault
+            return await handler(request)
 
 
 def _refuse(fault: Fault) -> web.Response:
