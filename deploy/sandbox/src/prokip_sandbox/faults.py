@@ -4,12 +4,13 @@ import asyncio
 import random
 import re
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 from aiohttp import web
 
+T = TypeVar("T")
 FaultKind = Literal[
     "status",  # an HTML error page with `status`, the request has no effect
     "rate_limit",  # 429 with Retry-After, no effect
@@ -23,6 +24,8 @@ FaultKind = Literal[
     "wrong_type",  # it happens; an HTML page with status 200 is the answer
     "revoke_token",  # Prokip's connector: all logins end before this request is looked at
     "expire_token",  # as above, but refresh tokens still work
+    "empty_list",  # Prokip: a list has no rows
+    "half_list",  # Prokip: a list has the first half of its rows
     "drift",  # Prokip's connector: the page of a list is `shift` rows off
     "race",  # Prokip's connector: a return writes the stock `hold_s` after it has read it
 ]
@@ -91,6 +94,14 @@ class Faults:
         return None
 
 
+def left_of(request: web.Request, rows: Sequence[T]) -> Sequence[T]:
+    """The rows that a list shows when a fault takes some of them."""
+    fault = request.get(ACTIVE_FAULT)
+    if fault is not None and fault.kind == "empty_list":
+        return []
+    return rows[: len(rows) // 2] if fault is not None and fault.kind == "half_list" else rows
+
+
 async def answer_with(fault: Fault, request: web.Request, handler: Handler) -> web.StreamResponse:
     """What the client meets instead of the plain answer; the handler is called only by kinds that have an effect."""
     match fault.kind:
@@ -106,7 +117,7 @@ async def answer_with(fault: Fault, request: web.Request, handler: Handler) -> w
             return _hang_up(request)
         case "status" | "rate_limit" | "throttled":
             return _refuse(fault)
-        case "revoke_token" | "expire_token" | "drift" | "race":
+        case "revoke_token" | "expire_token" | "empty_list" | "half_list" | "drift" | "race":
             request[ACTIVE_FAULT] = fault
             return await handler(request)
 

@@ -1,6 +1,7 @@
 """Sales and returns on one stock, whoever makes them: both dialects and the shop's counter."""
 
 import copy
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -99,9 +100,7 @@ class Ledger:
 
     def local_time(self, at_s: float | None = None) -> str:
         """Of the business, without a zone: `2026-11-25 14:03:05`."""
-        zone = ZoneInfo(self.erp.time_zone)
-        at = datetime.fromtimestamp(self._clock() if at_s is None else at_s, zone)
-        return at.strftime("%Y-%m-%d %H:%M:%S")
+        return _local_second(self.erp.time_zone, int(self._clock() if at_s is None else at_s))
 
     def sale(self, transaction_id: int) -> Transaction | None:
         found = self._state.transactions.get(transaction_id)
@@ -303,6 +302,11 @@ class Ledger:
         number: int = getattr(self._state, sequence)
         setattr(self._state, sequence, number + 1)
         return number
+
+
+@functools.lru_cache(maxsize=1024)  # the rows of a list often share their second
+def _local_second(time_zone: str, at_s: int) -> str:
+    return datetime.fromtimestamp(at_s, ZoneInfo(time_zone)).strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _take_header(sale: Transaction, new: NewSale) -> None:

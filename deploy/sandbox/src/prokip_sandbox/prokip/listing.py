@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from aiohttp import web
 
-from prokip_sandbox.faults import ACTIVE_FAULT
+from prokip_sandbox.faults import ACTIVE_FAULT, left_of
 from prokip_sandbox.prokip.settings import Erp
 from prokip_sandbox.values import compact_json
 
@@ -26,6 +26,7 @@ def answer_list(
     fixed_per_page: int | None = None,
 ) -> web.Response:
     """`render` gives one row's JSON text. A list of fixed page size drops the query from its links, as in the ERP."""
+    rows = left_of(request, rows)
     given = request.query.get("per_page", "")
     per_page = fixed_per_page or _integer(given, PER_PAGE_DEFAULT) or PER_PAGE_DEFAULT
     if per_page == ALL:

@@ -328,8 +328,9 @@ class Rows:
                 "variation_id": variation.id,
                 "location_id": location_id,
                 "qty_available": as_text(row.quantity),
-                "created_at": self.time(row.updated_s),
-                "updated_at": self.time(row.updated_s),
+                "created_at": at,
+                "updated_at": at,
             }
             for location_id, row in stock.items()
+            for at in (self.time(row.updated_s),)
         ]

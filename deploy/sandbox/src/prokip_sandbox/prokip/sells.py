@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from prokip_sandbox.faults import ACTIVE_FAULT
-from prokip_sandbox.prokip.fixed import to_fixed
+from prokip_sandbox.prokip.fixed import times, to_fixed
 from prokip_sandbox.prokip.ledger import Ledger, NewLine, NewPayment, NewSale, Refusal, unknown
 from prokip_sandbox.prokip.listing import answer_list
 from prokip_sandbox.prokip.model import BUSINESS_ID, USER_ID, Line, State, Transaction, Variation
@@ -254,7 +254,7 @@ class Sells:
         quantity = _amount(self._needed(fields, "quantity"))
         price = _amount(self._needed(fields, "unit_price_inc_tax"))
         line_id = _id(self._needed(fields, "sell_line_id"))
-        return (line_id if isinstance(line_id, int) else 0), quantity, price * quantity // to_fixed(1)
+        return (line_id if isinstance(line_id, int) else 0), quantity, times(price, quantity)
 
     def _needed(self, fields: Mapping[str, Any], name: str) -> Any:
         if name not in fields:

@@ -173,6 +173,10 @@ class ProkipServer(SandboxServer):
         """KeyError for an unknown SKU, and for one without a stock row there. Without a location: the first one."""
         return as_number(self.state.stock[self._number(location_id)][self.variation(sku).id].quantity)
 
+    def held(self, location_id: str | None = None) -> dict[str, float]:
+        """All tracked quantities of a location, by SKU; what has no stock row there is not in it."""
+        return self._simple.tracked(self._place(location_id))
+
     def set_stock(self, sku: str, quantity: float, location_id: str | None = None) -> None:
         """A delivery, a stock take: anything that changes a quantity without a sale. Purchases cover it afterwards."""
         known = self.catalogue.find(sku) or self.catalogue.variations_of(self.add_product((sku, None)).id)[0]
@@ -288,13 +292,15 @@ class ProkipServer(SandboxServer):
         app.router.add_put(f"{CONTROL_PREFIX}/erp", self._control_erp)
         app.router.add_delete(f"{CONTROL_PREFIX}/tokens", self._control_revoke)
 
-    def _number(self, code: str | None) -> int:
+    def _place(self, code: str | None) -> Location:
         """Without a code the first location; ApiError 404 for one that there is not."""
-        numbers = self.location_numbers
-        found = next(iter(numbers.values())) if code is None else numbers.get(code)
+        found = next((one for one in self.state.locations if code in {None, one.code}), None)
         if found is None:
             raise ApiError(404, {"error": f"Unknown location {code}"})
         return found
+
+    def _number(self, code: str | None) -> int:
+        return self._place(code).id
 
     def _quantities(self, held: Mapping[str, float] | float | None) -> dict[int, int]:
         if held is None:

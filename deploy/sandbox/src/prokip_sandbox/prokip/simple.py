@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from prokip_sandbox.faults import Handler
+from prokip_sandbox.faults import Handler, left_of
 from prokip_sandbox.prokip.catalogue import Catalogue
 from prokip_sandbox.prokip.fixed import as_number, to_fixed
 from prokip_sandbox.prokip.ledger import Ledger, NewLine, NewSale
@@ -52,7 +52,7 @@ class Simple:
         if not code:
             raise ApiError(400, {"error": "locationId is required"})
         rows = [{"sku": sku, "quantity": quantity} for sku, quantity in self.tracked(self._location(code)).items()]
-        return web.json_response(rows)
+        return web.json_response(left_of(request, rows))
 
     async def _sell(self, request: web.Request) -> web.Response:
         self._check_token(request)
@@ -83,7 +83,7 @@ class Simple:
             {"sku": sku, "quantity": quantity, "location_id": location.id}
             for sku, quantity in self.tracked(location).items()
         ]
-        return web.json_response({"success": True, "data": rows})
+        return web.json_response({"success": True, "data": left_of(request, rows)})
 
     async def _sell_c(self, request: web.Request) -> web.Response:
         fields = await _object(request)
