@@ -1,5 +1,6 @@
 """Prokip's connector under faults, chosen by what the request looks like (section 7.8 of the fact list)."""
 
+import json
 from typing import Any
 
 import aiohttp
@@ -53,9 +54,12 @@ async def test_7_8_too_many_calls_say_when_to_come_back(connector: ConnectorClie
 
 async def test_7_8_a_good_answer_may_be_slow_or_pretend_to_be_a_page(connector: ConnectorClient) -> None:
     connector.server.faults.add(Fault("slow", path="/variation", hold_s=0.05))
-    connector.server.faults.add(Fault("wrong_type", path="/variation"))
+    for kind in ("wrong_type", "mislabelled"):
+        connector.server.faults.add(Fault(kind, path="/variation"))
     assert (await connector.call("GET", "/variation")).body["meta"]["total"] > 10
-    assert isinstance((await connector.call("GET", "/variation")).body, str)
+    page, mislabelled = [(await connector.call("GET", "/variation")).body for _ in range(2)]
+    assert page.startswith("<html>")
+    assert json.loads(mislabelled)["meta"]["total"] > 10
 
 
 @pytest.mark.parametrize(("kind", "refreshed"), [("revoke_token", 401), ("expire_token", 200)])
