@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 
 from prokip_sandbox import Fault
+from prokip_sandbox.server import eventually
 from tests.contract.sandbox.conftest import ConnectorClient
 
 
@@ -36,6 +37,14 @@ async def test_7_8_a_sale_whose_answer_is_lost_is_recorded_or_not(
     assert len(await connector.rows("/sell")) == connector.server.recorded("AB1") == (1 if has_effect else 0)
     await connector.post_sales(sale | {"invoice_no": "i-2"})
     assert connector.server.recorded("AB1") == (2 if has_effect else 1)
+
+
+async def test_3_a_slow_sale_is_recorded_after_the_client_gave_up(connector: ConnectorClient) -> None:
+    connector.server.faults.add(Fault("slow", path="/sell$", hold_s=0.3))
+    with pytest.raises(TimeoutError):
+        await connector.call("POST", "/sell", {"sells": [connector.sale(connector.line("AB1"))]}, timeout_s=0.1)
+    assert await connector.rows("/sell") == []
+    await eventually(lambda: connector.server.recorded("AB1") == 1, 5)
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
