@@ -211,7 +211,9 @@ async def test_a_record_that_began_after_the_ledger_is_not_replayed_and_says_so(
     await apply(pool, [reading(1, {"A": 10})], record=True)
     checked, found, notes = await compare(ledger_url)
     assert (found, checked.messages) == ([], 0)
-    assert re.fullmatch(r"business 7: its messages are recorded since .* UTC, after .*; they are not replayed", *notes)
+    assert re.fullmatch(
+        r"business 7: its messages are recorded since .* UTC, after .*; they are not replayed", " ".join(notes)
+    )
 
 
 async def test_the_ledger_goes_on_while_it_is_rebuilt_and_is_seen_at_one_moment(ledger_url: str, pool: Pool) -> None:
