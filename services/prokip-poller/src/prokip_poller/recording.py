@@ -26,6 +26,8 @@ from prokip_shared.platforms.prokip import (
     ProkipClient,
     ProkipError,
     Refused,
+    ReturnedItem,
+    Sale,
     SoldItem,
     Unavailable,
     Unsupported,
@@ -217,14 +219,17 @@ class Recorder:
         return True
 
     async def _send(self, client: ProkipClient, posting: Posting) -> Answer:
-        items = [SoldItem(sku, units) for sku, units in posting.step.units.items()]
+        units = posting.step.units
         try:
             if isinstance(posting.step, RecordSale):
-                sell_id = await client.record_sale(posting.location_id, items, reference=posting.reference)
-                return Answer("recorded", "", sell_id=sell_id)
+                items = [SoldItem(sku, number) for sku, number in units.items()]
+                sale = Sale(items, posting.reference, posting.sold_at)
+                recorded = await client.record_sale(posting.location_id, sale)
+                return Answer("recorded", "", sell_id=recorded.sell_id)
             if posting.step.sell_id is None:
                 return Answer("unsupported", BY_HAND_WORDS)
-            await client.give_back(posting.step.sell_id, items)
+            back = [ReturnedItem(sku, number, returned_total=number) for sku, number in units.items()]
+            await client.give_back(posting.step.sell_id, back)
         except ProkipError as error:
             return answer_of(error)
         except Exception as error:

@@ -10,7 +10,7 @@ sale without a clear answer stays in doubt until a person has looked. The first 
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
@@ -25,8 +25,10 @@ from prokip_shared.platforms.prokip import (
     InDoubt,
     NotAuthorised,
     ProkipError,
+    RecordedSale,
     Refused,
-    SoldItem,
+    ReturnedItem,
+    Sale,
     StockCheck,
     StockPage,
     Unavailable,
@@ -205,11 +207,8 @@ def _sku(row: Any) -> str | None:
     return sku if isinstance(sku, str) and 0 < len(sku) <= SKU_CHARACTERS_MAX and "\x00" not in sku else None
 
 
-def _items_json(items: Sequence[SoldItem]) -> list[dict[str, object]]:
-    return [
-        {"sku": item.sku, "quantity": int(item.units) if item.units == int(item.units) else float(item.units)}
-        for item in items
-    ]
+def _items_json(units: Iterable[tuple[str, Decimal]]) -> list[dict[str, object]]:
+    return [{"sku": sku, "quantity": int(number) if number == int(number) else float(number)} for sku, number in units]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +224,8 @@ class SimpleLimits:
 
 class SimpleProkip:
     """One account of the simple dialect over HTTP."""
+
+    lookup = None
 
     def __init__(self, session: aiohttp.ClientSession, *, api_url: str, token: str, limits: SimpleLimits) -> None:
         self._session = session
@@ -251,13 +252,16 @@ class SimpleProkip:
         else:
             yield parse_stock(answer.body)
 
-    async def record_sale(self, location_id: str, items: Sequence[SoldItem], *, reference: str) -> str:
-        body = {"locationId": location_id, "items": _items_json(items), "reference": reference}
-        return parse_sell_id(await self._post("/sells", body))
+    async def record_sale(self, location_id: str, sale: Sale) -> RecordedSale:
+        items = _items_json((item.sku, item.units) for item in sale.items)
+        body = {"locationId": location_id, "items": items, "reference": sale.reference}
+        return RecordedSale(parse_sell_id(await self._post("/sells", body)))
 
-    async def give_back(self, sell_id: str, items: Sequence[SoldItem]) -> None:
+    async def give_back(self, sell_id: str, items: Sequence[ReturnedItem]) -> None:
+        """A difference is what is taken here, so a repeated call would take the units back again."""
         path = f"/sells/{quote(sell_id, safe='')}/refund"
-        check_refund(await self._post(path, {"items": _items_json(items)}))
+        now = _items_json((item.sku, item.units) for item in items if item.units)
+        check_refund(await self._post(path, {"items": now}))
 
     async def check(self, location_id: str) -> StockCheck:
         skus = 0

@@ -57,7 +57,7 @@ SELECT count(*) FROM prokip.sale_posting WHERE business_id = $1 AND location_id 
 -- name: claim_sales
 -- The sales due longest, at most $3; SKIP LOCKED, so that nobody waits while the location is locked.
 -- Index: sale_due_idx.
-SELECT connection_id, order_ref, location_id, revision, lines, state, attempts, detail, correlation_id
+SELECT connection_id, order_ref, location_id, sold_at, revision, lines, state, attempts, detail, correlation_id
 FROM prokip.sale
 WHERE business_id = $1 AND location_id = $2 AND state IN ('due', 'refused') AND next_attempt_at <= now()
 ORDER BY next_attempt_at
@@ -66,7 +66,7 @@ FOR UPDATE SKIP LOCKED;
 
 -- name: lock_sale
 -- One order, for whoever changes its state.
-SELECT location_id, revision, lines, state, attempts, detail, correlation_id
+SELECT location_id, sold_at, revision, lines, state, attempts, detail, correlation_id
 FROM prokip.sale
 WHERE business_id = $1 AND connection_id = $2 AND order_ref = $3
 FOR UPDATE;

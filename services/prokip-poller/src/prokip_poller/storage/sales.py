@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -22,6 +23,7 @@ class HeldSale:
 
     key: OrderKey
     location_id: str
+    sold_at: datetime
     revision: int
     due: Mapping[str, Decimal]
     state: SaleState
@@ -37,6 +39,7 @@ class Posting:
     posting_id: int
     key: OrderKey
     location_id: str
+    sold_at: datetime
     revision: int
     step: Step
     reference: str
@@ -132,7 +135,16 @@ class Sales:
             self._process,
             expires_in_s,
         )
-        return Posting(posting_id, sale.key, sale.location_id, sale.revision, step, reference, sale.correlation_id)
+        return Posting(
+            posting_id,
+            sale.key,
+            sale.location_id,
+            sale.sold_at,
+            sale.revision,
+            step,
+            reference,
+            sale.correlation_id,
+        )
 
     async def end_posting(
         self,
@@ -278,6 +290,7 @@ def _held_sale(key: OrderKey, row: asyncpg.Record) -> HeldSale:
     return HeldSale(
         key,
         row["location_id"],
+        row["sold_at"],
         row["revision"],
         due,
         row["state"],
