@@ -55,7 +55,7 @@ def test_a_parked_message_says_what_it_is_about(body: str, summary: str) -> None
 def test_a_quantity_is_explained_as_a_sum() -> None:
     told = {"sku": "SHIRT", "quantity": "98", "recorded": "2", "taken": "4", "balance": "96", "open_units": "0"}
     assert explain_in_words(told).endswith("98 + 2 - 4 = 96.")
-    assert explain_in_words(told | {"open_units": "2"}).endswith("Of those, 2 are not settled with Prokip yet.")
+    assert explain_in_words(told | {"open_units": "2"}).endswith("Not settled with Prokip yet: 2 of them.")
     assert "not told" in explain_in_words(told | {"quantity": None})
 
 

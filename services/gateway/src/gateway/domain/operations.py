@@ -71,7 +71,7 @@ def explain_in_words(told: Mapping[str, Any]) -> str:
             f"Prokip has not told a quantity of {told['sku']}; {told['taken']} sold in the stores, nothing is pushed."
         )
     still_open = (
-        f" Of those, {told['open_units']} are not settled with Prokip yet." if told["open_units"] != "0" else ""
+        f" Not settled with Prokip yet: {told['open_units']} of them." if told["open_units"] != "0" else ""
     )
     return (
         f"Prokip says {told['quantity']}, was told of {told['recorded']} sold by us, and the stores hold "
