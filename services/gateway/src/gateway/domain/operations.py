@@ -70,9 +70,7 @@ def explain_in_words(told: Mapping[str, Any]) -> str:
         return (
             f"Prokip has not told a quantity of {told['sku']}; {told['taken']} sold in the stores, nothing is pushed."
         )
-    still_open = (
-        f" Not settled with Prokip yet: {told['open_units']} of them." if told["open_units"] != "0" else ""
-    )
+    still_open = f" Not settled with Prokip yet: {told['open_units']} of them." if told["open_units"] != "0" else ""
     return (
         f"Prokip says {told['quantity']}, was told of {told['recorded']} sold by us, and the stores hold "
         f"{told['taken']} as sold: {told['quantity']} + {told['recorded']} - {told['taken']} = {told['balance']}."
