@@ -185,3 +185,23 @@ async def test_an_order_that_prokip_is_being_told_of_says_so_as_far_as_the_polle
     parts = [(part["orderNumber"], part["prokipState"], part["open"], part["detail"]) for part in told["parts"]]
     assert parts == [("#1", state, True, ""), ("#2", "refused", True, "no such contact"), ("#3", "recorded", False, "")]
     assert (told["openUnits"], told["addsUp"]) == ("3", True)
+
+
+@pytest.mark.parametrize("moment", ["2026-03-01T12:00:00+02:00", "0001-01-01T00:00:00+14:00"])
+async def test_a_moment_reaches_inventory_as_it_was_meant(
+    environ: dict[str, str], http: ClientSession, moment: str
+) -> None:
+    asked: list[str] = []
+
+    async def note(request: web.Request) -> web.StreamResponse:
+        asked.append(request.query["moment"])
+        return Problem(400, "Bad request", code="bad_moment", detail="None.").response()
+
+    async with gateway_beside(note, environ, http) as gateway:
+        alice = await gateway.person()
+        params = {"sku": "A", "moment": moment}
+        answer = await alice.call("GET", "/api/v1/stock/at", params=params)
+        assert (answer.status, answer.body["code"]) == (400, "bad_moment")
+        for wrong in ("", "yesterday", "2026-03-01T12:00:00"):
+            assert (await alice.call("GET", "/api/v1/stock/at", params=params | {"moment": wrong})).status == 422
+    assert asked == [moment]

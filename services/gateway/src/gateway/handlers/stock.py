@@ -1,7 +1,5 @@
 """Stock, its movements, its explanation and its way into the stores."""
 
-from datetime import UTC
-
 from aiohttp import web
 
 from gateway.callers import CALLER
@@ -74,7 +72,7 @@ async def show_stock_at(request: web.Request, given: MomentQuery) -> StockAt:
     told = await request.app[UPSTREAM].inventory.get(
         request[CALLER].business_id,
         path_of("internal", "stock", given.sku, "at"),
-        {"location": given.location_id, "moment": given.moment.astimezone(UTC).isoformat()},
+        {"location": given.location_id, "moment": given.moment.isoformat()},
     )
     return stock_at_of(told)
 
