@@ -126,6 +126,13 @@ class ProkipClient(Protocol):
         """None where Prokip has no call that finds a sale again, so that a person must settle what is in doubt."""
         ...
 
+    @property
+    def one_at_a_time(self) -> bool:
+        """Whether requests that change stock at one location must each wait for the end of the one before, because
+        Prokip would lose one of two that cross.
+        """
+        ...
+
     def stock_pages(self, location_id: str) -> AsyncIterator[StockPage]:
         """The stock of one location; each page is fetched when it is asked for, not earlier.
 
