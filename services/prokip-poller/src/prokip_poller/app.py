@@ -9,8 +9,10 @@ from prokip_poller.accounts import Accounts
 from prokip_poller.clients import HttpProkipClients
 from prokip_poller.config import PollerSettings
 from prokip_poller.domain.attempts import RetryPolicy
+from prokip_poller.domain.looks import LookPolicy
 from prokip_poller.handlers.consume import Consumers
 from prokip_poller.handlers.internal import InternalApi
+from prokip_poller.looking import Looker
 from prokip_poller.reading import Reader, ReadLimits
 from prokip_poller.recording import PostingLimits, Recorder
 from prokip_poller.settling import Settling
@@ -56,7 +58,7 @@ async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
     bus = await open_bus(context, settings, pool, SCHEMA)
     policy = RetryPolicy(settings.retry_base_s, settings.retry_cap_s, settings.refused_retry_s)
     polls, sales, views = Polls(pool), Sales(pool, process=context.name), Views(pool)
-    settling = Settling(sales=sales, polls=polls, outbox=bus.outbox, policy=policy)
+    settling = Settling(sales=sales, polls=polls, outbox=bus.outbox, policy=policy, first_look_s=settings.first_look_s)
     reader = Reader(
         polls=polls,
         accounts=accounts,
@@ -71,7 +73,15 @@ async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
         accounts=accounts,
         clients=clients,
         outbox=bus.outbox,
-        limits=PostingLimits(settings.posting_concurrency, settings.post_timeout_s, settings.posting_margin_s),
+        limits=_posting_limits(settings),
+    )
+    looker = Looker(
+        sales=sales,
+        settling=settling,
+        accounts=accounts,
+        clients=clients,
+        policy=LookPolicy(settings.first_look_s, settings.retry_cap_s, settings.doubt_grace_s),
+        look_timeout_s=settings.look_timeout_s,
     )
     context.on_drain(reader.drain)
     context.on_drain(recorder.drain)
@@ -83,6 +93,7 @@ async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
     bus.consume(Subscription(context.name, ConnectionChangedV1), consumers.connection_changed)
     context.side_task("reading", reader.run())
     context.side_task("recording", recorder.run())
+    context.side_task("looking", looker.run())
     context.side_task("postings of dead processes", recorder.give_up_expired())
     context.side_task("gauges", keep_gauges(views))
 
@@ -117,6 +128,15 @@ def _client_limits(settings: PollerSettings) -> SimpleLimits:
         read_timeout_s=settings.read_timeout_s,
         post_timeout_s=settings.post_timeout_s,
         stock_bytes_max=settings.stock_bytes_max,
+    )
+
+
+def _posting_limits(settings: PollerSettings) -> PostingLimits:
+    return PostingLimits(
+        posting_concurrency=settings.posting_concurrency,
+        post_timeout_s=settings.post_timeout_s,
+        posting_margin_s=settings.posting_margin_s,
+        doubt_grace_s=settings.doubt_grace_s,
     )
 
 

@@ -80,6 +80,9 @@ def _sale(row: asyncpg.Record) -> dict[str, Any]:
         "attempts": row["attempts"],
         "next_attempt_at": _moment(row["next_attempt_at"]),
         "changed_at": _moment(row["changed_at"]),
+        "looks": row["looks"],
+        "next_look_at": _moment(row["next_look_at"]),
+        "look_words": row["look_words"],
     }
 
 
@@ -97,6 +100,9 @@ def _posting(row: asyncpg.Record) -> dict[str, Any]:
         "by_hand": row["by_hand"],
         "started_at": _moment(row["started_at"]),
         "ended_at": _moment(row["ended_at"]),
+        "looks": row["looks"],
+        "next_look_at": _moment(row["next_look_at"]),
+        "look_words": row["look_words"],
     }
 
 
