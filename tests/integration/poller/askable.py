@@ -25,7 +25,7 @@ Fate = Literal[
     "done",
     "answer_lost",  # done, and nobody hears of it
     "request_lost",  # never arrives
-    "late",  # given up by who sent it; done when `finish_late` is called
+    "late",  # given up by who sent it; done when `finish_late` is called, and by itself where chance rules
     "held",  # done and answered once `release` is called, however long that takes
     "refused",
     "away",
@@ -54,6 +54,8 @@ class AskableProkip:
     stock: dict[str, Decimal]
     chance: random.Random | None = None
     """Draws a fate for requests to which none was given."""
+    certain: bool = False
+    """From now on every request ends well."""
     fates: deque[Fate] = field(default_factory=deque)
     sales: list[HeldSale] = field(default_factory=list)
     asked: list[Sale | Sequence[ReturnedItem]] = field(default_factory=list)
@@ -61,6 +63,8 @@ class AskableProkip:
     looks: int = 0
     blind_looks: int = 0
     """So many looks fail before one sees."""
+    asks_s: float | None = None
+    """How long it asks those to wait that fail."""
     crossings: int = 0
     """Requests that began before the one before had ended."""
     _late: list[Callable[[], object]] = field(default_factory=list)
@@ -126,9 +130,12 @@ class AskableProkip:
 
     def _look(self) -> None:
         self.looks += 1
+        if self.chance is not None and self._late:
+            self.finish_late()
+            raise Unavailable("busy with what came late")
         if self.blind_looks:
             self.blind_looks -= 1
-            raise Unavailable("nobody at home")
+            raise Unavailable("nobody at home", self.asks_s)
 
     async def _meet_fate(self, carry_out: "Callable[[], HeldSale]") -> HeldSale:
         self.crossings += self._under_way
@@ -141,7 +148,7 @@ class AskableProkip:
     def _fate(self) -> Fate:
         if self.fates:
             return self.fates.popleft()
-        if self.chance is not None and self.chance.random() < 0.4:
+        if self.chance is not None and not self.certain and self.chance.random() < 0.4:
             return self.chance.choice(CHANCES)
         return "done"
 
