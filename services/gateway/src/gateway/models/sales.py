@@ -51,6 +51,12 @@ class SaleRecord(Answer):
     prokip_sell_id: str | None
     detail: str
     attempts: int
+    looks: int
+    """How often a sale in doubt has been looked up in Prokip."""
+    next_look_at: Time | None
+    """When it is looked up next; null in doubt: never by itself, somebody has to settle it."""
+    look_words: str
+    """What the last look found."""
 
 
 class SettleSale(Given):
