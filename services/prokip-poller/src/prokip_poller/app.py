@@ -107,7 +107,7 @@ async def keep_gauges(views: Views) -> None:
     """Runs for ever: the numbers that an operator watches."""
     while True:
         try:
-            locations, sales = await views.gauges(), await views.sale_gauges()
+            locations, sales, doubts = await views.gauges(), await views.sale_gauges(), await views.doubt_gauges()
         except Exception as error:
             if verdict_of(error) is not Verdict.HOLD:
                 raise
@@ -119,6 +119,9 @@ async def keep_gauges(views: Views) -> None:
             metrics.SALES.clear()
             for row in sales:
                 metrics.SALES.labels(row["business_id"], row["state"]).set(row["sales"])
+            metrics.DOUBTS.clear()
+            for row in doubts:
+                metrics.DOUBTS.labels(row["business_id"], row["settled_by"]).set(row["doubts"])
         await asyncio.sleep(GAUGE_INTERVAL_S)
 
 

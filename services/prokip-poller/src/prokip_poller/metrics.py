@@ -31,3 +31,6 @@ SALES: Final = Gauge("prokip_poller_unrecorded_sales", "Orders that Prokip does 
 LOOKS: Final = Counter(
     "prokip_poller_looks_total", "Looks at what is in doubt, by what they found", ("business_id", "kind", "found")
 )
+DOUBTS: Final = Gauge(
+    "prokip_poller_doubts", "Requests that nobody knows the end of, by who settles them", ("business_id", "settled_by")
+)

@@ -87,3 +87,10 @@ FROM prokip.location AS held;
 -- name: sale_gauges
 -- Orders that are not recorded, by business and state. Index: sale_unrecorded_idx.
 SELECT business_id, state, count(*) AS sales FROM prokip.sale WHERE state <> 'recorded' GROUP BY business_id, state;
+
+-- name: doubt_gauges
+-- Requests in doubt, by business and by who settles them. Index: sale_posting_open_idx.
+SELECT business_id, CASE WHEN next_look_at IS NULL THEN 'person' ELSE 'look' END AS settled_by, count(*) AS doubts
+FROM prokip.sale_posting
+WHERE outcome = 'in_doubt'
+GROUP BY 1, 2;

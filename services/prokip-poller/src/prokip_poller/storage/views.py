@@ -43,6 +43,9 @@ class Views:
     async def sale_gauges(self) -> list[asyncpg.Record]:
         return await self._pool.fetch(self._queries["sale_gauges"])
 
+    async def doubt_gauges(self) -> list[asyncpg.Record]:
+        return await self._pool.fetch(self._queries["doubt_gauges"])
+
 
 def _location(row: asyncpg.Record) -> dict[str, Any]:
     left_out = json.loads(row["left_out"])
