@@ -15,11 +15,12 @@ from tests.support.eventually import eventually
 from tests.support.settings import JWT_SECRET, service_environ
 
 URL_VARIABLES = {
+    "webhook_ingest": "INGEST_URL",
     "inventory": "INVENTORY_URL",
     "prokip_poller": "PROKIP_POLLER_URL",
     "store_push": "STORE_PUSH_URL",
-    "webhook_ingest": "INGEST_URL",
 }
+"""In the order in which they start: store-push must know where webhooks arrive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ async def open_house(database_url: str, broker_url: str, **more: str) -> AsyncIt
         for module, variable in URL_VARIABLES.items():
             services[module] = await stack.enter_async_context(open_service(module, environ))
             environ[variable] = services[module].url
-        environ.setdefault("PUBLIC_WEBHOOK_URL", environ["INGEST_URL"])
+            environ.setdefault("PUBLIC_WEBHOOK_URL", environ["INGEST_URL"])
         services["gateway"] = await stack.enter_async_context(open_service("gateway", environ))
         await eventually(lambda: _all_ready(services), timeout_s=30, what="every service is ready")
         session = await stack.enter_async_context(ClientSession())

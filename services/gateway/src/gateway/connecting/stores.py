@@ -25,14 +25,10 @@ from prokip_shared.platforms.errors import StoreError
 from prokip_shared.platforms.exchange import ExchangeLimits
 from prokip_shared.platforms.shopify import ShopifyClient, shopify_base_url
 from prokip_shared.platforms.store import StoreLocation
+from prokip_shared.platforms.webhook_addresses import webhook_url
 from prokip_shared.platforms.woocommerce import WooClient
 from prokip_shared.web.problems import Problem
 
-WEBHOOK_PATHS: Final = {
-    "shopify": "/connections/webhook/shopify",
-    "woocommerce": "/connections/webhook/woocommerce",
-    "custom": "/webhook/custom",
-}
 SECRET_BYTES: Final = 32
 STORE_KEY_RANDOM_BYTES: Final = 4
 AT_ONCE_MAX: Final = 3
@@ -55,7 +51,7 @@ class WayOut:
         return ExchangeLimits(timeout_s=self.timeout_s)
 
     def webhook_url(self, platform: Platform) -> str:
-        return self.public_webhook_url.rstrip("/") + WEBHOOK_PATHS[platform]
+        return webhook_url(self.public_webhook_url, platform)
 
     def woocommerce(self, store_url: str, consumer_key: SecretStr, consumer_secret: SecretStr) -> WooClient:
         return WooClient(
