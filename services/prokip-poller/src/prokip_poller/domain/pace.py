@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from prokip_poller.domain.attempts import RetryPolicy
 
-LONG_AGO = datetime.min.replace(tzinfo=UTC)
+LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, slots=True)

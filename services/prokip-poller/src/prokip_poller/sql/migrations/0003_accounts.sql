@@ -17,9 +17,9 @@ CREATE TABLE prokip.login (
 CREATE TABLE prokip.pace (
     business_id bigint PRIMARY KEY,
     -- Where the next turn would be without a burst; turns before it have been given out.
-    next_turn_at timestamptz NOT NULL DEFAULT '-infinity',
+    next_turn_at timestamptz NOT NULL DEFAULT 'epoch',
     -- No turn before it: Prokip asked us to wait, or the circuit is open.
-    closed_until timestamptz NOT NULL DEFAULT '-infinity',
+    closed_until timestamptz NOT NULL DEFAULT 'epoch',
     -- In a row, those that happened together counted once.
     failures integer NOT NULL DEFAULT 0
 );
