@@ -1,6 +1,7 @@
 """The poller on a connector account: the same reads and sales as ever, over Prokip's own API."""
 
 from collections.abc import AsyncIterator
+from decimal import Decimal
 
 import pytest
 
@@ -42,7 +43,7 @@ async def test_stock_is_read_and_sales_are_recorded(world: PollerWorld) -> None:
     (sale,) = world.prokip.sales
     assert (record["prokip_sell_id"], sale.reference) == (sale.sell_id, "sync-7-1001-1")
     await world.read()
-    assert world.told_pairs()["A"] == (98, 2)
+    assert world.told_pairs()["A"] == (Decimal(98), Decimal(2))
     assert world.prokip.calls.counts[GRANTS] == 1
 
 
