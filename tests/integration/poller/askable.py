@@ -4,7 +4,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final, Literal
 
@@ -97,10 +97,12 @@ class AskableProkip:
 
     async def find_sale(self, location_id: str, sale: Sale) -> RecordedSale | None:  # the port's
         self._look()
-        for held in self.sales:
-            if held.sale.reference == sale.reference:
-                return RecordedSale(held.sell_id, {line.sku: line_id for line_id, line in held.lines.items()})
-        return None
+        found = [
+            RecordedSale(held.sell_id, {line.sku: line_id for line_id, line in held.lines.items()})
+            for held in self.sales
+            if held.sale.reference == sale.reference
+        ]
+        return replace(found[0], repeats=found[1:]) if found else None
 
     async def returned_units(self, sell_id: str) -> Mapping[str, Decimal]:
         self._look()

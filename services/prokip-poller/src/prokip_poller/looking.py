@@ -5,7 +5,8 @@ the request's row: other orders, and other requests of the same location, go on 
 """
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 from prokip_poller import metrics
@@ -19,7 +20,7 @@ from prokip_poller.storage.polls import LocationKey
 from prokip_poller.storage.sales import Doubt, Sales
 from prokip_shared.bus.failures import Verdict, describe, verdict_of
 from prokip_shared.logs import Log, bind_correlation
-from prokip_shared.platforms.prokip import ProkipError, SaleLookup, Unavailable
+from prokip_shared.platforms.prokip import ProkipError, RecordedSale, SaleLookup, Unavailable
 
 TICK_S: Final = 0.2
 FAILED_TICK_S: Final = 1.0
@@ -35,8 +36,8 @@ class Seen:
 
     found: Found
     words: str
-    sell_id: str | None = None
-    line_ids: dict[str, str] | None = None
+    sales: Sequence[RecordedSale] = ()
+    """The sale, where one was looked for and found, and then its repeats."""
     asked_s: float | None = None
     """How long Prokip asked us to wait."""
 
@@ -129,15 +130,12 @@ class Looker:
     async def _look_for_sale(self, lookup: SaleLookup, place: LocationKey, doubt: Doubt, step: RecordSale) -> Seen:
         sells, goods = await self._sales.known_of(doubt)
         request = sale_request(step, reference=doubt.reference, sold_at=doubt.sold_at, prices={}, goods=goods)
-        sale = await lookup.find_sale(place.location_id, request)
-        if sale is None:
-            return Seen("not_there", f"Prokip shows no sale {doubt.reference}.")
-        if sale.sell_id in {sell.sell_id for sell in sells}:
-            words = (
-                f"Prokip shows {doubt.reference} as sale {sale.sell_id}, which was counted before; is it there twice?"
-            )
-            return Seen("unclear", words)
-        return Seen("recorded", "Found in Prokip.", sell_id=sale.sell_id, line_ids=dict(sale.line_ids))
+        found = await lookup.find_sale(place.location_id, request)
+        counted = {sell.sell_id for sell in sells}
+        sales = [] if found is None else [one for one in (found, *found.repeats) if one.sell_id not in counted]
+        if not sales:
+            return Seen("not_there", f"Prokip shows no sale {doubt.reference} that was not counted before.")
+        return Seen("recorded", "Found in Prokip.", sales)
 
     async def _look_for_return(self, lookup: SaleLookup, doubt: Doubt, step: GiveBack) -> Seen:
         sells, _ = await self._sales.known_of(doubt)
@@ -154,7 +152,10 @@ class Looker:
     async def _store(self, doubt: Doubt, seen: Seen) -> None:
         settled = False
         if seen.found == "recorded":
-            answer = Answer("recorded", seen.words, sell_id=seen.sell_id, line_ids=seen.line_ids or {})
+            answer = Answer("recorded", seen.words)
+            if seen.sales:
+                first, *repeats = seen.sales
+                answer = replace(answer, sell_id=first.sell_id, line_ids=first.line_ids, repeats=repeats)
             settled = await self._settling.end(doubt.posting_id, doubt.key, answer, only_from={"in_doubt"})
         elif seen.found == "not_there" and doubt.final_in_s <= 0:
             answer = Answer("not_recorded", seen.words)

@@ -17,6 +17,7 @@ from prokip_poller.storage.sales import EndedPosting, HeldSale, Sales
 from prokip_shared.bus.outbox import Outbox, OutboxTransaction
 from prokip_shared.logs import Log
 from prokip_shared.messages import SaleRecordedV1
+from prokip_shared.platforms.prokip import RecordedSale
 
 log = Log("settling")
 
@@ -30,6 +31,8 @@ class Answer:
     sell_id: str | None = None
     line_ids: Mapping[str, str] = field(default_factory=dict)
     """Of the sale's lines, per SKU."""
+    repeats: Sequence[RecordedSale] = ()
+    """Prokip holds the sale so many times more than it should."""
     health: str | None = None
     """Set where the whole account is in trouble, not this sale: then everything of the location waits."""
     asked_s: float | None = None
@@ -209,6 +212,13 @@ class Settling:
             await self._sales.tell(
                 connection, place, ended.step, moves, posting_id=posting_id, line_ids=answer.line_ids
             )
+            for repeat in answer.repeats:
+                # It counts as told like any other, so that what is too much goes back by itself.
+                log.error("posting.repeated_in_prokip", order_ref=key.order_ref, sell_id=repeat.sell_id)
+                number = await self._sales.add_repeat(connection, posting_id, repeat.sell_id)
+                await self._sales.tell(
+                    connection, place, ended.step, moves, posting_id=number, line_ids=repeat.line_ids
+                )
         if answer.health is not None:
             await self._block(transaction, place, answer)
         if sale.state == "in_doubt" and answer.outcome != "in_doubt":

@@ -97,6 +97,8 @@ class RecordedSale:
     sell_id: str
     line_ids: Mapping[str, str] = field(default_factory=dict)
     """Per SKU the id of the sale's line, which returns name; empty where the dialect has none."""
+    repeats: Sequence["RecordedSale"] = ()
+    """Where it was looked for: what else Prokip holds under its reference, because a request came through twice."""
 
 
 @dataclass(frozen=True, slots=True)

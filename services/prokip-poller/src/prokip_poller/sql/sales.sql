@@ -111,6 +111,19 @@ INSERT INTO prokip.sale_posting (
 )
 VALUES ($1, $2, $3, $4, $5, 'refund', $6, $7, $8, 'recorded', $9, true, $10, now(), now());
 
+-- name: add_repeat
+-- A sale that Prokip holds once more than we wanted.
+INSERT INTO prokip.sale_posting (
+    business_id, connection_id, order_ref, location_id, revision, kind, reference, units, outcome, sell_id, answer,
+    process, expires_at, ended_at, sold_at, findable
+)
+SELECT
+    business_id, connection_id, order_ref, location_id, revision, kind, reference, units, 'recorded', $2,
+    'Found in Prokip once more than it should be there.', process, now(), now(), sold_at, findable
+FROM prokip.sale_posting
+WHERE posting_id = $1
+RETURNING posting_id;
+
 -- name: add_told_lines
 -- Prokip has recorded a sale.
 INSERT INTO prokip.told_line (posting_id, business_id, sku, sold, line_id)

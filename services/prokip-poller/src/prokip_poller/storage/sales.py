@@ -208,6 +208,11 @@ class Sales:
             self._process,
         )
 
+    async def add_repeat(self, connection: Connection, posting_id: int, sell_id: str) -> int:
+        """The posting of a sale that one request made twice, or two under one reference."""
+        repeat_id: int = await connection.fetchval(self._queries["add_repeat"], posting_id, sell_id)
+        return repeat_id
+
     async def tell(
         self,
         connection: Connection,
