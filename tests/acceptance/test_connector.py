@@ -12,6 +12,8 @@ from collections import Counter, defaultdict
 from decimal import Decimal
 from typing import Any, Final
 
+import pytest
+
 from prokip_sandbox import Fault, Shop, WooCommerceStore, WorldSpec
 from tests.acceptance.test_truth import REFERENCE
 from tests.support.eventually import eventually
@@ -19,7 +21,7 @@ from tests.support.market import Market, open_market
 
 ORDERS: Final = int(os.environ.get("CONNECTOR_ORDERS", "24"))
 ORDERS_A_SECOND: Final = 20
-RECORDED_TIMEOUT_S: Final = 60.0 + ORDERS
+RECORDED_TIMEOUT_S: Final = 90.0 + ORDERS
 UNITS_MAX: Final = 3
 GOODS: Final = 12
 WORLD: Final = WorldSpec(woocommerce_stores=2, shopify_shops=1, goods=GOODS, quantity=20 + ORDERS * UNITS_MAX)
@@ -84,6 +86,7 @@ async def unrecorded(market: Market) -> dict[str, int]:
     return {state: len(page["items"]) for state, page in pages.items() if page["items"]}
 
 
+@pytest.mark.timeout(RECORDED_TIMEOUT_S * 2)
 async def test_every_order_is_in_prokip_once_whatever_prokip_does(database_url: str, broker_url: str) -> None:
     async with open_market(database_url, broker_url, WORLD, dialect="connector", settings=ENVIRON) as market:
         prokip, rng = market.world.prokip, random.Random(1)

@@ -26,7 +26,7 @@ Fate = Literal[
     "answer_lost",  # done, and nobody hears of it
     "request_lost",  # never arrives
     "late",  # given up by who sent it; done when `finish_late` is called, and by itself where chance rules
-    "held",  # done and answered once `release` is called, however long that takes
+    "held",  # done once `release` is called and answered once `answer` is, however long that takes
     "refused",
     "away",
 ]
@@ -69,6 +69,7 @@ class AskableProkip:
     """Requests that began before the one before had ended."""
     _late: list[Callable[[], object]] = field(default_factory=list)
     _held: asyncio.Event = field(default_factory=asyncio.Event)
+    _answered: asyncio.Event = field(default_factory=asyncio.Event)
     _under_way: int = 0
 
     @property
@@ -116,6 +117,9 @@ class AskableProkip:
 
     def release(self) -> None:
         self._held.set()
+
+    def answer(self) -> None:
+        self._answered.set()
 
     def recorded(self, sku: str) -> Decimal:
         lines = [line for held in self.sales for line in held.lines.values() if line.sku == sku]
@@ -165,7 +169,9 @@ class AskableProkip:
                 self._late.append(carry_out)
             case "held":
                 await self._held.wait()
-                return carry_out()
+                held = carry_out()
+                await self._answered.wait()
+                return held
             case "refused":
                 raise Refused("NOT ALLOWED: Mismatch between sold and purchase quantity.")
             case "away":

@@ -293,6 +293,7 @@ async def test_an_answer_that_comes_after_all_looks_undoes_what_was_sold_twice(
         await world.until(lambda: len(askable.sales) == 1, "given up, looked for and sent again", timeout_s=20)
         await world.until_state("1001", "recorded")
         askable.release()
+        askable.answer()
         await world.until(lambda: len(askable.sales) == 2, "the first one came through after all")
 
         async def gone_back() -> bool:
@@ -301,6 +302,30 @@ async def test_an_answer_that_comes_after_all_looks_undoes_what_was_sold_twice(
         await eventually(gone_back, what="the second one went back")
         await world.read()
         assert world.told_pairs()["A"] == (D(98), D(2))
+
+
+@pytest.mark.parametrize("kind", ["sale", "return"])
+async def test_an_answer_that_comes_after_its_effect_was_found_counts_nothing_twice(
+    database_url: str, prokip: ProkipServer, askable: AskableProkip, kind: str
+) -> None:
+    async with open_asked(database_url, prokip) as world:
+        async with open_poller(database_url, **SOON):
+            if kind == "return":
+                await world.due("1001", {"A": 5})
+                await world.until_state("1001", "recorded")
+            before = len(askable.asked)
+            askable.fates += ["held", "request_lost"]
+            await world.due("1001", {"A": 2})
+            await world.until(lambda: len(askable.asked) >= before + 2, "looked for, sent again", timeout_s=20)
+            askable.release()
+            await world.until_state("1001", "recorded")
+            asked = len(askable.asked)
+            askable.answer()
+        await world.poller.aclose()  # which waits until every answer is stored
+        counted = await world.pool.fetchval("SELECT sum(sold - returned) FROM prokip.told_line WHERE sku = 'A'")
+        assert counted == await world.pool.fetchval("SELECT units FROM prokip.recorded_counter WHERE sku = 'A'") == 2
+        assert askable.recorded("A") == 2
+        assert len(askable.asked) == asked
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

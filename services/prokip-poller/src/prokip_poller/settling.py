@@ -74,11 +74,18 @@ class Settling:
                 return True
             held = await self._sales.posting_outcome(transaction.connection, key, posting_id)
             if answer.outcome == "recorded" and held == "not_recorded":
-                # Rare: the request came through after somebody had looked and not found it. Prokip's own word stands;
-                # if it was sold a second time meanwhile, too much is told now and goes back by itself.
-                await self._end(transaction, sale, posting_id, answer, only_from={"not_recorded"})
-                log.error("posting.settlement_contradicted", order_ref=key.order_ref, held=held, sell_id=answer.sell_id)
+                await self._hear_late(transaction, sale, posting_id, answer)
         return False
+
+    async def _hear_late(self, transaction: OutboxTransaction, sale: HeldSale, posting_id: int, answer: Answer) -> None:
+        """Rare: the request came through after somebody had looked and not found it.
+
+        Prokip's own word stands. If it was sold a second time meanwhile, too much is told now and goes back by itself.
+        What a later request of the order has counted already is not counted again.
+        """
+        log.error("posting.settlement_contradicted", order_ref=sale.key.order_ref, sell_id=answer.sell_id)
+        if not await self._sales.counted_by_another(transaction.connection, posting_id, answer.sell_id):
+            await self._end(transaction, sale, posting_id, answer, only_from={"not_recorded"})
 
     async def settle(self, key: OrderKey, *, recorded: bool, sell_id: str | None, posting_id: int | None) -> SaleState:
         """An operator looked into Prokip: the request in doubt did happen, or did not. Saying it twice is saying it

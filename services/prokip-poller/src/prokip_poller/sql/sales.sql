@@ -111,6 +111,18 @@ INSERT INTO prokip.sale_posting (
 )
 VALUES ($1, $2, $3, $4, $5, 'refund', $6, $7, $8, 'recorded', $9, true, $10, now(), now());
 
+-- name: counted_by_another
+-- Whether the effect of posting $1, a sale with the number $2 or a return, is counted by another posting of its order.
+SELECT EXISTS (
+    SELECT FROM prokip.sale_posting AS late
+    JOIN prokip.sale_posting AS other USING (business_id, connection_id, order_ref)
+    WHERE late.posting_id = $1 AND other.posting_id <> $1
+        AND CASE late.kind
+            WHEN 'sell' THEN other.kind = 'sell' AND other.outcome = 'recorded' AND other.sell_id = $2
+            ELSE other.refund_of = late.refund_of AND other.posting_id > $1
+        END
+);
+
 -- name: add_repeat
 -- A sale that Prokip holds once more than we wanted.
 INSERT INTO prokip.sale_posting (

@@ -208,6 +208,11 @@ class Sales:
             self._process,
         )
 
+    async def counted_by_another(self, connection: Connection, posting_id: int, sell_id: str | None) -> bool:
+        """Whether a later request has taken this one's effect for its own: a sale by its id, a return by its total."""
+        counted: bool = await connection.fetchval(self._queries["counted_by_another"], posting_id, sell_id)
+        return counted
+
     async def add_repeat(self, connection: Connection, posting_id: int, sell_id: str) -> int:
         """The posting of a sale that one request made twice, or two under one reference."""
         repeat_id: int = await connection.fetchval(self._queries["add_repeat"], posting_id, sell_id)
