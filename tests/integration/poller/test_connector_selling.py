@@ -28,7 +28,7 @@ from tests.support.settings import service_environ
 D = Decimal
 SKUS: Final = ("A", "B", "C")
 SOON: Final = {
-    "POST_TIMEOUT_S": "1",
+    "POST_TIMEOUT_S": "2",
     "POSTING_MARGIN_S": "1",
     "DOUBT_GRACE_S": "0.2",
     "FIRST_LOOK_S": "0.05",
@@ -48,8 +48,8 @@ async def open_connected(database_url: str, prokip: ProkipServer) -> AsyncIterat
 @pytest.mark.parametrize(
     "fault",
     [
-        Fault("timeout_after", path="/sell$", method="POST", hold_s=2),
-        Fault("timeout_before", path="/sell$", method="POST", hold_s=2),
+        Fault("timeout_after", path="/sell$", method="POST", hold_s=3),
+        Fault("timeout_before", path="/sell$", method="POST", hold_s=3),
         Fault("reset_after", path="/sell$", method="POST"),
         Fault("wrong_type", path="/sell$", method="POST"),
         Fault("truncated", path="/sell$", method="POST"),
@@ -79,7 +79,7 @@ async def test_a_refund_delivered_three_times_goes_back_once(
     async with open_connected(database_url, prokip) as (world, number):
         await world.due("1001", {"A": 3, "B": 1}, location=number)
         await world.until_state("1001", "recorded")
-        prokip.faults.add(Fault(kind, path="/sell-return$", hold_s=0.2 if kind == "race" else 2))
+        prokip.faults.add(Fault(kind, path="/sell-return$", hold_s=0.2 if kind == "race" else 3))
         for _ in range(3):
             await world.due("1001", {"A": 1, "B": 1}, revision=2, location=number)
         await world.until_state("1001", "recorded")
@@ -208,8 +208,13 @@ async def test_whatever_interleaves_the_sums_are_the_truth(database_url: str, pr
         for _ in range(80):
             await day.step()
         prokip.faults.clear()
-        for order_ref in day.orders:
-            await world.until_state(order_ref, "recorded")
+
+        async def all_recorded() -> bool:
+            location = await world.location(number)
+            assert location["sales"] == {}, location
+            return True
+
+        await eventually(all_recorded, timeout_s=60, what="every order recorded")
         for sku in SKUS:
             assert prokip.recorded(sku) == day.taken(sku), "Prokip knows every unit once"
             assert prokip.stock(sku) == day.bases[sku][-1] - day.taken(sku)
