@@ -146,6 +146,18 @@ async def test_a_doubt_shows_when_it_is_looked_up_and_what_was_seen(
     assert askable.recorded("A") == 3
 
 
+async def test_an_operator_cannot_settle_two_requests_with_one_sale(
+    patient: PollerWorld, askable: AskableProkip
+) -> None:
+    await patient.due("1001", {"A": 2})
+    await patient.until_state("1001", "recorded")
+    askable.fates.append("request_lost")
+    await patient.due("1001", {"A": 3})
+    await patient.until_state("1001", "in_doubt")
+    status, problem = await patient.act("1001", "settle", {"outcome": "recorded", "sell_id": "1"})
+    assert (status, "another request" in problem["detail"]) == (409, True)
+
+
 async def test_a_sku_in_doubt_is_told_once_it_is_settled(patient: PollerWorld, askable: AskableProkip) -> None:
     await patient.read()
     askable.fates.append("late")

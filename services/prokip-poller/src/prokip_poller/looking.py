@@ -152,7 +152,7 @@ class Looker:
     async def _store(self, doubt: Doubt, seen: Seen) -> None:
         settled = False
         if seen.found == "recorded":
-            answer = Answer("recorded", seen.words)
+            answer = Answer("recorded", seen.words, found=True)
             if seen.sales:
                 first, *repeats = seen.sales
                 answer = replace(answer, sell_id=first.sell_id, line_ids=first.line_ids, repeats=repeats)

@@ -31,6 +31,8 @@ class Answer:
     sell_id: str | None = None
     line_ids: Mapping[str, str] = field(default_factory=dict)
     """Of the sale's lines, per SKU."""
+    found: bool = False
+    """A look says so, which cannot tell for which of several requests it happened."""
     repeats: Sequence[RecordedSale] = ()
     """Prokip holds the sale so many times more than it should."""
     health: str | None = None
@@ -67,9 +69,15 @@ class Settling:
         self._draw = draw
 
     async def end(self, posting_id: int, key: OrderKey, answer: Answer, *, only_from: Collection[Outcome]) -> bool:
-        """Gives a request its outcome, once. False: it has another one already."""
+        """Gives a request its outcome, once. False: it has another one already, or what a look found is counted for
+        another request, which may have happened while it looked.
+        """
         async with self._outbox.transaction() as transaction:
             sale = await self._lock(transaction, key)
+            if answer.found and await self._sales.counted_by_another(
+                transaction.connection, posting_id, answer.sell_id
+            ):
+                return False
             if await self._end(transaction, sale, posting_id, answer, only_from=only_from):
                 return True
             held = await self._sales.posting_outcome(transaction.connection, key, posting_id)
@@ -95,6 +103,7 @@ class Settling:
         async with self._outbox.transaction() as transaction:
             sale = await self._lock(transaction, key)
             meant = posting_id or await self._sales.newest_doubt(transaction.connection, key)
+            await self._check_own(transaction, sale, meant, sell_id)
             answer = Answer(outcome, "Settled by an operator.", sell_id=sell_id, by_hand=True)
             if meant is None or not await self._end(transaction, sale, meant, answer, only_from={"in_doubt"}):
                 await self._check_said_before(transaction, sale, meant, outcome)
@@ -102,6 +111,17 @@ class Settling:
             settled = await self._lock(transaction, key)
         log.info("sale.settled", business_id=key.business_id, order_ref=key.order_ref, outcome=outcome)
         return settled.state
+
+    async def _check_own(
+        self, transaction: OutboxTransaction, sale: HeldSale, posting_id: int | None, sell_id: str | None
+    ) -> None:
+        """A sale in Prokip is the effect of one request; one that settles two would be counted twice."""
+        if posting_id is None or sell_id is None:
+            return
+        connection = transaction.connection
+        in_doubt = await self._sales.posting_outcome(connection, sale.key, posting_id) == "in_doubt"
+        if in_doubt and await self._sales.counted_by_another(connection, posting_id, sell_id):
+            raise NotSettled(f"Sale {sell_id} in Prokip is counted for another request of this order already.")
 
     async def _check_said_before(
         self, transaction: OutboxTransaction, sale: HeldSale, posting_id: int | None, outcome: Outcome
