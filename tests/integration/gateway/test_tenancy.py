@@ -29,6 +29,8 @@ OPEN_TO_ALL = {
     "GET /health/live",
     "GET /health/ready",
     "GET /metrics",
+    # Shopify sends a browser there, which is known by a cookie of its own: test_shopify_consent
+    "GET /connections/callback/shopify",
     # the dashboard's own files, the same for everybody
     "GET /",
     "GET /dashboard",
@@ -79,7 +81,13 @@ def attempts(victim: Victim) -> dict[str, Attempt]:
         "PUT /api/v1/prokip": Attempt(422, json={"apiUrl": "https://10.0.0.1", "locationId": "L"}),
         "POST /api/v1/prokip/choices": Attempt(422, json={"apiUrl": "https://10.0.0.1"}),
         "GET /connections": Attempt(200),
-        "GET /connections/shopify": Attempt(501, path="/connections/shopify?shop=x.myshopify.com"),
+        "GET /connections/shopify": Attempt(409, path="/connections/shopify?shop=x.myshopify.com"),
+        "GET /api/v1/connections/shopify/installs/{install_id}": Attempt(
+            404, path=f"/api/v1/connections/shopify/installs/{uuid4()}"
+        ),
+        "POST /api/v1/connections/shopify/installs/{install_id}": Attempt(
+            404, path=f"/api/v1/connections/shopify/installs/{uuid4()}", json={"placeId": "1"}
+        ),
         "POST /connections/woocommerce": Attempt(
             422, json={"storeUrl": "http://10.0.0.1", "consumerKey": "k", "consumerSecret": "s", "locationId": "L"}
         ),

@@ -2,7 +2,19 @@
 
 from typing import Final
 
-from gateway.handlers import accounts, connections, earlier, events, operations, prokip, rounds, sales, stock
+from gateway.connecting.shopify_consent import CALLBACK_PATH
+from gateway.handlers import (
+    accounts,
+    connections,
+    earlier,
+    events,
+    operations,
+    prokip,
+    rounds,
+    sales,
+    shopify_consent,
+    stock,
+)
 from gateway.models.accounts import (
     BusinessChoice,
     Login,
@@ -15,6 +27,7 @@ from gateway.models.accounts import (
 from gateway.models.base import Message, Page
 from gateway.models.connections import (
     ChangeConnection,
+    ChoosePlace,
     ConnectCustom,
     Connected,
     ConnectedCustom,
@@ -22,11 +35,13 @@ from gateway.models.connections import (
     ConnectionsQuery,
     ConnectShopify,
     ConnectWooCommerce,
+    ConsentQuery,
     Disconnected,
     LegacyConnections,
     Listing,
     ListingsQuery,
-    ShopQuery,
+    WaitingInstall,
+    WayToShopify,
 )
 from gateway.models.live import EventsQuery, LiveEvent, RecentQuery
 from gateway.models.operations import (
@@ -154,10 +169,34 @@ CONNECTION_ROUTES: Final = (
     route_given(
         "GET",
         "/connections/shopify",
-        ShopQuery,
-        connections.refuse_consent_page,
+        ConsentQuery,
+        shopify_consent.begin_consent,
+        answer=WayToShopify,
+        docs=Docs("connections", "To Shopify's consent page: a redirect, or its address as JSON", (501,)),
+    ),
+    route(
+        "GET",
+        CALLBACK_PATH,
+        shopify_consent.finish_consent,
+        answer=Message,
+        access="open",
+        docs=Docs("connections", "Where Shopify's consent page leads back to", (403, *STORE_PROBLEMS, 501)),
+    ),
+    route(
+        "GET",
+        f"{V1}/connections/shopify/installs/{{install_id}}",
+        shopify_consent.show_install,
+        answer=WaitingInstall,
+        docs=Docs("connections", "A shop that let us in and waits for a location", (404, 501, 502)),
+    ),
+    route_given(
+        "POST",
+        f"{V1}/connections/shopify/installs/{{install_id}}",
+        ChoosePlace,
+        shopify_consent.choose_place,
         answer=Connected,
-        docs=Docs("connections", "Shopify's consent page, not offered yet", (501,)),
+        status=201,
+        docs=Docs("connections", "Choose the location whose stock is written", (404, *STORE_PROBLEMS, 501)),
     ),
     route_given(
         "POST",

@@ -38,8 +38,31 @@ class ConnectCustom(Given):
     location_id: LocationId | None = None
 
 
-class ShopQuery(Given):
+class ConsentQuery(Given):
     shop: Address
+    location_id: LocationId | None = None
+    """The Prokip location whose stock the shop sells; the one of the Prokip settings when left out."""
+
+
+class WayToShopify(Answer):
+    authorize_url: str
+    """Shopify's consent page, for browsers that follow an address instead of a redirect."""
+
+
+class Place(Answer):
+    id: str
+    name: str
+
+
+class WaitingInstall(Answer):
+    """A shop that let us in and has several locations: one of them is to be chosen."""
+
+    shop: str
+    places: list[Place]
+
+
+class ChoosePlace(Given):
+    place_id: PlaceId
 
 
 class Connection(Answer):
