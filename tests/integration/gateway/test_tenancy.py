@@ -103,6 +103,7 @@ def attempts(victim: Victim) -> dict[str, Attempt]:
             422, json={"shop": "x", "accessToken": "t", "apiSecret": "s", "locationId": "L"}
         ),
         "POST /api/v1/connections/custom": Attempt(201, json={"name": "Bob's stall", "locationId": "L"}),
+        "GET /api/v1/connections/due": Attempt(200),
         "GET /api/v1/connections/{id}": Attempt(404, path=f"/api/v1/connections/{store}"),
         "PATCH /api/v1/connections/{id}": Attempt(
             404, path=f"/api/v1/connections/{store}", json={"syncEnabled": False}
@@ -118,6 +119,8 @@ def attempts(victim: Victim) -> dict[str, Attempt]:
         "GET /api/v1/stock": Attempt(200, path=f"/api/v1/stock?search={victim.sku}"),
         "GET /api/v1/stock/movements": Attempt(404, path=f"/api/v1/stock/movements{sku}"),
         "GET /api/v1/stock/explanation": Attempt(404, path=f"/api/v1/stock/explanation{sku}"),
+        "GET /api/v1/stock/at": Attempt(404, path=f"/api/v1/stock/at{sku}&moment=2026-01-01T00:00:00Z"),
+        "GET /api/v1/stock/listings": Attempt(200, path=f"/api/v1/stock/listings{sku}"),
         "GET /api/v1/stock/pushes": Attempt(200, path=f"/api/v1/stock/pushes{sku}"),
         "GET /api/v1/sales": Attempt(200, path=f"/api/v1/sales?connectionId={store}"),
         "GET /api/v1/prokip/sales": Attempt(200),
@@ -268,6 +271,9 @@ async def test_the_owner_is_shown_all_of_it(market: Market, victim: Victim, http
         ("GET /api/v1/stock", victim.sku),
         ("GET /api/v1/stock/movements", "98"),
         ("GET /api/v1/stock/explanation", victim.sku),
+        ("GET /api/v1/stock/at", victim.sku),
+        ("GET /api/v1/stock/listings", "and does."),
+        ("GET /api/v1/connections/due", f'"connectionId": {victim.store_id}'),
         ("GET /api/v1/stock/pushes", victim.sku),
         ("GET /api/v1/sales", victim.sku),
         ("GET /api/v1/prokip/sales", victim.sale_id),

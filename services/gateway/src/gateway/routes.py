@@ -37,6 +37,7 @@ from gateway.models.connections import (
     ConnectWooCommerce,
     ConsentQuery,
     Disconnected,
+    DueListings,
     LegacyConnections,
     Listing,
     ListingsQuery,
@@ -56,16 +57,19 @@ from gateway.models.operations import (
 )
 from gateway.models.prokip import ConnectorLogin, Prokip, ProkipChange, ProkipChoices, ProkipConfigured
 from gateway.models.rounds import Round
-from gateway.models.sales import Sale, SaleRecord, SaleRecordsQuery, SalesQuery, SaleState, SettleSale
+from gateway.models.sales import EnterReturns, Sale, SaleRecord, SaleRecordsQuery, SalesQuery, SaleState, SettleSale
 from gateway.models.stock import (
     Explanation,
+    MomentQuery,
     Movement,
     Push,
     SkuPageQuery,
     SkuPushesQuery,
     SkuQuery,
+    StockAt,
     StockQuery,
     StockRow,
+    StoreListing,
 )
 from gateway.routing import Docs, Route, route, route_given
 
@@ -259,6 +263,13 @@ CONNECTION_ROUTES: Final = (
     ),
     route(
         "GET",
+        f"{V1}/connections/due",
+        connections.list_due,
+        answer=Page[DueListings],
+        docs=Docs("connections", "How many listings of each store wait to be written", AWAY),
+    ),
+    route(
+        "GET",
         f"{V1}/connections/{ID}",
         connections.show_connection,
         answer=Connection,
@@ -358,6 +369,22 @@ STOCK_ROUTES: Final = (
     ),
     route_given(
         "GET",
+        f"{V1}/stock/at",
+        MomentQuery,
+        stock.show_stock_at,
+        answer=StockAt,
+        docs=Docs("stock", "What there was at a past moment, and the movement that made it", (400, 404, 409, *AWAY)),
+    ),
+    route_given(
+        "GET",
+        f"{V1}/stock/listings",
+        SkuQuery,
+        stock.list_store_listings,
+        answer=Page[StoreListing],
+        docs=Docs("stock", "What each store shows of one SKU, and why", AWAY),
+    ),
+    route_given(
+        "GET",
         f"{V1}/stock/pushes",
         SkuPushesQuery,
         stock.list_pushes,
@@ -407,11 +434,13 @@ SALE_ROUTES: Final = (
         answer=SaleState,
         docs=Docs("sales", "Send a refused sale again", (404, 409, *AWAY)),
     ),
-    route(
+    route_given(
         "POST",
         f"{V1}/prokip/sales/{SALE_ID}/returns-entered",
+        EnterReturns,
         sales.enter_returns,
         answer=SaleState,
+        body_optional=True,
         docs=Docs("sales", "Say that a return was entered in Prokip by hand", (404, 409, *AWAY)),
     ),
 )

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from gateway.callers import CALLER
 from gateway.handlers.shown import connection_of, legacy_connection_of
-from gateway.keys import CONNECTIONS, DIRECTORY, STORES
+from gateway.keys import CONNECTIONS, DIRECTORY, STORES, UPSTREAM
 from gateway.models.base import Page
 from gateway.models.connections import (
     ChangeConnection,
@@ -16,6 +16,7 @@ from gateway.models.connections import (
     ConnectShopify,
     ConnectWooCommerce,
     Disconnected,
+    DueListings,
     LegacyConnections,
 )
 from gateway.storage.connections import ConnectionRow
@@ -32,6 +33,12 @@ async def list_connections(request: web.Request, given: ConnectionsQuery) -> Pag
 async def list_connections_as_before(request: web.Request) -> LegacyConnections:
     rows = await request.app[CONNECTIONS].of_business(request[CALLER].business_id)
     return LegacyConnections([legacy_connection_of(row) for row in rows])
+
+
+async def list_due(request: web.Request) -> Page[DueListings]:
+    """Apart from the list of stores, which is answered whoever else is away."""
+    told = await request.app[UPSTREAM].store_push.get(request[CALLER].business_id, "/internal/due")
+    return Page[DueListings](items=[DueListings.model_validate(row) for row in told["items"]])
 
 
 async def show_connection(request: web.Request) -> Connection:

@@ -114,6 +114,15 @@ class ChangeConnection(Given):
     location_id: LocationId | None = None
 
 
+class DueListings(Answer):
+    """How far one store is behind."""
+
+    connection_id: int
+    due: int
+    """Listings that wait to be written or looked at."""
+    oldest_due_at: Time | None
+
+
 ListingState = Literal["matched", "no_sku", "duplicate_sku", "held_by_parent", "not_tracked", "inactive", "gone"]
 
 
