@@ -31,10 +31,11 @@ SELECT
             AND posting.sell_id IS NOT NULL
         ORDER BY posting.posting_id DESC LIMIT 1
     ) AS prokip_sell_id,
-    coalesce(doubt.looks, 0) AS looks, doubt.next_look_at, coalesce(doubt.look_words, '') AS look_words
+    doubt.posting_id AS doubt_posting_id, coalesce(doubt.looks, 0) AS looks, doubt.next_look_at,
+    coalesce(doubt.look_words, '') AS look_words
 FROM prokip.sale
 LEFT JOIN LATERAL (
-    SELECT looks, next_look_at, look_words FROM prokip.sale_posting AS posting
+    SELECT posting_id, looks, next_look_at, look_words FROM prokip.sale_posting AS posting
     WHERE sale.state = 'in_doubt' AND posting.outcome = 'in_doubt' AND posting.business_id = sale.business_id
         AND posting.connection_id = sale.connection_id AND posting.order_ref = sale.order_ref
     ORDER BY posting.posting_id DESC LIMIT 1
@@ -57,10 +58,11 @@ SELECT
             AND posting.sell_id IS NOT NULL
         ORDER BY posting.posting_id DESC LIMIT 1
     ) AS prokip_sell_id,
-    coalesce(doubt.looks, 0) AS looks, doubt.next_look_at, coalesce(doubt.look_words, '') AS look_words
+    doubt.posting_id AS doubt_posting_id, coalesce(doubt.looks, 0) AS looks, doubt.next_look_at,
+    coalesce(doubt.look_words, '') AS look_words
 FROM prokip.sale
 LEFT JOIN LATERAL (
-    SELECT looks, next_look_at, look_words FROM prokip.sale_posting AS posting
+    SELECT posting_id, looks, next_look_at, look_words FROM prokip.sale_posting AS posting
     WHERE sale.state = 'in_doubt' AND posting.outcome = 'in_doubt' AND posting.business_id = sale.business_id
         AND posting.connection_id = sale.connection_id AND posting.order_ref = sale.order_ref
     ORDER BY posting.posting_id DESC LIMIT 1
