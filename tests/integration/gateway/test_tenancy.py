@@ -82,10 +82,10 @@ def attempts(victim: Victim) -> dict[str, Attempt]:
         "POST /api/v1/prokip/choices": Attempt(422, json={"apiUrl": "https://10.0.0.1"}),
         "GET /connections": Attempt(200),
         "GET /connections/shopify": Attempt(409, path="/connections/shopify?shop=x.myshopify.com"),
-        "GET /api/v1/connections/shopify/installs/{install_id}": Attempt(
+        "GET /api/v1/connections/shopify/installs/{id}": Attempt(
             404, path=f"/api/v1/connections/shopify/installs/{uuid4()}"
         ),
-        "POST /api/v1/connections/shopify/installs/{install_id}": Attempt(
+        "POST /api/v1/connections/shopify/installs/{id}": Attempt(
             404, path=f"/api/v1/connections/shopify/installs/{uuid4()}", json={"placeId": "1"}
         ),
         "POST /connections/woocommerce": Attempt(

@@ -188,14 +188,14 @@ CONNECTION_ROUTES: Final = (
     ),
     route(
         "GET",
-        f"{V1}/connections/shopify/installs/{{install_id}}",
+        f"{V1}/connections/shopify/installs/{{id}}",
         shopify_consent.show_install,
         answer=WaitingInstall,
         docs=Docs("connections", "A shop that let us in and waits for a location", (404, 501, 502)),
     ),
     route_given(
         "POST",
-        f"{V1}/connections/shopify/installs/{{install_id}}",
+        f"{V1}/connections/shopify/installs/{{id}}",
         ChoosePlace,
         shopify_consent.choose_place,
         answer=Connected,
