@@ -274,6 +274,14 @@ async def test_a_sale_is_found_by_its_exact_reference_over_all_pages(
     assert asked[0].query["start_date"] == "2026-11-19"
 
 
+async def test_a_sale_is_found_although_its_goods_have_gone_since(client_of: Clients, erp: ScriptedConnector) -> None:
+    erp.says("GET", "/sell", {"data": [sell(41, "r", line(91, 101))]})
+    erp.says("GET", "/product", {"data": []})
+    found = await client_of().find_sale("3", Sale([SoldItem("A", D(2))], "r", SOLD_AT))
+    assert found is not None
+    assert (found.sell_id, found.line_ids) == ("41", {})
+
+
 async def test_a_sale_that_is_not_there_is_not_found(client_of: Clients, erp: ScriptedConnector) -> None:
     erp.says("GET", "/sell", {"data": [], "meta": meta(1, 1)})
     assert await client_of().find_sale("3", SALE) is None

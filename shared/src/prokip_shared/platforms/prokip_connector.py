@@ -74,7 +74,7 @@ class ConnectorProkip:
         location = wire.location_number(location_id)
         deadline_s = self._deadline_s()
         async with _before_it_is_sent(self._limits.post_timeout_s / 2):
-            goods = await self._goods_of(sale)
+            goods = await self._goods_to_sell(sale)
         request = sales.sell_request(location, sale, goods, contact_id=self._contact_id, timezone=self._timezone)
         answer = await self._calls.ask(request, deadline_s=deadline_s)
         sell = sales.recorded_sell(answer)
@@ -126,9 +126,19 @@ class ConnectorProkip:
     def _deadline_s(self) -> float:
         return self._monotonic() + self._limits.post_timeout_s
 
-    async def _goods_of(self, sale: Sale) -> dict[str, Goods]:
+    async def _goods_to_sell(self, sale: Sale) -> dict[str, Goods]:
         """Raises Refused for a SKU that Prokip does not have exactly once."""
         return {item.sku: item.goods or await self._find_goods(item.sku) for item in sale.items}
+
+    async def _goods_of(self, sale: Sale) -> dict[str, Goods]:
+        """Of a sale that is there: what has gone from the catalogue since is left out."""
+        goods: dict[str, Goods] = {}
+        for item in sale.items:
+            try:
+                goods[item.sku] = item.goods or await self._find_goods(item.sku)
+            except Refused as failure:
+                log.info("sale.goods_gone", sku=item.sku, cause=failure.words)
+        return goods
 
     async def _find_goods(self, sku: str) -> Goods:
         found: set[Goods] = set()
