@@ -77,6 +77,7 @@ def attempts(victim: Victim) -> dict[str, Attempt]:
         "POST /setup/prokip": Attempt(422, json={"token": "t", "apiUrl": "https://10.0.0.1", "locationId": "L"}),
         "GET /api/v1/prokip": Attempt(200),
         "PUT /api/v1/prokip": Attempt(422, json={"apiUrl": "https://10.0.0.1", "locationId": "L"}),
+        "POST /api/v1/prokip/choices": Attempt(422, json={"apiUrl": "https://10.0.0.1"}),
         "GET /connections": Attempt(200),
         "GET /connections/shopify": Attempt(501, path="/connections/shopify?shop=x.myshopify.com"),
         "POST /connections/woocommerce": Attempt(

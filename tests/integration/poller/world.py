@@ -17,9 +17,9 @@ from prokip_poller.config import PollerSettings
 from prokip_sandbox import Good
 from prokip_sandbox.prokip import ProkipServer
 from prokip_shared.bus import Bus, Subscription, open_bus
-from prokip_shared.connections import CustomCredentials
+from prokip_shared.connections import CustomCredentials, SimpleCredentials
 from prokip_shared.database import Connection, Pool, migrate, open_pool
-from prokip_shared.directory import seal_credentials, seal_prokip_token
+from prokip_shared.directory import seal_credentials, seal_prokip_credentials
 from prokip_shared.messages import (
     ConnectionChangedV1,
     Message,
@@ -207,13 +207,13 @@ def vault() -> Vault:
 
 async def configure(pool: Pool, business_id: int, api_url: str, token: str, *, location: str = LOCATION) -> None:
     await pool.execute(
-        "INSERT INTO gateway.prokip_account (business_id, dialect, api_url, location_id, token)"
+        "INSERT INTO gateway.prokip_account (business_id, dialect, api_url, location_id, credentials)"
         " VALUES ($1, 'simple', $2, $3, $4) ON CONFLICT (business_id) DO UPDATE"
-        " SET api_url = excluded.api_url, token = excluded.token, location_id = excluded.location_id",
+        " SET api_url = excluded.api_url, credentials = excluded.credentials, location_id = excluded.location_id",
         business_id,
         api_url,
         location,
-        seal_prokip_token(vault(), business_id, token),
+        seal_prokip_credentials(vault(), business_id, SimpleCredentials(token=SecretStr(token))),
     )
 
 

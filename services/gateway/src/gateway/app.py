@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Final
 
 from aiohttp import ClientSession, DummyCookieJar, web
@@ -10,6 +9,7 @@ from aiohttp import ClientSession, DummyCookieJar, web
 from gateway import keys
 from gateway.callers import Doorkeeper
 from gateway.config import GatewaySettings
+from gateway.connecting.prokip import ProkipOffice
 from gateway.connecting.stores import StoreOffice, WayOut
 from gateway.dashboard import add_dashboard
 from gateway.headers import add_security_headers
@@ -35,8 +35,6 @@ from prokip_shared.database import DATABASE_TROUBLE, open_pool
 from prokip_shared.directory import Directory
 from prokip_shared.http import open_client
 from prokip_shared.logs import Log
-from prokip_shared.platforms.prokip import ProkipClient
-from prokip_shared.platforms.prokip_simple import SimpleLimits, SimpleProkip
 from prokip_shared.runtime import ServiceContext, ServiceDefinition
 from prokip_shared.security.tokens import InternalTokens
 from prokip_shared.security.vault import Vault
@@ -90,7 +88,7 @@ async def open_app(context: ServiceContext, settings: GatewaySettings) -> None:
     app[keys.PASSWORDS] = passwords
     app[keys.CONNECTIONS] = connections
     app[keys.STORES] = StoreOffice(connections, _way_out(settings, session))
-    app[keys.PROKIP_CLIENTS] = _prokip_clients(settings, session)
+    app[keys.PROKIP] = ProkipOffice(session, settings.store_timeout_s)
     app[keys.ROUNDS] = rounds
     app[keys.LIVE_EVENTS] = events
     app[keys.HUB] = hub
@@ -109,11 +107,6 @@ def _way_out(settings: GatewaySettings, session: ClientSession) -> WayOut:
         shopify_url_template=settings.shopify_url_template,
         public_webhook_url=settings.public_webhook_url,
     )
-
-
-def _prokip_clients(settings: GatewaySettings, session: ClientSession) -> Callable[[str, str], ProkipClient]:
-    limits = SimpleLimits(read_timeout_s=settings.store_timeout_s)
-    return lambda api_url, token: SimpleProkip(session, api_url=api_url, token=token, limits=limits)
 
 
 async def _open_upstream(context: ServiceContext, settings: GatewaySettings) -> Upstream:

@@ -6,11 +6,12 @@ from typing import Final
 
 from prokip_poller import metrics
 from prokip_poller.accounts import Accounts
-from prokip_poller.clients import HttpProkipClients
+from prokip_poller.clients import ClientLimits, HttpProkipClients
 from prokip_poller.config import PollerSettings
 from prokip_poller.deciding import Deciding
 from prokip_poller.domain.attempts import RetryPolicy
 from prokip_poller.domain.guard import GuardLimits
+from prokip_poller.domain.pace import PaceLimits
 from prokip_poller.handlers.consume import Consumers
 from prokip_poller.handlers.internal import InternalApi
 from prokip_poller.handlers.reads import ReadApi
@@ -18,6 +19,7 @@ from prokip_poller.outcomes import Outcomes, TellLimits
 from prokip_poller.reading import Reader, ReadLimits
 from prokip_poller.recording import PostingLimits, Recorder
 from prokip_poller.settling import Settling
+from prokip_poller.storage.logins import Logins
 from prokip_poller.storage.polls import Polls
 from prokip_poller.storage.reads import Reads
 from prokip_poller.storage.sales import Sales
@@ -29,6 +31,7 @@ from prokip_shared.directory import Directory
 from prokip_shared.http import open_client
 from prokip_shared.logs import Log
 from prokip_shared.messages import ConnectionChangedV1, SaleDueV1, SyncRequestedV1
+from prokip_shared.platforms.prokip_connector_calls import ConnectorLimits
 from prokip_shared.platforms.prokip_simple import SimpleLimits
 from prokip_shared.runtime import ServiceContext, ServiceDefinition
 from prokip_shared.security.tokens import InternalTokens
@@ -49,7 +52,8 @@ async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
     )
     context.stack.push_async_callback(close_pool, pool)
     context.check("database", partial(database_problem, pool))
-    directory = Directory(settings.database_url, Vault(settings.encryption_key.get_secret_value()))
+    vault = Vault(settings.encryption_key.get_secret_value())
+    directory = Directory(settings.database_url, vault)
     context.side_task("directory", directory.follow())
     accounts = Accounts(directory)
     context.check("directory", accounts.check)
@@ -58,10 +62,11 @@ async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
         allowed_private_hosts=settings.allowed_private_hosts, timeout_s=settings.read_timeout_s, keep_alive=False
     )
     context.stack.push_async_callback(session.close)
-    clients = HttpProkipClients(session, _client_limits(settings))
+    policy = RetryPolicy(settings.retry_base_s, settings.retry_cap_s, settings.refused_retry_s)
+    logins = Logins(pool)
+    clients = HttpProkipClients(session, logins, vault, _client_limits(settings), policy)
 
     bus = await open_bus(context, settings, pool, SCHEMA)
-    policy = RetryPolicy(settings.retry_base_s, settings.retry_cap_s, settings.refused_retry_s)
     polls, reads, sales, views = Polls(pool), Reads(pool), Sales(pool, process=context.name), Views(pool)
     settling = Settling(sales=sales, polls=polls, outbox=bus.outbox, policy=policy)
     outcomes = Outcomes(
@@ -94,7 +99,7 @@ async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
     context.on_drain(recorder.drain)
     context.on_drain(bus.outbox.flush)
 
-    consumers = Consumers(sales=sales, polls=polls, accounts=accounts)
+    consumers = Consumers(sales=sales, polls=polls, logins=logins, accounts=accounts)
     bus.consume(Subscription(context.name, SaleDueV1), consumers.sale_due)
     bus.consume(Subscription(context.name, SyncRequestedV1), consumers.sync_requested)
     bus.consume(Subscription(context.name, ConnectionChangedV1), consumers.connection_changed)
@@ -152,12 +157,25 @@ def _guard_limits(settings: PollerSettings) -> GuardLimits:
     )
 
 
-def _client_limits(settings: PollerSettings) -> SimpleLimits:
-    return SimpleLimits(
-        connect_timeout_s=settings.connect_timeout_s,
-        read_timeout_s=settings.read_timeout_s,
-        post_timeout_s=settings.post_timeout_s,
-        stock_bytes_max=settings.stock_bytes_max,
+def _client_limits(settings: PollerSettings) -> ClientLimits:
+    return ClientLimits(
+        simple=SimpleLimits(
+            connect_timeout_s=settings.connect_timeout_s,
+            read_timeout_s=settings.read_timeout_s,
+            post_timeout_s=settings.post_timeout_s,
+            stock_bytes_max=settings.stock_bytes_max,
+        ),
+        connector=ConnectorLimits(
+            connect_timeout_s=settings.connect_timeout_s,
+            read_timeout_s=settings.read_timeout_s,
+            post_timeout_s=settings.post_timeout_s,
+        ),
+        pace=PaceLimits(
+            interval_s=settings.connector_request_interval_s,
+            burst=settings.connector_request_burst,
+            failures_max=settings.connector_failures_max,
+            probe_s=settings.read_timeout_s,
+        ),
     )
 
 

@@ -1,6 +1,6 @@
 """What prokip-sync asks of Prokip, whichever dialect it speaks: read stock, record a sale, give units back.
 
-Adapters: `prokip_simple`. Every call ends in its result or in exactly one of the errors below; the difference between
+Adapters: `prokip_simple` and `prokip_connector`. Every call ends in its result or in exactly one of the errors below; the difference between
 "certainly not done" and "perhaps done" is what keeps a sale from being recorded twice.
 """
 
@@ -118,6 +118,12 @@ class StockCheck:
     skus: int
     problem: str | None
     """None: the settings work. Else one plain sentence that says which of them is wrong."""
+    warnings: tuple[str, ...] = ()
+    """What works and will yet surprise: one plain sentence each."""
+    contact_id: int | None = None
+    """The customer to write sales to, as given or Prokip's default; None where the dialect has none."""
+    timezone: str | None = None
+    """The one to date sales in, as given or Prokip's own; None where the dialect needs none."""
 
 
 class ProkipClient(Protocol):
