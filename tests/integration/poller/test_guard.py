@@ -81,8 +81,10 @@ async def test_a_read_that_would_zero_the_catalogue_is_held_and_shown(world: Pol
     assert set(bases(world).values()) == {D(10)}, "nothing was told"
     read = await held(world)
     assert (read["rules"], read["zeroed_skus"], read["known_skus"]) == (["zeroed", "changed"], 40, 40)
-    status, page = await world.ask("GET", f"/internal/prokip/reads/{read['id']}/changes?limit=2&after=S01")
-    assert (status, page["next"]) == (200, "S03")
+    changes = f"/internal/prokip/reads/{read['id']}/changes?limit=2"
+    _, page = await world.ask("GET", changes)
+    status, page = await world.ask("GET", f"{changes}&after={page['next']}")
+    assert (status, [change["sku"] for change in page["changes"]]) == (200, ["S02", "S03"])
     assert page["changes"][0] == {
         "sku": "S02",
         "before_quantity": "10",

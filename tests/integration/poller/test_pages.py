@@ -139,6 +139,7 @@ async def test_a_read_that_lost_its_lease_collects_nothing_more(pool: Pool) -> N
 
     async def interrupted() -> AsyncIterator[StockPage]:
         yield page({"A": 9})
+        yield page({"A": 9})
         yield page({"C": 10})
         async with pool.acquire() as connection:
             await Reads(pool).forget_cut_off(connection, KEY)

@@ -57,14 +57,20 @@ async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
     context.side_task("directory", directory.follow())
     accounts = Accounts(directory)
     context.check("directory", accounts.check)
-    # A connection a request: see open_client. Sales are few next to what a handshake costs.
+    # A connection a request: see open_client. Sales are few next to what a handshake costs; pages are not, and one
+    # whose connection ends is asked for again.
     session = open_client(
         allowed_private_hosts=settings.allowed_private_hosts, timeout_s=settings.read_timeout_s, keep_alive=False
     )
     context.stack.push_async_callback(session.close)
+    page_session = open_client(
+        allowed_private_hosts=settings.allowed_private_hosts, timeout_s=settings.read_timeout_s, keep_alive=True
+    )
+    context.stack.push_async_callback(page_session.close)
     policy = RetryPolicy(settings.retry_base_s, settings.retry_cap_s, settings.refused_retry_s)
     logins = Logins(pool)
     clients = HttpProkipClients(session, logins, vault, _client_limits(settings), policy)
+    page_clients = HttpProkipClients(page_session, logins, vault, _client_limits(settings), policy)
 
     bus = await open_bus(context, settings, pool, SCHEMA)
     polls, reads, sales, views = Polls(pool), Reads(pool), Sales(pool, process=context.name), Views(pool)
@@ -82,7 +88,7 @@ async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
         reads=reads,
         outcomes=outcomes,
         accounts=accounts,
-        clients=clients,
+        clients=page_clients,
         outbox=bus.outbox,
         limits=_read_limits(settings),
     )

@@ -10,7 +10,7 @@ from typing import Final
 from uuid import uuid4
 
 from prokip_poller.domain.observations import Pair
-from prokip_poller.domain.telling import Listener, LocationRead, part_messages
+from prokip_poller.domain.telling import HeldState, Listener, LocationRead, held_message, part_messages
 from prokip_poller.storage.reads import FIRST_SKU, ReadKey, Reads, ReadState
 from prokip_shared.bus.outbox import Outbox, OutboxTransaction
 from prokip_shared.bus.port import Bundle
@@ -56,6 +56,7 @@ class _Fenced:
     read: ReadKey
     sequence: int
     first_read_complete: bool
+    correlation_id: str
     bundles: list[Bundle]
 
 
@@ -78,6 +79,7 @@ class Deciding:
             skus = await self._tell(fenced, next_part)
             await self._reads.accept_named(connection, read_id)
             await self._reads.decide_read(connection, read_id, "released", fenced.sequence)
+            self._say(fenced, "released", skus)
         log.info("read.released", business_id=business_id, read_id=read_id, skus=skus)
         return Decided("released", skus)
 
@@ -90,6 +92,7 @@ class Deciding:
             connection = fenced.transaction.connection
             skus = await self._reads.hold_back_changes(connection, fenced.read, only_told=False)
             await self._reads.decide_read(connection, read_id, "refused")
+            self._say(fenced, "refused", skus)
         log.info("read.refused", business_id=business_id, read_id=read_id, skus=skus)
         return Decided("refused", skus)
 
@@ -112,6 +115,7 @@ class Deciding:
             if not skus:
                 raise NotDecided("Nothing is left to undo: it moved no base that is still told.")
             await self._reads.decide_read(connection, read_id, "undone", fenced.sequence)
+            self._say(fenced, "undone", skus)
         log.info("read.undone", business_id=business_id, read_id=read_id, skus=skus)
         return Decided("undone", skus)
 
@@ -126,6 +130,7 @@ class Deciding:
             if not skus:
                 raise NotDecided("Nothing of it is held back any more: Prokip has shown something else since.")
             await self._reads.decide_read(connection, read_id, "reconsidered")
+            self._say(fenced, "reconsidered", skus)
         log.info("read.reconsidered", business_id=business_id, read_id=read_id, skus=skus)
         return Decided("reconsidered", skus)
 
@@ -143,14 +148,29 @@ class Deciding:
                 raise NoSuchRead
             if state not in states:
                 raise NotDecided(STATES_IN_WORDS[state])
-            yield _Fenced(transaction, ReadKey(read_id, key), sequence, complete, bundles)
+            yield _Fenced(transaction, ReadKey(read_id, key), sequence, complete, uuid4().hex, bundles)
         self._outbox.hand_over(bundles)
+
+    @staticmethod
+    def _say(fenced: _Fenced, state: HeldState, skus: int) -> None:
+        key = fenced.read.key
+        fenced.transaction.say(
+            held_message(
+                key.business_id,
+                key.location_id,
+                fenced.read.read_id,
+                state,
+                skus=skus,
+                detail="",
+                correlation_id=fenced.correlation_id,
+            )
+        )
 
     async def _tell(self, fenced: _Fenced, next_part: NextPart) -> int:
         """Part by part; how many SKUs that were."""
         connection, key = fenced.transaction.connection, fenced.read.key
         read = LocationRead(key.location_id, fenced.sequence, 1, fenced.first_read_complete, news=True)
-        listener = Listener(uuid4().hex)
+        listener = Listener(fenced.correlation_id)
         skus, after = 0, FIRST_SKU
         while part := await next_part(after):
             skus, after = skus + len(part), part[-1][0]

@@ -10,7 +10,15 @@ from prokip_poller import metrics
 from prokip_poller.domain.attempts import RetryPolicy, left_out_delay_s, poll_delay_s
 from prokip_poller.domain.guard import GuardLimits, Rule, Tally, rules_broken, words_of
 from prokip_poller.domain.observations import count_left_out, passing_reads
-from prokip_poller.domain.telling import Listener, LocationRead, Round, failed_rounds, listeners_of, part_messages
+from prokip_poller.domain.telling import (
+    Listener,
+    LocationRead,
+    Round,
+    failed_rounds,
+    held_message,
+    listeners_of,
+    part_messages,
+)
 from prokip_poller.pages import Findings, LeaseLost
 from prokip_poller.storage.polls import FreeLocation, Polls, ReadSummary
 from prokip_poller.storage.reads import FIRST_SKU, Reads
@@ -19,6 +27,7 @@ from prokip_shared.bus.port import Bundle
 from prokip_shared.connections import ProkipAccount
 from prokip_shared.database import Connection
 from prokip_shared.logs import Log
+from prokip_shared.messages import ProkipHeldV1
 
 Health = Literal["throttled", "unavailable", "not_authorised", "refused", "unusable"]
 
@@ -106,7 +115,7 @@ class Outcomes:
                     raise LeaseLost
             for one in judged:
                 bundles += await self._tell(transaction.connection, one, listeners[one.to_tell.location_id])
-                await self._store_good(transaction.connection, claim, one)
+                transaction.say(*await self._store_good(transaction.connection, claim, one))
             for failure in failed:
                 await self._store_failed(transaction.connection, claim, failure)
             round_ids = [waiting.round_id for waiting in claim.rounds]
@@ -178,34 +187,46 @@ class Outcomes:
             bundles += await self._outbox.write(connection, messages)
         return bundles
 
-    async def _store_good(self, connection: Connection, claim: Claim, one: Judged) -> None:
+    async def _store_good(self, connection: Connection, claim: Claim, one: Judged) -> list[ProkipHeldV1]:
         due, findings = one.read.location, one.read.findings
-        await self._end_read(connection, one)
+        ended = await self._end_read(connection, claim, one)
         if findings.lifted:
             await self._reads.lift(connection, due.key, findings.lifted)
         await self._polls.finish_read(connection, due.key, claim.reader, one.summary)
+        return ended
 
-    async def _end_read(self, connection: Connection, one: Judged) -> None:
+    async def _end_read(self, connection: Connection, claim: Claim, one: Judged) -> list[ProkipHeldV1]:
+        """What is said about a read that is held, or was."""
+        key, read_id = one.read.location.key, one.read.findings.read_id
+        if one.rules:
+            return await self._hold(connection, claim, one)
+        said = []
+        waiting = await self._reads.held_read(connection, key, read_id)
+        if waiting is not None:
+            await self._reads.end_held_read(connection, waiting.read_id, "passed")
+            said.append(_about(claim, one, waiting.read_id, "passed"))
+        if read_id is not None and one.read.findings.counted.changes:
+            await self._reads.end_read(connection, read_id, "applied", one.rules, one.tally)
+        elif read_id is not None:
+            await self._reads.forget_read(read_id, connection)
+        return said
+
+    async def _hold(self, connection: Connection, claim: Claim, one: Judged) -> list[ProkipHeldV1]:
         """A read that says the same as the one that waits for a person leaves that one as it is."""
         key, read_id = one.read.location.key, one.read.findings.read_id
-        if one.rules and read_id is not None:
+        if read_id is not None:
             await self._reads.keep_only_moved(connection, read_id)
         waiting = await self._reads.held_read(connection, key, read_id)
-        if one.rules and waiting is not None and waiting.same:
+        if waiting is not None and waiting.same:
             if read_id is not None:
                 await self._reads.forget_read(read_id, connection)
-            return
+            return []
         if waiting is not None:
-            await self._reads.end_held_read(connection, waiting.read_id, "replaced" if one.rules else "passed")
-        if read_id is None and one.rules:
-            read_id = await self._reads.add_read(connection, key, one.to_tell.sequence)
+            await self._reads.end_held_read(connection, waiting.read_id, "replaced")
         if read_id is None:
-            return
-        if one.rules or one.read.findings.counted.changes:
-            state: Literal["held", "applied"] = "held" if one.rules else "applied"
-            await self._reads.end_read(connection, read_id, state, one.rules, one.tally)
-        else:
-            await self._reads.forget_read(read_id, connection)
+            read_id = await self._reads.add_read(connection, key, one.to_tell.sequence)
+        await self._reads.end_read(connection, read_id, "held", one.rules, one.tally)
+        return [_about(claim, one, read_id, "held")]
 
     async def _store_failed(self, connection: Connection, claim: Claim, read: FailedRead) -> None:
         await self._polls.fail_read(
@@ -223,6 +244,18 @@ class Outcomes:
         failures = read.location.failures + 1
         delay_s = self._policy.after_failures(failures, chance=self._draw())
         return max(min(delay_s, float(claim.account.interval_s)), read.asked_s or 0.0)
+
+
+def _about(claim: Claim, one: Judged, read_id: int, state: Literal["held", "passed"]) -> ProkipHeldV1:
+    return held_message(
+        claim.account.business_id,
+        one.to_tell.location_id,
+        read_id,
+        state,
+        skus=one.tally.changed,
+        detail=words_of(one.rules, one.tally) if one.rules else "",
+        correlation_id=claim.correlation_id,
+    )
 
 
 def _failures(judged: Sequence[Judged], failed: Sequence[FailedRead]) -> dict[str, str]:

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from itertools import islice
 from typing import Final, TypeVar
 from uuid import UUID
@@ -24,7 +25,7 @@ from prokip_poller.domain.observations import (
 )
 from prokip_poller.storage.polls import FreeLocation
 from prokip_poller.storage.reads import Counted, Look, Reads
-from prokip_shared.platforms.prokip import StockPage, Unusable
+from prokip_shared.platforms.prokip import Goods, StockPage, Unusable
 
 LOOK_SKUS_MAX: Final = 1000
 """Compared at a time: a list that comes in one piece must not hold up the event loop."""
@@ -61,6 +62,58 @@ class Findings:
         return max(0, self.counted.known - named_before)
 
 
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A look around before a page is asked for."""
+
+    before: Before
+    at_s: float
+    """Monotonic."""
+
+    def is_old(self) -> bool:
+        return time.monotonic() - self.at_s > LOOK_AGE_S_MAX
+
+
+class Batch:
+    """Pages that are compared together: a slow Prokip's one by one, a quick one's some at a time."""
+
+    def __init__(self, look: Moment) -> None:
+        self.look = look
+        """From before the first of the pages was asked for."""
+        self.rows_without_sku = 0
+        self._pages: list[StockPage] = []
+        self._skus: set[str] = set()
+
+    def takes(self, page: StockPage) -> bool:
+        """Not a SKU twice: pages that tell it differently must be compared one after the other."""
+        skus = len(page.quantities) + len(page.unusable) + len(page.left_alone)
+        if len(self._skus) + skus > LOOK_SKUS_MAX:
+            return not self._pages
+        return all(self._skus.isdisjoint(kind) for kind in (page.quantities, page.unusable, page.left_alone))
+
+    def add(self, page: StockPage) -> None:
+        self._pages.append(page)
+        self._skus.update(page.quantities, page.unusable, page.left_alone)
+        self.rows_without_sku += page.rows_without_sku
+
+    def pieces(self) -> Iterator[StockPage]:
+        """All of it, in pages of at most LOOK_SKUS_MAX of a kind."""
+        if len(self._pages) <= 1:
+            for page in self._pages:
+                yield from pieces(page, LOOK_SKUS_MAX)
+            return
+        quantities: dict[str, Decimal] = {}
+        unusable: dict[str, str] = {}
+        goods: dict[str, Goods] = {}
+        left_alone: dict[str, str] = {}
+        for page in self._pages:
+            quantities.update(page.quantities)
+            unusable.update(page.unusable)
+            goods.update(page.goods)
+            left_alone.update(page.left_alone)
+        yield StockPage(quantities, unusable, goods=goods, left_alone=left_alone)
+
+
 class PageReads:
     """Collects what one read finds. `changes_max` are held in memory at a time."""
 
@@ -82,18 +135,24 @@ class PageReads:
         self._rows_without_sku = 0
 
     async def read(self, source: AsyncIterator[StockPage]) -> Findings:
-        """The next page is asked for while one is compared. Raises what the source raises, and LeaseLost."""
-        latest = before = await self._reads.look_around(self._key)
-        looked_at_s = time.monotonic()
+        """The next page is asked for while others are compared. Raises what the source raises, and LeaseLost."""
+        look = await self._look_around()
+        batch = Batch(look)
         asked = asyncio.create_task(_next(source), name="ask for a page")
         try:
             while (page := await asked) is not None:
-                if time.monotonic() - looked_at_s > LOOK_AGE_S_MAX:
-                    latest = await self._reads.look_around(self._key)
-                before_next = latest
+                full = None if batch.takes(page) else batch
+                batch = Batch(look) if full else batch
+                batch.add(page)
+                if look.is_old():
+                    look = await self._look_around()
                 asked = asyncio.create_task(_next(source), name="ask for a page")
-                latest, looked_at_s = await self._compare(before, page), time.monotonic()
-                before = before_next
+                if full is not None:
+                    look = await self._compare(full)
+                if batch.look.is_old():
+                    look = await self._compare(batch)
+                    batch = Batch(look)
+            await self._compare(batch)
         finally:
             asked.cancel()
             await asyncio.gather(asked, return_exceptions=True)
@@ -101,21 +160,24 @@ class PageReads:
                 await source.aclose()
         return await self._findings()
 
+    async def _look_around(self) -> Moment:
+        return Moment(await self._reads.look_around(self._key), time.monotonic())
+
     async def forget(self) -> None:
         """What was collected by a read that failed."""
         if self._read_id is not None:
             await self._reads.forget_read(self._read_id)
 
-    async def _compare(self, before: Before, page: StockPage) -> Before:
-        """Returns what the last look saw, for the page after the next."""
-        self._rows_without_sku += page.rows_without_sku
-        latest = before
-        for piece in pieces(page, LOOK_SKUS_MAX):
+    async def _compare(self, batch: Batch) -> Moment:
+        """Returns the last look, which is one before whatever is asked for next."""
+        self._rows_without_sku += batch.rows_without_sku
+        latest, before = batch.look, batch.look.before
+        for piece in batch.pieces():
             self._rows += len(piece.quantities) + len(piece.unusable) + len(piece.left_alone)
             look = await self._reads.look_at_page(self._key, self._read_id, before, piece)
+            latest = Moment(look.as_before, time.monotonic())
             self._judge(before, piece, look)
             await self._keep(piece, look)
-            latest = look.as_before
         return latest
 
     def _judge(self, before: Before, page: StockPage, look: Look) -> None:

@@ -2,18 +2,21 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 from uuid import UUID
 
 from prokip_poller.domain.observations import Pair
 from prokip_poller.domain.sales import SaleState
 from prokip_shared.messages import (
     Observation,
+    ProkipHeldV1,
     ProkipObservedV1,
     RoundPart,
     SaleRecordedV1,
     SyncCompletedV1,
 )
 
+HeldState = Literal["held", "passed", "released", "refused", "undone", "reconsidered"]
 Part = Sequence[tuple[str, Pair]]
 
 
@@ -117,6 +120,20 @@ def failed_rounds(business_id: int, failures: Mapping[str, str], rounds: Sequenc
         for waiting in rounds
         if not waiting.locations.isdisjoint(failures)
     ]
+
+
+def held_message(
+    business_id: int, location_id: str, read_id: int, state: HeldState, *, skus: int, detail: str, correlation_id: str
+) -> ProkipHeldV1:
+    return ProkipHeldV1(
+        business_id=business_id,
+        correlation_id=correlation_id,
+        location_id=location_id,
+        read_id=read_id,
+        state=state,
+        skus=skus,
+        detail=detail,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,6 @@
 """The internal API about reads: what they changed, what is held, and what a person decides about it."""
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, get_args
 
@@ -8,12 +9,11 @@ from aiohttp import web
 from prokip_poller.deciding import Decided, Deciding, NoSuchRead, NotDecided
 from prokip_poller.handlers.internal import BIGINT_MAX, page_limit
 from prokip_poller.storage.reads import ReadState
-from prokip_poller.storage.views import FIRST_READ_PLACE, ReadPlace, Views
+from prokip_poller.storage.views import ReadPlace, Views
 from prokip_shared.web.internal import BUSINESS
 from prokip_shared.web.problems import Problem
 
 STATES: Final = tuple(state for state in get_args(ReadState) if state != "reading")
-SKU_CHARACTERS_MAX: Final = 255
 
 
 class ReadApi:
@@ -47,11 +47,11 @@ class ReadApi:
     async def changes(self, request: web.Request) -> web.Response:
         """One page of from and to, in SKU order."""
         rows_max = page_limit(request.query.get("limit", ""))
-        after = _sku(request.query.get("after", ""))
+        (after,) = _parts(request.query.get("after", ""), 1)
         rows = await self._views.read_changes(request[BUSINESS], _read_id(request), after=after, rows_max=rows_max)
         if rows is None:
             raise _no_such_read()
-        return web.json_response({"changes": rows, "next": rows[-1]["sku"] if len(rows) == rows_max else None})
+        return web.json_response({"changes": rows, "next": _named(rows[-1]["sku"]) if len(rows) == rows_max else None})
 
     async def held_back(self, request: web.Request) -> web.Response:
         """One page of SKUs whose base in Prokip a person does not want told."""
@@ -102,24 +102,32 @@ def _number(given: str) -> int:
     return int(given)
 
 
-def _sku(given: str) -> str:
-    if len(given) > SKU_CHARACTERS_MAX or "\x00" in given:
+def _named(*parts: str) -> str:
+    """A place in a list as a word: SKUs hold spaces and signs that do not survive every way."""
+    return urlsafe_b64encode("\n".join(parts).encode()).decode()
+
+
+def _parts(given: str, number: int) -> list[str]:
+    """The parts that `_named` was given; the beginning of the list for an empty name."""
+    if not given:
+        return [""] * number
+    try:
+        parts = urlsafe_b64decode(given).decode().split("\n", number - 1)
+    except ValueError as error:
+        raise _bad_place() from error
+    if len(parts) != number or any("\x00" in part for part in parts):
         raise _bad_place()
-    return given
+    return parts
 
 
 def _place(given: str) -> ReadPlace:
-    """Location ids hold no line breaks; SKUs may hold anything else."""
-    if not given:
-        return FIRST_READ_PLACE
-    location_id, found, sku = given.partition("\n")
-    if not found:
-        raise _bad_place()
-    return _sku(location_id), _sku(sku)
+    """Location ids hold no line breaks."""
+    location_id, sku = _parts(given, 2)
+    return location_id, sku
 
 
 def _next_place(rows: Sequence[dict[str, Any]], rows_max: int) -> str | None:
-    return f"{rows[-1]['location_id']}\n{rows[-1]['sku']}" if len(rows) == rows_max else None
+    return _named(rows[-1]["location_id"], rows[-1]["sku"]) if len(rows) == rows_max else None
 
 
 def _bad_place() -> Problem:

@@ -13,13 +13,14 @@ SELECT
 -- name: look_at_page
 -- The same once a page is there, with what is held of its SKUs; one statement, so that all of it is of one moment.
 -- SKUs whose pair is what was sent and about which nothing else is special come back as numbers only: those are nearly
--- all. $3 is the read's row, $9 what was open before, $10 the location's moves before.
+-- all. $3 is the read's row, $9 what was open before, $10 the location's moves before. LATERAL with a LIMIT keeps the
+-- planner from reading whole tables for a thousand SKUs: each is looked up by its key.
 WITH open AS MATERIALIZED (
     SELECT DISTINCT outcome, jsonb_object_keys(units) AS sku
     FROM prokip.sale_posting
     WHERE business_id = $1 AND location_id = $2 AND outcome IN ('posting', 'in_doubt')
 ),
-page AS (
+page AS MATERIALIZED (
     SELECT
         given.sku, sent.number, sent.quantity, sent.recorded,
         coalesce(counter.units, 0) AS units, coalesce(counter.moved_at, 0) AS moved_at,
@@ -39,15 +40,36 @@ page AS (
                 OR given.sku IN (SELECT sku FROM open)) AS special
     FROM unnest($4::text[], $5::numeric[], $6::text[], $7::bigint[], $8::bigint[])
         AS given (sku, quantity, left_alone, product_id, variation_id)
-    LEFT JOIN prokip.sku_snapshot AS sent
-        ON sent.business_id = $1 AND sent.location_id = $2 AND sent.sku = given.sku
-    LEFT JOIN prokip.recorded_counter AS counter
-        ON counter.business_id = $1 AND counter.location_id = $2 AND counter.sku = given.sku
-    LEFT JOIN prokip.read_change AS found ON found.read_id = $3 AND found.sku = given.sku
-    LEFT JOIN prokip.held_back ON held_back.business_id = $1 AND held_back.location_id = $2 AND held_back.sku = given.sku
-    LEFT JOIN prokip.left_alone
-        ON left_alone.business_id = $1 AND left_alone.location_id = $2 AND left_alone.sku = given.sku
-    LEFT JOIN prokip.goods ON goods.business_id = $1 AND goods.sku = given.sku
+    LEFT JOIN LATERAL (
+        SELECT number, quantity, recorded FROM prokip.sku_snapshot AS held
+        WHERE held.business_id = $1 AND held.location_id = $2 AND held.sku = given.sku
+        LIMIT 1
+    ) AS sent ON true
+    LEFT JOIN LATERAL (
+        SELECT units, moved_at FROM prokip.recorded_counter AS held
+        WHERE held.business_id = $1 AND held.location_id = $2 AND held.sku = given.sku
+        LIMIT 1
+    ) AS counter ON true
+    LEFT JOIN LATERAL (
+        SELECT sku, after_quantity, after_recorded FROM prokip.read_change AS held
+        WHERE held.read_id = $3 AND held.sku = given.sku
+        LIMIT 1
+    ) AS found ON true
+    LEFT JOIN LATERAL (
+        SELECT base FROM prokip.held_back AS held
+        WHERE held.business_id = $1 AND held.location_id = $2 AND held.sku = given.sku
+        LIMIT 1
+    ) AS held_back ON true
+    LEFT JOIN LATERAL (
+        SELECT reason, number FROM prokip.left_alone AS held
+        WHERE held.business_id = $1 AND held.location_id = $2 AND held.sku = given.sku
+        LIMIT 1
+    ) AS left_alone ON true
+    LEFT JOIN LATERAL (
+        SELECT product_id, variation_id FROM prokip.goods AS held
+        WHERE held.business_id = $1 AND held.sku = given.sku
+        LIMIT 1
+    ) AS goods ON true
 )
 SELECT
     (SELECT counter_moves FROM prokip.location WHERE business_id = $1 AND location_id = $2) AS moves,

@@ -222,7 +222,7 @@ class Reads:
 
     async def fence(self, connection: Connection, key: LocationKey) -> tuple[int, bool]:
         """The sequence of the decision, and whether the location has been told completely."""
-        row = await connection.fetchrow(self._queries["fence"], key.business_id, key.location_id)
+        (row,) = await connection.fetch(self._queries["fence"], key.business_id, key.location_id)
         return row["sequence"], row["first_read_complete"]
 
     async def decide_read(

@@ -12,7 +12,6 @@ from prokip_poller.domain.telling import OrderKey
 from prokip_shared.database import Pool, load_queries
 
 ReadPlace = tuple[str, str]
-FIRST_READ_PLACE: Final[ReadPlace] = ("", "")
 Place = tuple[datetime, int, str]
 FIRST_PLACE: Final[Place] = (datetime(1970, 1, 1, tzinfo=UTC), 0, "")
 
