@@ -51,7 +51,7 @@ async def test_a_held_read_is_looked_at_released_and_undone(chromium: Browser, d
         await person.press("Undo this read")
         await told(market, 100)
         await person.open("/dashboard/prokip/reads")
-        await person.sees_heading("Not told, because somebody refused or undid it")
+        await person.sees("Not told, because somebody refused or undid it")
 
 
 async def test_a_held_read_is_refused_and_the_refusal_taken_back(chromium: Browser, database_url: str) -> None:
