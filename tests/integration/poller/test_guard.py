@@ -146,6 +146,18 @@ async def test_the_same_again_leaves_the_held_read_and_something_else_replaces_i
     assert bases(world)["S00"] == 3
 
 
+async def test_skus_that_are_being_sold_do_not_let_a_held_read_through(world: PollerWorld) -> None:
+    set_all(world, 0, SKUS[:21])
+    await failed_round(world)
+    read = await held(world)
+    world.prokip.faults.add(Fault("reset_after", method="POST"))
+    await world.due("1001", dict.fromkeys(SKUS[:14], 1))
+    await world.until_state("1001", "in_doubt")
+    await failed_round(world)
+    assert (await held(world))["id"] == read["id"]
+    assert set(bases(world).values()) == {D(10)}
+
+
 async def test_a_read_that_is_fine_again_ends_the_hold_by_itself(world: PollerWorld) -> None:
     set_all(world, 0)
     await failed_round(world)

@@ -131,8 +131,8 @@ class Outcomes:
             known=counted.known,
             named=findings.named,
             named_before=due.named,
-            changed=counted.changed,
-            zeroed=counted.zeroed,
+            changed=counted.changed + counted.still_held,
+            zeroed=counted.zeroed + counted.still_held_zeroed,
         )
         rules = rules_broken(tally, self._guard)
         summary = self._summary(claim, read, held=bool(rules))
@@ -201,7 +201,7 @@ class Outcomes:
         if one.rules:
             return await self._hold(connection, claim, one)
         said = []
-        waiting = await self._reads.held_read(connection, key, read_id)
+        waiting = await self._reads.held_read(connection, key, read_id, one.read.findings.left_out)
         if waiting is not None:
             await self._reads.end_held_read(connection, waiting.read_id, "passed")
             said.append(_about(claim, one, waiting.read_id, "passed"))
@@ -216,7 +216,7 @@ class Outcomes:
         key, read_id = one.read.location.key, one.read.findings.read_id
         if read_id is not None:
             await self._reads.keep_only_moved(connection, read_id)
-        waiting = await self._reads.held_read(connection, key, read_id)
+        waiting = await self._reads.held_read(connection, key, read_id, one.read.findings.left_out)
         if waiting is not None and waiting.same:
             if read_id is not None:
                 await self._reads.forget_read(read_id, connection)

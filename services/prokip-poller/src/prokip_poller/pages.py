@@ -244,7 +244,7 @@ class PageReads:
             await self._collect()
         if self._read_id is not None and self._left_out:
             await self._reads.drop_changes(self._read_id, self._left_out)
-        counted = await self._reads.count(self._key, self._read_id)
+        counted = await self._reads.count(self._key, self._read_id, self._left_out)
         untold = await self._reads.untold(self._key, self._left_out)
         if not self._left_alone_differed and counted.left_alone > self._seen_left_alone.count:
             await self._forget_unnamed()

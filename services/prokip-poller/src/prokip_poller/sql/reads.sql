@@ -148,10 +148,21 @@ SET after_quantity = excluded.after_quantity, after_recorded = excluded.after_re
 DELETE FROM prokip.read_change WHERE read_id = $1 AND sku = ANY ($2::text[]);
 
 -- name: tally
--- What a read would do, and how many SKUs have ever been told at the location.
+-- What a read would do, how many SKUs have ever been told at the location, and what a held read says of SKUs that this
+-- one leaves out ($4).
+WITH waiting AS (
+    SELECT
+        count(*) AS changed,
+        count(*) FILTER (WHERE change.before_quantity > 0 AND change.after_quantity <= 0) AS zeroed
+    FROM prokip.stock_read AS held
+    JOIN prokip.read_change AS change USING (read_id)
+    WHERE held.business_id = $1 AND held.location_id = $2 AND held.state = 'held' AND change.sku = ANY ($4::text[])
+)
 SELECT
     (SELECT count(*) FROM prokip.sku_snapshot WHERE business_id = $1 AND location_id = $2) AS known,
     (SELECT count(*) FROM prokip.left_alone WHERE business_id = $1 AND location_id = $2) AS left_alone,
+    (SELECT changed FROM waiting) AS still_held,
+    (SELECT zeroed FROM waiting) AS still_held_zeroed,
     count(read_id) AS changes,
     count(*) FILTER (WHERE before_quantity IS NULL AND read_id IS NOT NULL) AS never_told,
     count(*) FILTER (WHERE before_quantity + before_recorded <> after_quantity + after_recorded) AS changed,
@@ -171,12 +182,15 @@ WHERE NOT EXISTS (
 );
 
 -- name: held_read
--- The read of a location that waits for a person, and whether the read $3 says the same of the same SKUs.
+-- The read of a location that waits for a person, and whether the read $3 says the same of the same SKUs, but for
+-- those that it leaves out ($4).
 SELECT
     held.read_id,
     NOT EXISTS (
         SELECT
-        FROM (SELECT * FROM prokip.read_change WHERE read_id = held.read_id) AS old
+        FROM (
+            SELECT * FROM prokip.read_change WHERE read_id = held.read_id AND sku <> ALL ($4::text[])
+        ) AS old
         FULL JOIN (
             SELECT * FROM prokip.read_change
             WHERE read_id = $3 AND before_quantity + before_recorded <> after_quantity + after_recorded

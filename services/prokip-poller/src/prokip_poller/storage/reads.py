@@ -44,6 +44,9 @@ class Counted:
 
     known: int
     left_alone: int
+    still_held: int
+    """SKUs that a read held before would change and this one leaves out; they count as before."""
+    still_held_zeroed: int
     changes: int
     never_told: int
     changed: int
@@ -54,7 +57,7 @@ class Counted:
 class HeldRead:
     read_id: int
     same: bool
-    """Whether the newer read says the same of the same SKUs."""
+    """Whether the newer read says the same of the SKUs that it does not leave out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,8 +160,9 @@ class Reads:
     async def drop_changes(self, read_id: int, skus: Collection[str]) -> None:
         await self._pool.execute(self._queries["drop_changes"], read_id, list(skus))
 
-    async def count(self, key: LocationKey, read_id: int | None) -> Counted:
-        (row,) = await self._pool.fetch(self._queries["tally"], key.business_id, key.location_id, read_id)
+    async def count(self, key: LocationKey, read_id: int | None, left_out: Collection[str]) -> Counted:
+        place = (key.business_id, key.location_id)
+        (row,) = await self._pool.fetch(self._queries["tally"], *place, read_id, list(left_out))
         return Counted(**row)
 
     async def untold(self, key: LocationKey, skus: Collection[str]) -> set[str]:
@@ -167,8 +171,11 @@ class Reads:
         rows = await self._pool.fetch(self._queries["untold"], key.business_id, key.location_id, list(skus))
         return {row["sku"] for row in rows}
 
-    async def held_read(self, connection: Connection, key: LocationKey, newer: int | None) -> HeldRead | None:
-        row = await connection.fetchrow(self._queries["held_read"], key.business_id, key.location_id, newer)
+    async def held_read(
+        self, connection: Connection, key: LocationKey, newer: int | None, left_out: Collection[str]
+    ) -> HeldRead | None:
+        place = (key.business_id, key.location_id)
+        row = await connection.fetchrow(self._queries["held_read"], *place, newer, list(left_out))
         return None if row is None else HeldRead(row["read_id"], row["same"])
 
     async def changes_to_tell(
