@@ -1,11 +1,13 @@
 """Prokip's connector under faults, chosen by what the request looks like (section 7.8 of the fact list)."""
 
+import json
 from typing import Any
 
 import aiohttp
 import pytest
 
 from prokip_sandbox import Fault
+from prokip_sandbox.server import eventually
 from tests.contract.sandbox.conftest import ConnectorClient
 
 
@@ -37,6 +39,14 @@ async def test_7_8_a_sale_whose_answer_is_lost_is_recorded_or_not(
     assert connector.server.recorded("AB1") == (2 if has_effect else 1)
 
 
+async def test_3_a_slow_sale_is_recorded_after_the_client_gave_up(connector: ConnectorClient) -> None:
+    connector.server.faults.add(Fault("slow", path="/sell$", hold_s=0.3))
+    with pytest.raises(TimeoutError):
+        await connector.call("POST", "/sell", {"sells": [connector.sale(connector.line("AB1"))]}, timeout_s=0.1)
+    assert await connector.rows("/sell") == []
+    await eventually(lambda: connector.server.recorded("AB1") == 1, 5)
+
+
 @pytest.mark.parametrize("status", [500, 502, 503])
 async def test_7_8_an_error_page_is_html_and_has_no_effect(connector: ConnectorClient, status: int) -> None:
     connector.server.faults.add(Fault("status", path="/sell$", status=status))
@@ -53,9 +63,12 @@ async def test_7_8_too_many_calls_say_when_to_come_back(connector: ConnectorClie
 
 async def test_7_8_a_good_answer_may_be_slow_or_pretend_to_be_a_page(connector: ConnectorClient) -> None:
     connector.server.faults.add(Fault("slow", path="/variation", hold_s=0.05))
-    connector.server.faults.add(Fault("wrong_type", path="/variation"))
+    for kind in ("wrong_type", "mislabelled"):
+        connector.server.faults.add(Fault(kind, path="/variation"))
     assert (await connector.call("GET", "/variation")).body["meta"]["total"] > 10
-    assert isinstance((await connector.call("GET", "/variation")).body, str)
+    page, mislabelled = [(await connector.call("GET", "/variation")).body for _ in range(2)]
+    assert page.startswith("<html>")
+    assert json.loads(mislabelled)["meta"]["total"] > 10
 
 
 @pytest.mark.parametrize(("kind", "refreshed"), [("revoke_token", 401), ("expire_token", 200)])

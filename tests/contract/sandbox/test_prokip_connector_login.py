@@ -1,5 +1,8 @@
 """Prokip's connector: logging in, and what every call meets before it is heard. Sections are those of the fact list."""
 
+import base64
+import json
+
 import pytest
 
 from tests.contract.sandbox.conftest import ConnectorClient
@@ -13,6 +16,12 @@ async def test_1_a_login_gives_a_bearer_pair_and_the_lifetime_that_is_set(connec
     assert await connector.rows("/business-location")
     connector.clock.now_s += 120
     assert (await connector.call("GET", "/business-location")).status == 401
+
+
+async def test_1_the_token_looks_like_one_of_the_old_library(connector: ConnectorClient) -> None:
+    header = connector.token.split(".")[0]
+    fields = json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))
+    assert (fields["alg"], "jti" in fields) == ("RS256", True)
 
 
 async def test_1_the_lifetime_is_a_year_by_default(connector: ConnectorClient) -> None:

@@ -29,6 +29,11 @@ async def test_2_locations_have_a_number_and_a_code_and_are_never_paged(connecto
     assert {"name": "other", "label": "Other", "account_id": None} in answer.body["data"][0]["payment_methods"]
 
 
+async def test_2_a_closed_location_is_not_shown(connector: ConnectorClient) -> None:
+    connector.server.close_location("BL0002")
+    assert [row["id"] for row in await connector.rows("/business-location")] == [101]
+
+
 async def test_2_the_business_tells_its_zone_and_whether_it_oversells(connector: ConnectorClient) -> None:
     data = (await connector.call("GET", "/business-details")).body["data"]
     assert (data["time_zone"], data["pos_settings"]["allow_overselling"]) == ("Africa/Lagos", "1")
@@ -207,6 +212,12 @@ async def test_2_a_stock_report_row_is_of_one_variation_at_one_place(connector: 
     [row] = await connector.rows(f"/product-stock-report?product_id={nowhere}")
     assert (row["stock"], row["location_id"]) == (None, None)
     assert await connector.rows(f"/product-stock-report?product_id={nowhere}&location_id=101") == []
+
+
+async def test_2_a_delivery_shows_in_stock_alone_and_is_no_sale(connector: ConnectorClient) -> None:
+    connector.server.set_stock("AB1", 50)
+    assert held((await by_sku(connector))["AB1"])[101] == "50.0000"
+    assert await connector.rows("/sell") == []
 
 
 async def test_2_a_sale_moves_the_time_of_its_stock_row(connector: ConnectorClient) -> None:

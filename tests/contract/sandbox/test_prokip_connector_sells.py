@@ -46,6 +46,29 @@ async def test_3_payments_decide_what_is_due(connector: ConnectorClient) -> None
         assert found["final_total"] == "100.0000"
 
 
+async def test_3_the_way_of_paying_is_not_checked(connector: ConnectorClient) -> None:
+    sale = await connector.sell("AB1", payments=[{"amount": 100, "method": "barter"}])
+    [found] = await connector.rows(f"/sell/{sale['id']}")
+    assert [payment["method"] for payment in found["payment_lines"]] == ["barter"]
+
+
+async def test_3_notes_and_free_fields_are_kept(connector: ConnectorClient) -> None:
+    kept = {"source": "tag", "staff_note": "n", "service_custom_field_1": "1", "service_custom_field_6": "6"}
+    sale = await connector.sell("AB1", sale_note="s", **kept)
+    [found] = await connector.rows(f"/sell/{sale['id']}")
+    assert found.items() >= (kept | {"additional_notes": "s"}).items()
+
+
+@pytest.mark.parametrize(
+    "lines", ["x", 7, {"a": 1}, [7], [{}], [{"product_id": [1]}], [{"product_id": {"a": 1}, "quantity": "many"}]]
+)
+async def test_3_nonsense_is_a_failed_element_like_any_other(connector: ConnectorClient, lines: Any) -> None:
+    for sale in (connector.sale() | {"products": lines}, connector.sale(connector.line("AB1", "many")), "x", None):
+        [element] = await connector.post_sales(sale)
+        assert refusal(element)
+    assert connector.server.stock("AB1") == 11
+
+
 @pytest.mark.parametrize("body", [{"location_id": 101, "products": []}, {"sells": []}, {"sells": "x"}, {}, [1]])
 async def test_3_any_other_top_level_shape_is_a_200_that_says_invalid(connector: ConnectorClient, body: Any) -> None:
     answer = await connector.call("POST", "/sell", body)

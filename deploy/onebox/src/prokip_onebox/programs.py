@@ -37,6 +37,8 @@ def service_programs(settings: OneboxSettings, keys: Keys, database_url: str) ->
         common |= {
             "ALLOWED_PRIVATE_HOSTS": settings.host,
             "SHOPIFY_URL_TEMPLATE": f"http://{settings.host}:{settings.sandbox_port + 1}/{{shop}}",
+            # A simulated ERP needs no sparing; the pace of a real one would only show an idle world.
+            "CONNECTOR_REQUEST_INTERVAL_S": "0.02",
         }
     return [
         Program(

@@ -22,6 +22,7 @@ FaultKind = Literal[
     "slow",  # a good answer after `hold_s`
     "truncated",  # it happens; half of the announced body arrives
     "wrong_type",  # it happens; an HTML page with status 200 is the answer
+    "mislabelled",  # it happens; the good answer calls itself text/html
     "revoke_token",  # Prokip's connector: all logins end before this request is looked at
     "expire_token",  # as above, but refresh tokens still work
     "empty_list",  # Prokip: a list has no rows
@@ -108,7 +109,7 @@ async def answer_with(fault: Fault, request: web.Request, handler: Handler) -> w
         case "slow":
             await asyncio.sleep(fault.hold_s)
             return await handler(request)
-        case "timeout_after" | "reset_after" | "truncated" | "wrong_type":
+        case "timeout_after" | "reset_after" | "truncated" | "wrong_type" | "mislabelled":
             return await _spoil(fault, request, await handler(request))
         case "timeout_before":
             await asyncio.sleep(fault.hold_s)
@@ -136,6 +137,9 @@ async def _spoil(fault: Fault, request: web.Request, good: web.StreamResponse) -
         return await _half(request, good)
     if fault.kind == "wrong_type":
         return _html(200)
+    if fault.kind == "mislabelled":
+        good.content_type = "text/html"
+        return good
     if fault.kind == "timeout_after":
         await asyncio.sleep(fault.hold_s)
     return _hang_up(request)

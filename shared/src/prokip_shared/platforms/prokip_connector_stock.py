@@ -5,6 +5,7 @@ SKU of a variation is its `sub_sku`; `sku` is the product's.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
@@ -60,13 +61,13 @@ def stock_page(rows: Sequence[Any], location: int, inactive: Collection[int]) ->
             unusable[sku] = "the row does not name its product and variation"
             continue
         goods[sku] = ids
-        quantity, why_left, defect = _quantity_at(row, location, inactive=ids.variation_id in inactive)
-        if defect is not None:
-            unusable[sku] = defect
-        elif why_left is not None:
-            left_alone[sku] = why_left
-        elif quantity is not None:
-            quantities[sku] = quantity
+        match _told(row, location, inactive=ids.variation_id in inactive):
+            case Decimal() as quantity:
+                quantities[sku] = quantity
+            case _LeftAlone(why):
+                left_alone[sku] = why
+            case _Defect(why):
+                unusable[sku] = why
     if rows_without_sku == len(rows):
         raise Unusable("No row of Prokip's stock list names a SKU; is this the address of a Prokip API?")
     return StockPage(
@@ -83,24 +84,32 @@ def _goods_of(row: Mapping[str, Any]) -> Goods | None:
     return None if product is None or variation is None else Goods(product, variation)
 
 
-def _quantity_at(
-    row: Mapping[str, Any], location: int, *, inactive: bool
-) -> tuple[Decimal | None, str | None, str | None]:
-    """The quantity, or why none is told, or what is wrong with the row."""
+@dataclass(frozen=True, slots=True)
+class _LeftAlone:
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Defect:
+    why: str
+
+
+def _told(row: Mapping[str, Any], location: int, *, inactive: bool) -> Decimal | _LeftAlone | _Defect:
+    """What a row tells of its variation at the location."""
     if is_off(row.get("enable_stock")):
-        return None, NOT_TRACKED, None
+        return _LeftAlone(NOT_TRACKED)
     if inactive:
-        return None, INACTIVE, None
+        return _LeftAlone(INACTIVE)
     details = row.get("variation_location_details")
     if not isinstance(details, list):
-        return None, None, "the row has no list of stock by location"
+        return _Defect("the row has no list of stock by location")
     here = [one for one in details if isinstance(one, dict) and parse_id(one.get("location_id")) == location]
-    if not here:
-        return None, NO_STOCK_ROW, None
     if len(here) > 1:
-        return None, None, "more than one stock row for this location"
+        return _Defect("more than one stock row for this location")
+    if not here:
+        return _LeftAlone(NO_STOCK_ROW)
     quantity = parse_quantity(here[0].get("qty_available"))
-    return (None, None, "the quantity is not a number") if quantity is None else (quantity, None, None)
+    return _Defect("the quantity is not a number") if quantity is None else quantity
 
 
 def _without(told: Mapping[str, Any], unusable: Collection[str]) -> dict[str, Any]:

@@ -68,9 +68,7 @@ class Sells:
         sells = (await _fields(request)).get("sells")
         if not sells or not isinstance(sells, list | dict):
             return web.json_response([_lost_answer(Refusal("Invalid form data"))])
-        return web.json_response(
-            [self._store_one(one) for one in (sells if isinstance(sells, list) else sells.values())]
-        )
+        return web.json_response([self._store_one(one) for one in _each(sells)])
 
     async def update(self, request: web.Request) -> web.Response:
         number = request.match_info["ids"]
@@ -106,7 +104,7 @@ class Sells:
             raise unknown("Transaction", number)
         if fields.get("transaction_date"):
             raise Refusal("Unexpected data found.\nUnexpected data found.\nTrailing data")
-        lines = [self._returned(one) for one in products]
+        lines = [self._returned(one) for one in _each(products)]
         plan = self._ledger.plan_return(
             sale,
             {line_id: quantity for line_id, quantity, _ in lines},
@@ -180,12 +178,12 @@ class Sells:
     def _parse(self, fields: Mapping[str, Any], known: Transaction | None = None) -> NewSale:
         """Fields that are null or not there keep what they were. What the ERP does not know is not looked at."""
         location_id = known.location_id if known else _id(self._needed(fields, "location_id"))
-        if location_id not in {location.id for location in self._state.locations}:
+        if not isinstance(location_id, int) or location_id not in self._state.stock:
             raise unknown("BusinessLocation", location_id)
         contact_id = _or(_id(fields.get("contact_id")), known and known.contact_id)
-        if contact_id not in self._customers():
+        if not isinstance(contact_id, int) or contact_id not in self._customers():
             raise unknown("Contact", contact_id)
-        lines = [self._parse_line(one, known) for one in fields.get("products") or ()]
+        lines = [self._parse_line(one, known) for one in _each(fields.get("products"))]
         if known is not None and not lines:
             raise Refusal("Trying to access array offset on value of type bool")
         date = fields.get("transaction_date")
@@ -234,7 +232,7 @@ class Sells:
 
     def _variation(self, fields: Mapping[str, Any], line: Line | None) -> Variation:
         product_id = _or(_id(fields.get("product_id")), line and line.product_id)
-        if product_id not in self._state.products:
+        if not isinstance(product_id, int) or product_id not in self._state.products:
             raise unknown("Product", product_id)
         variation_id = _or(_id(fields.get("variation_id")), line and line.variation_id)
         variation = self._state.variations.get(variation_id) if isinstance(variation_id, int) else None
@@ -284,7 +282,7 @@ async def _fields(request: web.Request) -> dict[str, Any]:
 def _payments(fields: Mapping[str, Any]) -> Sequence[NewPayment]:
     payments = [
         NewPayment(_amount(one.get("amount") or 0), _text(one.get("method")), payment_id=one.get("payment_id"))
-        for one in fields.get("payments") or ()
+        for one in _each(fields.get("payments"))
         if isinstance(one, dict)
     ]
     change = _amount(fields.get("change_return") or 0)
@@ -312,9 +310,21 @@ def _matches(wanted: str | None, value: object) -> bool:
     return not wanted or wanted == str(value)
 
 
-def _id(value: Any) -> Any:
-    """Numbers that came as text are numbers to the database."""
-    return int(value) if isinstance(value, str) and value.isdecimal() else value
+def _id(value: Any) -> int | str | None:
+    """Numbers that came as text are numbers to the database; what is no number is found nowhere."""
+    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
+        return value
+    text = str(value)
+    return int(text) if text.isdecimal() else text
+
+
+def _each(value: Any) -> list[Any]:
+    """What a loop over it meets; a JSON object is a list with names there."""
+    if not value:
+        return []
+    if not isinstance(value, list | dict):
+        raise Refusal("Invalid argument supplied for foreach()")
+    return value if isinstance(value, list) else [*value.values()]
 
 
 def _or(value: Any, otherwise: Any) -> Any:

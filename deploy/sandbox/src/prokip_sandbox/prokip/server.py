@@ -197,6 +197,11 @@ class ProkipServer(SandboxServer):
         """Nobody is shown it any more."""
         self.catalogue.delete(self.variation(sku))
 
+    def close_location(self, location_id: str) -> None:
+        """The connector no longer shows it; what is told about it by number still counts, as in the ERP."""
+        closed = self._place(location_id)
+        self.state.locations = [one._replace(is_active=False) if one == closed else one for one in self.state.locations]
+
     def counter_sale(self, items: Mapping[str, float], location_id: str | None = None) -> Sale:
         """A sale over the shop's counter; OutOfStock when purchases do not cover it and overselling is off."""
         number = self._number(location_id)
