@@ -1,6 +1,7 @@
 """One read, page by page, against what is held of each SKU."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import UUID, uuid4
 
@@ -16,6 +17,7 @@ from prokip_shared.platforms.prokip import Goods, StockPage, Unusable
 D = Decimal
 KEY = LocationKey(1, "LOC001")
 READER = uuid4()
+CLAIMED_AT = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -43,7 +45,7 @@ async def source(given: Sequence[StockPage]) -> AsyncIterator[StockPage]:
 
 
 async def read(pool: Pool, *given: StockPage, reader: UUID = READER, changes_max: int = 500) -> Findings:
-    due = FreeLocation(KEY, 1, True, {}, 0, 3, True)
+    due = FreeLocation(KEY, 1, True, {}, 0, 3, True, CLAIMED_AT)
     return await PageReads(Reads(pool), due, reader, changes_max=changes_max).read(source(given))
 
 
@@ -145,7 +147,7 @@ async def test_a_read_that_lost_its_lease_collects_nothing_more(pool: Pool) -> N
             await Reads(pool).forget_cut_off(connection, KEY)
         yield page({"B": 9})
 
-    due = FreeLocation(KEY, 1, True, {}, 0, 3, True)
+    due = FreeLocation(KEY, 1, True, {}, 0, 3, True, CLAIMED_AT)
     with pytest.raises(LeaseLost):
         await PageReads(Reads(pool), due, READER, changes_max=1).read(interrupted())
     assert await pool.fetchval("SELECT count(*) FROM prokip.read_change") == 0
@@ -159,6 +161,6 @@ async def test_a_sale_recorded_while_a_page_is_read_leaves_its_sku_out(pool: Poo
             await connection.execute("INSERT INTO prokip.recorded_counter VALUES (1, 'LOC001', 'A', 1, 1)")
         yield page({"A": 10})
 
-    due = FreeLocation(KEY, 1, True, {}, 0, 3, True)
+    due = FreeLocation(KEY, 1, True, {}, 0, 3, True, CLAIMED_AT)
     findings = await PageReads(Reads(pool), due, READER, changes_max=500).read(selling())
     assert findings.left_out == {"A": "counter_moved"}

@@ -192,7 +192,7 @@ class Outcomes:
         ended = await self._end_read(connection, claim, one)
         if findings.lifted:
             await self._reads.lift(connection, due.key, findings.lifted)
-        await self._polls.finish_read(connection, due.key, claim.reader, one.summary)
+        await self._polls.finish_read(connection, due, claim.reader, one.summary)
         return ended
 
     async def _end_read(self, connection: Connection, claim: Claim, one: Judged) -> list[ProkipHeldV1]:

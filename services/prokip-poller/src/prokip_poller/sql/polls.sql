@@ -17,7 +17,8 @@ ORDER BY held.business_id;
 
 -- name: lock_due_locations
 -- The same for one business, locked: the replica that gets them reads those that are due, and those that a round needs.
-SELECT location_id, sequence, first_read_complete, left_out, failures, skus, next_poll_at <= now() AS due
+SELECT location_id, sequence, first_read_complete, left_out, failures, skus, next_poll_at <= now() AS due,
+    now() AS claimed_at
 FROM prokip.location
 WHERE business_id = $1 AND location_id = ANY ($2::text[])
     AND (next_poll_at <= now() OR EXISTS (SELECT FROM prokip.round WHERE round.business_id = $1))
@@ -54,13 +55,18 @@ SELECT round_id, connection_id, correlation_id FROM prokip.round WHERE business_
 SELECT location_id FROM prokip.location WHERE business_id = $1 AND location_id = $2 AND reader = $3 FOR UPDATE;
 
 -- name: finish_read
--- The read $3 is over and good. A wait that Prokip asked a posting for meanwhile is kept.
+-- The read $3, claimed at $10, is over and good. A wait that Prokip asked a posting for meanwhile is kept, and so is the
+-- wish for a read that came while this one was under way.
 UPDATE prokip.location
 SET reader = NULL, reader_until = NULL, posting_held_until = NULL, failures = 0,
     blocked_until = CASE WHEN health = 'throttled' AND blocked_until > now() THEN blocked_until END,
     health = CASE WHEN health = 'throttled' AND blocked_until > now() THEN health ELSE 'healthy' END,
     reason = CASE WHEN health = 'throttled' AND blocked_until > now() THEN reason ELSE '' END,
-    last_read_at = now(), next_poll_at = now() + make_interval(secs => $4),
+    last_read_at = now(),
+    next_poll_at = CASE
+        WHEN next_poll_at > $10 AND next_poll_at <= now() THEN next_poll_at
+        ELSE now() + make_interval(secs => $4)
+    END,
     first_read_complete = $5, skus = coalesce($6, skus), skus_missing = $7, rows_without_sku = $8, left_out = $9
 WHERE business_id = $1 AND location_id = $2 AND reader = $3;
 
@@ -102,9 +108,10 @@ WHERE (business_id, location_id) IN (
 UPDATE prokip.location SET next_poll_at = now() WHERE business_id = $1 AND location_id = $2;
 
 -- name: forget_failures
--- Prokip's settings changed: whatever was wrong is tried again at once.
+-- Prokip's settings changed: whatever was wrong is tried again at once, and what a read under way found is not told.
 UPDATE prokip.location
-SET next_poll_at = now(), blocked_until = NULL, failures = 0
+SET next_poll_at = now(), blocked_until = NULL, failures = 0,
+    reader = NULL, reader_until = NULL, posting_held_until = NULL
 WHERE (business_id, location_id) IN (
     SELECT business_id, location_id FROM prokip.location
     WHERE business_id = ANY ($1::bigint[])

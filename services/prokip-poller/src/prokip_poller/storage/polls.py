@@ -3,6 +3,7 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from prokip_poller.domain.observations import LeftOut
@@ -27,6 +28,8 @@ class FreeLocation:
     """SKUs that the last read that was believed named."""
     due: bool
     """False: it is free to be read, but only a waiting round asks for it."""
+    claimed_at: datetime
+    """By the database's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +77,7 @@ class Polls:
                 row["failures"],
                 row["skus"],
                 row["due"],
+                row["claimed_at"],
             )
             for row in rows
         ]
@@ -100,12 +104,12 @@ class Polls:
         place = (key.business_id, key.location_id)
         return await connection.fetchval(self._queries["hold_lease"], *place, reader) is not None
 
-    async def finish_read(self, connection: Connection, key: LocationKey, reader: UUID, summary: ReadSummary) -> None:
+    async def finish_read(self, connection: Connection, due: FreeLocation, reader: UUID, summary: ReadSummary) -> None:
         left_out = {sku: {"reason": entry.reason, "reads": entry.reads} for sku, entry in summary.left_out.items()}
         await connection.execute(
             self._queries["finish_read"],
-            key.business_id,
-            key.location_id,
+            due.key.business_id,
+            due.key.location_id,
             reader,
             summary.next_poll_in_s,
             summary.first_read_complete,
@@ -113,6 +117,7 @@ class Polls:
             summary.skus_missing,
             summary.rows_without_sku,
             json.dumps(left_out),
+            due.claimed_at,
         )
 
     async def fail_read(
