@@ -163,15 +163,10 @@ class ConnectorClient:
         self.token, self.refresh_token = answer.body["access_token"], answer.body["refresh_token"]
         return answer
 
-    async def call(
-        self, method: str, path: str, body: Any = None, *, accept: str = "application/json", timeout_s: float = 20
-    ) -> Answer:
+    async def call(self, method: str, path: str, body: Any = None, *, accept: str = "application/json") -> Answer:
         headers = {"Authorization": f"Bearer {self.token}", "Accept": accept}
         url = path if path.startswith("http") else f"{self.server.url}/connector/api{path}"
-        timeout = aiohttp.ClientTimeout(total=timeout_s)
-        async with self._session.request(
-            method, url, json=body, headers=headers, allow_redirects=False, timeout=timeout
-        ) as response:
+        async with self._session.request(method, url, json=body, headers=headers, allow_redirects=False) as response:
             text = await response.text()
             parsed = json.loads(text) if response.content_type == "application/json" else text
             return Answer(response.status, dict(response.headers), parsed)

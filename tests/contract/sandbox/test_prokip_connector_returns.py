@@ -1,10 +1,7 @@
 """Prokip's connector: returns, whose quantities are cumulative. Sections are those of the fact list."""
 
-import asyncio
-
 import pytest
 
-from prokip_sandbox import Fault
 from tests.contract.sandbox.conftest import ConnectorClient
 
 
@@ -97,18 +94,6 @@ async def test_4_a_return_overwrites_what_was_sold_while_it_ran(connector: Conne
     server.interleave_returns(None)
     await connector.give_back(sale, 2)
     assert server.stock("AB1") == 11
-
-
-async def test_4_the_race_can_be_met_over_the_wire(connector: ConnectorClient) -> None:
-    sale = await connector.sell("AB1", 2)
-    connector.server.faults.add(Fault("race", path="/sell-return", hold_s=0.3))
-
-    async def sell_meanwhile() -> None:
-        while connector.server.calls.counts["POST /connector/api/sell"] < 2:
-            await connector.sell("AB1", 1)
-
-    await asyncio.gather(connector.give_back(sale, 1), sell_meanwhile())
-    assert connector.server.stock("AB1") == 10
 
 
 async def test_4_simple_refunds_are_deltas_on_the_same_lines(connector: ConnectorClient) -> None:

@@ -124,6 +124,7 @@ class World:
             "shopify": {
                 "urlTemplate": f"{self.shopify.url}/{{shop}}",
                 "apiSecret": self.shopify.api_secret,
+                "clientId": self.shopify.app_access.client_id,
                 "shops": [
                     {"shop": shop.domain, "accessToken": shop.access_token, "locationIds": shop.location_ids}
                     for shop in self.shopify.shops.values()

@@ -11,10 +11,12 @@ from prokip_poller.config import PollerSettings
 from prokip_poller.deciding import Deciding
 from prokip_poller.domain.attempts import RetryPolicy
 from prokip_poller.domain.guard import GuardLimits
+from prokip_poller.domain.looks import LookPolicy
 from prokip_poller.domain.pace import PaceLimits
 from prokip_poller.handlers.consume import Consumers
 from prokip_poller.handlers.internal import InternalApi
 from prokip_poller.handlers.reads import ReadApi
+from prokip_poller.looking import Looker
 from prokip_poller.outcomes import Outcomes, TellLimits
 from prokip_poller.reading import Reader, ReadLimits
 from prokip_poller.recording import PostingLimits, Recorder
@@ -74,7 +76,7 @@ async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
 
     bus = await open_bus(context, settings, pool, SCHEMA)
     polls, reads, sales, views = Polls(pool), Reads(pool), Sales(pool, process=context.name), Views(pool)
-    settling = Settling(sales=sales, polls=polls, outbox=bus.outbox, policy=policy)
+    settling = Settling(sales=sales, polls=polls, outbox=bus.outbox, policy=policy, first_look_s=settings.first_look_s)
     outcomes = Outcomes(
         polls=polls,
         reads=reads,
@@ -99,7 +101,15 @@ async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
         accounts=accounts,
         clients=clients,
         outbox=bus.outbox,
-        limits=PostingLimits(settings.posting_concurrency, settings.post_timeout_s, settings.posting_margin_s),
+        limits=_posting_limits(settings),
+    )
+    looker = Looker(
+        sales=sales,
+        settling=settling,
+        accounts=accounts,
+        clients=clients,
+        policy=LookPolicy(settings.first_look_s, settings.retry_cap_s, settings.doubt_grace_s),
+        look_timeout_s=settings.look_timeout_s,
     )
     context.on_drain(reader.drain)
     context.on_drain(recorder.drain)
@@ -111,6 +121,7 @@ async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
     bus.consume(Subscription(context.name, ConnectionChangedV1), consumers.connection_changed)
     context.side_task("reading", reader.run())
     context.side_task("recording", recorder.run())
+    context.side_task("looking", looker.run())
     context.side_task("postings of dead processes", recorder.give_up_expired())
     context.side_task("gauges", keep_gauges(views))
     context.side_task("old reads", forget_old_reads(reads, kept_s=settings.read_kept_s))
@@ -126,7 +137,7 @@ async def keep_gauges(views: Views) -> None:
     """Runs for ever: the numbers that an operator watches."""
     while True:
         try:
-            locations, sales = await views.gauges(), await views.sale_gauges()
+            locations, sales, doubts = await views.gauges(), await views.sale_gauges(), await views.doubt_gauges()
         except Exception as error:
             if verdict_of(error) is not Verdict.HOLD:
                 raise
@@ -139,6 +150,9 @@ async def keep_gauges(views: Views) -> None:
             metrics.SALES.clear()
             for row in sales:
                 metrics.SALES.labels(row["business_id"], row["state"]).set(row["sales"])
+            metrics.DOUBTS.clear()
+            for row in doubts:
+                metrics.DOUBTS.labels(row["business_id"], row["settled_by"]).set(row["doubts"])
         await asyncio.sleep(GAUGE_INTERVAL_S)
 
 
@@ -182,6 +196,15 @@ def _client_limits(settings: PollerSettings) -> ClientLimits:
             failures_max=settings.connector_failures_max,
             probe_s=settings.read_timeout_s,
         ),
+    )
+
+
+def _posting_limits(settings: PollerSettings) -> PostingLimits:
+    return PostingLimits(
+        posting_concurrency=settings.posting_concurrency,
+        post_timeout_s=settings.post_timeout_s,
+        posting_margin_s=settings.posting_margin_s,
+        doubt_grace_s=settings.doubt_grace_s,
     )
 
 

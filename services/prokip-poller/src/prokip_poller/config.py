@@ -20,6 +20,14 @@ class PollerSettings(ServiceSettings):
     """A sale without an answer after it is in doubt. In the connector dialect the wait for its turn is part of it."""
     posting_margin_s: Seconds = 10.0
     """How long after post_timeout_s a request without a stored answer is given up by the other replicas."""
+    first_look_s: Seconds = 2.0
+    """From a doubt to the first look for it, where Prokip can be asked; looks come at doubling distances."""
+    look_timeout_s: Seconds = 300.0
+    """One look may read many pages, each at its turn."""
+    doubt_grace_s: Seconds = 120.0
+    """After post_timeout_s and posting_margin_s Prokip may still be finishing a request for so long. Only then a sale that
+    it does not show counts as not recorded and is sent again.
+    """
     stock_bytes_max: Annotated[int, Field(ge=1024, le=1024**3)] = 64 * 1024 * 1024
 
     connector_request_interval_s: Annotated[float, Field(ge=0, le=60)] = 1.0

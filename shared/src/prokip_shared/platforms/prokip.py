@@ -97,6 +97,8 @@ class RecordedSale:
     sell_id: str
     line_ids: Mapping[str, str] = field(default_factory=dict)
     """Per SKU the id of the sale's line, which returns name; empty where the dialect has none."""
+    repeats: Sequence["RecordedSale"] = ()
+    """Where it was looked for: what else Prokip holds under its reference, because a request came through twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +132,13 @@ class ProkipClient(Protocol):
     @property
     def lookup(self) -> "SaleLookup | None":
         """None where Prokip has no call that finds a sale again, so that a person must settle what is in doubt."""
+        ...
+
+    @property
+    def one_at_a_time(self) -> bool:
+        """Whether requests that change stock at one location must each wait for the end of the one before, because
+        Prokip would lose one of two that cross.
+        """
         ...
 
     def stock_pages(self, location_id: str) -> AsyncIterator[StockPage]:

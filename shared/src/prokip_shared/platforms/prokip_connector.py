@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -33,6 +34,9 @@ log = Log("prokip_connector")
 
 class ConnectorProkip:
     """One account of the connector dialect."""
+
+    one_at_a_time = True
+    """A return reads a quantity and writes it back."""
 
     def __init__(
         self,
@@ -107,8 +111,9 @@ class ConnectorProkip:
             return None
         if len(found) > 1:
             log.error("sale.twice_in_prokip", reference=sale.reference, sell_ids=sorted(found))
-        sell = found[min(found)]
-        return RecordedSale(str(sell.id), sell.line_ids(await self._goods_of(sale)))
+        goods = await self._goods_of(sale)
+        first, *others = [RecordedSale(str(number), found[number].line_ids(goods)) for number in sorted(found)]
+        return replace(first, repeats=tuple(others))
 
     async def returned_units(self, sell_id: str) -> Mapping[str, Decimal]:
         sell = await self._sell(sell_id)

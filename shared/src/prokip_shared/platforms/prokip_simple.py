@@ -122,6 +122,7 @@ class SimpleProkip:
     """One account of the simple dialect over HTTP."""
 
     lookup = None
+    one_at_a_time = False
 
     def __init__(self, session: aiohttp.ClientSession, *, api_url: str, token: str, limits: SimpleLimits) -> None:
         self._session = session

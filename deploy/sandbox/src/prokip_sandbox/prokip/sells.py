@@ -30,6 +30,20 @@ KEPT_AS_GIVEN = (
     "delivered_to",
     *(f"service_custom_field_{n}" for n in range(1, 7)),
 )
+FILTERS: Mapping[str, Callable[[Transaction, str], bool]] = {
+    "location_id": lambda sale, wanted: str(sale.location_id) == wanted,
+    "contact_id": lambda sale, wanted: str(sale.contact_id) == wanted,
+    "user_id": lambda _sale, wanted: wanted == str(USER_ID),
+    "shipping_status": lambda sale, wanted: sale.more.get("shipping_status") == wanted,
+    # One word stands for the ERP's own shop integration, which made none of the sales here.
+    "source": lambda sale, wanted: wanted != "woocommerce" and sale.source == wanted,
+    "payment_status": lambda sale, wanted: sale.payment_status in wanted.split(","),
+    "start_date": lambda sale, wanted: sale.date[:10] >= wanted,
+    "end_date": lambda sale, wanted: sale.date[:10] <= wanted,
+}
+MODERN_FILTERS: Mapping[str, Callable[[Transaction, str], bool]] = {
+    "status": lambda sale, wanted: sale.status == wanted,
+}
 DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2})(:\d{2})?)?")
 
 
@@ -46,8 +60,7 @@ class Sells:
         if not self._ledger.erp.may_view_sells:
             raise ApiError(403, {"message": "Unauthorized action."})
         query = request.query
-        found = [one for one in self._state.transactions.values() if one.type == "sell" and self._is_shown(one, query)]
-        found.sort(key=lambda one: one.id)
+        found = sorted(self._chosen(query), key=lambda one: one.id)
         if query.get("order_by_date"):
             found.sort(key=lambda one: one.date, reverse=query["order_by_date"] != "asc")
         contacts = {contact.id: contact for contact in self._state.contacts}
@@ -142,21 +155,12 @@ class Sells:
 
         return answer_list(request, self._ledger.erp, found, render)
 
-    def _is_shown(self, sale: Transaction, query: Mapping[str, str]) -> bool:
-        wanted_status = query.get("status") if self._ledger.erp.generation == "modern" else None
-        source = query.get("source")
-        return (
-            _matches(query.get("location_id"), sale.location_id)
-            and _matches(query.get("contact_id"), sale.contact_id)
-            and _matches(query.get("user_id"), USER_ID)
-            and _matches(query.get("shipping_status"), sale.more.get("shipping_status"))
-            and _matches(wanted_status, sale.status)
-            # This one word stands for the ERP's own shop integration, which made none of the sales here.
-            and (not source or (source != "woocommerce" and source == sale.source))
-            and (not query.get("payment_status") or sale.payment_status in query["payment_status"].split(","))
-            and (not query.get("start_date") or sale.date[:10] >= query["start_date"])
-            and (not query.get("end_date") or sale.date[:10] <= query["end_date"])
-        )
+    def _chosen(self, query: Mapping[str, str]) -> list[Transaction]:
+        """The sales that pass every filter that was given; the old generation does not know `status`."""
+        known = {**FILTERS, **(MODERN_FILTERS if self._ledger.erp.generation == "modern" else {})}
+        asked = [(passes, query[name]) for name, passes in known.items() if query.get(name)]
+        sales = (one for one in self._state.transactions.values() if one.type == "sell")
+        return [one for one in sales if all(passes(one, wanted) for passes, wanted in asked)]
 
     def _store_one(self, fields: Any) -> dict[str, Any]:
         try:
@@ -304,10 +308,6 @@ def _database_date(text: str) -> str:
     """What a database that is not strict keeps of a date: a zone is dropped without a word, nonsense becomes zeros."""
     found = DATE.match(text)
     return f"{found[1]} {found[2] or '00:00'}{found[3] or ':00'}" if found else "0000-00-00 00:00:00"
-
-
-def _matches(wanted: str | None, value: object) -> bool:
-    return not wanted or wanted == str(value)
 
 
 def _id(value: Any) -> int | str | None:

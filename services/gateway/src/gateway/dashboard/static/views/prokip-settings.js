@@ -126,10 +126,13 @@ function connectorFields({ configured, locationId, contactId, timezone }) {
   return [
     field("clientId", "Client id", {
       required,
-      hint: "Made in Prokip by its administrator: Connector → Clients.",
+      hint: configured ? KEPT : "Made in Prokip by its administrator: Connector → Clients.",
     }),
     secretField("clientSecret", "Client secret", { required, hint: secretHint(configured) }),
-    field("username", "Login name", { required, hint: "The name that you sign in to Prokip with, not the e-mail." }),
+    field("username", "Login name", {
+      required,
+      hint: configured ? KEPT : "The name that you sign in to Prokip with, not the e-mail.",
+    }),
     secretField("password", "Password", { required, hint: secretHint(configured) }),
     h.div(
       { class: "stack", id: "prokip-choices" },
@@ -149,9 +152,11 @@ function connectorFields({ configured, locationId, contactId, timezone }) {
         hint: "Sales are dated in it. Empty: the one of the business in Prokip.",
       }),
     ),
-    action("Choose from a list", { key: "prokip-offer", run: (say) => offerAt(say) }),
+    h.div({ class: "buttons" }, action("Choose from a list", { key: "prokip-offer", run: offerAt })),
   ];
 }
+
+const KEPT = "Leave this empty to keep the stored one.";
 
 const secretHint = (configured) =>
   configured
