@@ -291,6 +291,7 @@ async def test_another_business_cannot_see_or_decide(world: PollerWorld) -> None
 
 
 COUNT_WRITES = """
+-- Of the outbox only what is said: rows of the first read may still be on their way out.
 CREATE TABLE written (name text);
 CREATE FUNCTION note_write() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN INSERT INTO public.written VALUES (TG_TABLE_NAME); RETURN NULL; END $$;
@@ -299,8 +300,8 @@ DECLARE name text;
 BEGIN
     FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'prokip' LOOP
         EXECUTE format(
-            'CREATE TRIGGER note_write AFTER INSERT OR UPDATE OR DELETE ON prokip.%I'
-            ' FOR EACH ROW EXECUTE FUNCTION note_write()', name
+            'CREATE TRIGGER note_write AFTER %s ON prokip.%I FOR EACH ROW EXECUTE FUNCTION note_write()',
+            CASE name WHEN 'outbox' THEN 'INSERT' ELSE 'INSERT OR UPDATE OR DELETE' END, name
         );
     END LOOP;
 END $$
