@@ -137,6 +137,20 @@ class ProkipObservedV1(Message):
     round: RoundPart | None = None
 
 
+class ProkipHeldV1(Message):
+    """A read of Prokip would change too much and waits for a person, or what became of such a read."""
+
+    type: Literal["prokip.held.v1"] = "prokip.held.v1"
+    location_id: str
+    read_id: int
+    state: Literal["held", "passed", "released", "refused", "undone", "reconsidered"]
+    """passed: a newer read was fine again. undone: of any read, held before or not."""
+    skus: int
+    """How many SKUs it is about."""
+    detail: str
+    """Why it was held; empty for what a person decided."""
+
+
 class StockItem(Value):
     sku: Sku
     available: Decimal | None
@@ -291,6 +305,7 @@ MESSAGE_TYPES: Final[dict[str, type[Message]]] = {
         ConnectionChangedV1,
         SyncRequestedV1,
         ProkipObservedV1,
+        ProkipHeldV1,
         StockChangedV1,
         SaleDueV1,
         SaleRecordedV1,

@@ -17,6 +17,7 @@ from prokip_shared.messages import (
     OrderLine,
     OrderObservedV1,
     OrderSnapshot,
+    ProkipHeldV1,
     ProkipObservedV1,
     PushedListing,
     RoundPart,
@@ -70,6 +71,14 @@ EXAMPLES: tuple[Message, ...] = (
     ConnectionUninstalledV1(**COMMON, connection_id=3, reason="app/uninstalled"),
     ConnectionChangedV1(**COMMON, connection_id=3, change="paused"),
     SyncRequestedV1(**COMMON, round_id=ROUND_ID, connection_id=None),
+    ProkipHeldV1(
+        **COMMON,
+        location_id="12",
+        read_id=88,
+        state="held",
+        skus=40,
+        detail="40 of 40 SKUs would fall to zero.",
+    ),
     ProkipObservedV1(
         **COMMON,
         location_id="12",

@@ -47,6 +47,7 @@ class Victim:
     store_id: int
     sku: str
     sale_id: str
+    read_id: int
     round_id: str
     parked_id: UUID
     marks: tuple[str, ...]
@@ -131,6 +132,21 @@ def attempts(victim: Victim) -> dict[str, Attempt]:
         "POST /api/v1/prokip/sales/{id}/returns-entered": Attempt(
             404, path=f"/api/v1/prokip/sales/{sale}/returns-entered"
         ),
+        "GET /api/v1/prokip/reads": Attempt(200),
+        **{
+            f"{method} /api/v1/prokip/reads/{{id}}/{what}": Attempt(
+                404, path=f"/api/v1/prokip/reads/{victim.read_id}/{what}"
+            )
+            for method, what in (
+                ("GET", "changes"),
+                ("POST", "release"),
+                ("POST", "refuse"),
+                ("POST", "undo"),
+                ("POST", "reconsider"),
+            )
+        },
+        "GET /api/v1/prokip/held-back": Attempt(200),
+        "GET /api/v1/prokip/left-alone": Attempt(200),
         "GET /api/v1/overview": Attempt(200),
         "GET /api/v1/parked": Attempt(200),
         "POST /api/v1/parked/{service}/{id}/replay": Attempt(404, path=parked),
@@ -154,11 +170,13 @@ EVERYTHING = (
     "SELECT t::text AS row FROM inventory.stock AS t WHERE business_id = $1",
     "SELECT t::text AS row FROM inventory.orders AS t WHERE business_id = $1",
     "SELECT t::text AS row FROM prokip.sale AS t WHERE business_id = $1",
+    "SELECT t::text AS row FROM prokip.stock_read AS t WHERE business_id = $1",
+    "SELECT t::text AS row FROM prokip.read_change AS t WHERE business_id = $1",
     "SELECT t::text AS row FROM push.listing AS t WHERE business_id = $1",
 )
 """What nothing but its own people should change, once all is settled."""
 
-NOBODY = Victim(0, 0, "S", "x", str(uuid4()), uuid4(), ())
+NOBODY = Victim(0, 0, "S", "x", 0, str(uuid4()), uuid4(), ())
 TENANCY = attempts(NOBODY)
 
 
@@ -201,8 +219,9 @@ async def victim(market: Market, database_url: str) -> Victim:
 
     await eventually(done, what="the round is over")
     marks = (sku, store["storeUrl"], store["storeKey"], store["storeName"], '"operator"', "made for a test")
+    read_id = (await operator.call("GET", "/api/v1/prokip/reads"))["items"][0]["id"]
     sale_id = SaleKey(store["id"], order_ref).encode()
-    return Victim(business_id, store["id"], sku, sale_id, round_id, parked_id, marks)
+    return Victim(business_id, store["id"], sku, sale_id, read_id, round_id, parked_id, marks)
 
 
 @pytest.fixture

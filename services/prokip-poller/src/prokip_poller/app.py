@@ -8,17 +8,22 @@ from prokip_poller import metrics
 from prokip_poller.accounts import Accounts
 from prokip_poller.clients import ClientLimits, HttpProkipClients
 from prokip_poller.config import PollerSettings
+from prokip_poller.deciding import Deciding
 from prokip_poller.domain.attempts import RetryPolicy
+from prokip_poller.domain.guard import GuardLimits
 from prokip_poller.domain.looks import LookPolicy
 from prokip_poller.domain.pace import PaceLimits
 from prokip_poller.handlers.consume import Consumers
 from prokip_poller.handlers.internal import InternalApi
+from prokip_poller.handlers.reads import ReadApi
 from prokip_poller.looking import Looker
+from prokip_poller.outcomes import Outcomes, TellLimits
 from prokip_poller.reading import Reader, ReadLimits
 from prokip_poller.recording import PostingLimits, Recorder
 from prokip_poller.settling import Settling
 from prokip_poller.storage.logins import Logins
 from prokip_poller.storage.polls import Polls
+from prokip_poller.storage.reads import Reads
 from prokip_poller.storage.sales import Sales
 from prokip_poller.storage.views import Views
 from prokip_shared.bus import Subscription, open_bus, parked_routes
@@ -37,6 +42,8 @@ from prokip_shared.web.internal import require_business
 
 SCHEMA: Final = "prokip"
 GAUGE_INTERVAL_S: Final = 5.0
+FORGET_INTERVAL_S: Final = 60.0
+FORGET_READS_MAX: Final = 1000
 
 log = Log("app")
 
@@ -52,26 +59,42 @@ async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
     context.side_task("directory", directory.follow())
     accounts = Accounts(directory)
     context.check("directory", accounts.check)
-    # A connection a request: see open_client. Sales are few next to what a handshake costs.
+    # A connection a request: see open_client. Sales are few next to what a handshake costs; pages are not, and one
+    # whose connection ends is asked for again.
     session = open_client(
         allowed_private_hosts=settings.allowed_private_hosts, timeout_s=settings.read_timeout_s, keep_alive=False
     )
     context.stack.push_async_callback(session.close)
+    page_session = open_client(
+        allowed_private_hosts=settings.allowed_private_hosts, timeout_s=settings.read_timeout_s, keep_alive=True
+    )
+    context.stack.push_async_callback(page_session.close)
     policy = RetryPolicy(settings.retry_base_s, settings.retry_cap_s, settings.refused_retry_s)
     logins = Logins(pool)
     clients = HttpProkipClients(session, logins, vault, _client_limits(settings), policy)
+    page_clients = HttpProkipClients(page_session, logins, vault, _client_limits(settings), policy)
 
     bus = await open_bus(context, settings, pool, SCHEMA)
-    polls, sales, views = Polls(pool), Sales(pool, process=context.name), Views(pool)
+    polls, reads, sales, views = Polls(pool), Reads(pool), Sales(pool, process=context.name), Views(pool)
     settling = Settling(sales=sales, polls=polls, outbox=bus.outbox, policy=policy, first_look_s=settings.first_look_s)
-    reader = Reader(
+    outcomes = Outcomes(
         polls=polls,
-        accounts=accounts,
-        clients=clients,
+        reads=reads,
         outbox=bus.outbox,
-        limits=_read_limits(settings),
+        limits=TellLimits(settings.observation_items_max, settings.left_out_retry_s),
+        guard=_guard_limits(settings),
         policy=policy,
     )
+    reader = Reader(
+        polls=polls,
+        reads=reads,
+        outcomes=outcomes,
+        accounts=accounts,
+        clients=page_clients,
+        outbox=bus.outbox,
+        limits=_read_limits(settings),
+    )
+    deciding = Deciding(reads=reads, outbox=bus.outbox, observation_items_max=settings.observation_items_max)
     recorder = Recorder(
         sales=sales,
         settling=settling,
@@ -101,10 +124,12 @@ async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
     context.side_task("looking", looker.run())
     context.side_task("postings of dead processes", recorder.give_up_expired())
     context.side_task("gauges", keep_gauges(views))
+    context.side_task("old reads", forget_old_reads(reads, kept_s=settings.read_kept_s))
 
     tokens = InternalTokens(settings.internal_secret.get_secret_value())
     context.web.middlewares.append(require_business(tokens))
     context.web.add_routes(InternalApi(views=views, settling=settling, accounts=accounts).routes())
+    context.web.add_routes(ReadApi(views=views, deciding=deciding).routes())
     context.web.add_routes(parked_routes(bus.parked))
 
 
@@ -121,6 +146,7 @@ async def keep_gauges(views: Views) -> None:
             for row in locations:
                 metrics.READ_AGE_S.labels(row["business_id"], row["location_id"]).set(row["read_age_s"])
                 metrics.LEFT_OUT.labels(row["business_id"], row["location_id"]).set(row["left_out"])
+                metrics.HELD_READS.labels(row["business_id"], row["location_id"]).set(row["held_reads"])
             metrics.SALES.clear()
             for row in sales:
                 metrics.SALES.labels(row["business_id"], row["state"]).set(row["sales"])
@@ -128,6 +154,27 @@ async def keep_gauges(views: Views) -> None:
             for row in doubts:
                 metrics.DOUBTS.labels(row["business_id"], row["settled_by"]).set(row["doubts"])
         await asyncio.sleep(GAUGE_INTERVAL_S)
+
+
+async def forget_old_reads(reads: Reads, *, kept_s: float) -> None:
+    """Runs for ever: what reads changed long ago is no longer undone by anybody."""
+    while True:
+        try:
+            await reads.forget_old_reads(kept_s=kept_s, reads_max=FORGET_READS_MAX)
+        except Exception as error:
+            if verdict_of(error) is not Verdict.HOLD:
+                raise
+            log.debug("reads.not_forgotten", cause=describe(error))
+        await asyncio.sleep(FORGET_INTERVAL_S)
+
+
+def _guard_limits(settings: PollerSettings) -> GuardLimits:
+    return GuardLimits(
+        zeroed_share_max=settings.guard_zeroed_share_max,
+        changed_share_max=settings.guard_changed_share_max,
+        named_share_min=settings.guard_named_share_min,
+        skus_min=settings.guard_skus_min,
+    )
 
 
 def _client_limits(settings: PollerSettings) -> ClientLimits:
@@ -165,7 +212,6 @@ def _read_limits(settings: PollerSettings) -> ReadLimits:
     return ReadLimits(
         poll_concurrency=settings.poll_concurrency,
         observation_items_max=settings.observation_items_max,
-        left_out_retry_s=settings.left_out_retry_s,
         quiet_after_reads=settings.quiet_after_reads,
         quiet_hold_s_max=settings.quiet_hold_s_max,
     )

@@ -5,6 +5,7 @@ from pydantic import Field
 from prokip_shared.settings import CommaList, ServiceSettings
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class PollerSettings(ServiceSettings):
@@ -45,6 +46,17 @@ class PollerSettings(ServiceSettings):
     """A SKU left out so often in a row is read with postings held."""
     quiet_hold_s_max: Seconds = 30.0
     """Postings of a location are held at most this long for one read."""
+
+    guard_zeroed_share_max: Share = 0.2
+    """A read that would bring a larger share of the SKUs to zero waits for a person."""
+    guard_changed_share_max: Share = 0.5
+    """A read that would change a larger share of the SKUs waits for a person."""
+    guard_named_share_min: Share = 0.5
+    """A read that names a smaller share of the SKUs that the last one named waits for a person."""
+    guard_skus_min: Annotated[int, Field(ge=1, le=1_000_000)] = 20
+    """Fewer SKUs than this never make a read wait, so that a small catalogue may sell out."""
+    read_kept_s: Annotated[float, Field(gt=0, le=366 * 86400)] = 7 * 86400.0
+    """What a read changed can be looked up and undone so long."""
 
     posting_concurrency: Annotated[int, Field(ge=1, le=64)] = 4
     """Requests that tell Prokip something, at a time, per location and over all replicas."""

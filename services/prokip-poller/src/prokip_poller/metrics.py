@@ -19,6 +19,11 @@ READ_AGE_S: Final = Gauge(
 LEFT_OUT: Final = Gauge(
     "prokip_poller_left_out_skus", "SKUs that the last read could not tell", ("business_id", "location_id")
 )
+HELD_READS: Final = Gauge(
+    "prokip_poller_held_reads",
+    "Reads that wait for a person, because they would change too much",
+    ("business_id", "location_id"),
+)
 POSTINGS: Final = Counter(
     "prokip_poller_postings_total",
     "Requests that tell Prokip something, by outcome",

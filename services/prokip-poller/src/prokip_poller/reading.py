@@ -5,40 +5,29 @@ was read is told only if the lease still holds when it is stored.
 """
 
 import asyncio
-import random
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Literal
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Final
 from uuid import UUID, uuid4
 
 from prokip_poller import metrics
 from prokip_poller.accounts import Accounts
 from prokip_poller.clients import ProkipClients
-from prokip_poller.domain.attempts import RetryPolicy, left_out_delay_s, poll_delay_s
-from prokip_poller.domain.observations import (
-    After,
-    Before,
-    PageOutcome,
-    compare_page,
-    count_left_out,
-    join_pages,
-    needs_quiet,
-    passing_reads,
-    split,
-)
-from prokip_poller.domain.telling import LocationRead, Round, read_messages
-from prokip_poller.storage.polls import FreeLocation, LocationKey, Polls, ReadSummary, WaitingRound
+from prokip_poller.domain.observations import needs_quiet
+from prokip_poller.domain.telling import Round
+from prokip_poller.outcomes import Claim, FailedRead, GoodRead, Health, Outcomes
+from prokip_poller.pages import LeaseLost, PageReads
+from prokip_poller.storage.polls import FreeLocation, LocationKey, Polls, WaitingRound
+from prokip_poller.storage.reads import Reads
 from prokip_shared.bus.failures import Verdict, describe, verdict_of
 from prokip_shared.bus.outbox import Outbox
 from prokip_shared.connections import ProkipAccount
-from prokip_shared.database import Connection
 from prokip_shared.logs import Log, bind_correlation
 from prokip_shared.platforms.prokip import (
     NotAuthorised,
     ProkipClient,
     ProkipError,
-    StockPage,
     Unavailable,
     Unusable,
 )
@@ -47,8 +36,6 @@ TICK_S: Final = 0.2
 QUIET_LOOK_S: Final = 0.02
 FAILED_TICK_S: Final = 1.0
 
-Health = Literal["throttled", "unavailable", "not_authorised", "refused", "unusable"]
-
 log = Log("reading")
 
 
@@ -56,45 +43,10 @@ log = Log("reading")
 class ReadLimits:
     poll_concurrency: int
     observation_items_max: int
-    left_out_retry_s: float
     quiet_after_reads: int
     quiet_hold_s_max: float
     lease_s: float = 10.0
     """Extended while the process lives; after a crash another replica reads when it is over."""
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """Locations of one business that this process reads now, and the rounds that their reads answer."""
-
-    account: ProkipAccount
-    reader: UUID
-    correlation_id: str
-    locations: Sequence[FreeLocation]
-    quiet: frozenset[str]
-    rounds: Sequence[Round]
-
-
-@dataclass(frozen=True, slots=True)
-class GoodRead:
-    location: FreeLocation
-    outcome: PageOutcome
-    sent_before: int
-    """SKUs of this read that had been told before it."""
-    rows_without_sku: int
-
-
-@dataclass(frozen=True, slots=True)
-class FailedRead:
-    location: FreeLocation
-    health: Health
-    words: str
-    asked_s: float | None
-    blocks: bool
-
-
-class LeaseLost(Exception):
-    """The read took longer than its lease and another replica has taken over."""
 
 
 class Reader:
@@ -104,20 +56,20 @@ class Reader:
         self,
         *,
         polls: Polls,
+        reads: Reads,
+        outcomes: Outcomes,
         accounts: Accounts,
         clients: ProkipClients,
         outbox: Outbox,
         limits: ReadLimits,
-        policy: RetryPolicy,
-        draw: Callable[[], float] = random.random,
     ) -> None:
         self._polls = polls
+        self._reads = reads
+        self._outcomes = outcomes
         self._accounts = accounts
         self._clients = clients
         self._outbox = outbox
         self._limits = limits
-        self._policy = policy
-        self._draw = draw
         self._known: set[LocationKey] = set()
         self._running: dict[int, asyncio.Task[None]] = {}
         self._draining = False
@@ -199,6 +151,7 @@ class Reader:
                 await self._polls.begin_read(
                     transaction.connection, one.key, reader, lease_s=limits.lease_s, quiet_s=quiet_s
                 )
+                await self._reads.forget_cut_off(transaction.connection, one.key)
         return Claim(account, reader, correlation_id, locations, quiet, rounds) if locations else None
 
     @staticmethod
@@ -225,7 +178,7 @@ class Reader:
             for due in claim.locations:
                 with metrics.READ_SECONDS.time():
                     results.append(await self._read_location(client, claim, due))
-            await self._store(claim, results)
+            await self._outcomes.store(claim, results)
         finally:
             heart.cancel()
             await asyncio.gather(heart, return_exceptions=True)
@@ -244,121 +197,20 @@ class Reader:
     async def _read_location(self, client: ProkipClient, claim: Claim, due: FreeLocation) -> GoodRead | FailedRead:
         if due.key.location_id in claim.quiet:
             await self._wait_for_quiet(due.key)
-        read = _PageReads(self._polls, due.key)
+        read = PageReads(self._reads, due, claim.reader, changes_max=self._limits.observation_items_max)
         try:
-            await read.read(client.stock_pages(due.key.location_id))
+            return GoodRead(due, await read.read(client.stock_pages(due.key.location_id)))
         except ProkipError as error:
+            await read.forget()
             asked_s = error.retry_after_s if isinstance(error, Unavailable) else None
             blocks = isinstance(error, NotAuthorised | Unavailable)
             return FailedRead(due, health_of(error), error.words, asked_s, blocks)
-        return GoodRead(due, join_pages(read.outcomes), read.sent_before, read.rows_without_sku)
 
     async def _wait_for_quiet(self, key: LocationKey) -> None:
         """Until no posting is under way, at most as long as new ones are held."""
         deadline = time.monotonic() + self._limits.quiet_hold_s_max
-        while (await self._polls.open_postings(key)).posting and time.monotonic() < deadline:  # noqa: ASYNC110  # no event tells what other replicas commit
+        while (await self._reads.look_around(key)).open.posting and time.monotonic() < deadline:  # noqa: ASYNC110  # no event tells what other replicas commit
             await asyncio.sleep(QUIET_LOOK_S)
-
-    async def _store(self, claim: Claim, results: Sequence[GoodRead | FailedRead]) -> None:
-        """What was read, what is told of it and whose waiting ends: one transaction."""
-        good = [(read, await self._summary(claim, read)) for read in results if isinstance(read, GoodRead)]
-        failed = [read for read in results if isinstance(read, FailedRead)]
-        reads = [self._to_tell(read, summary) for read, summary in good]
-        failures = {read.location.key.location_id: read.words for read in failed}
-        business_id = claim.account.business_id
-        async with self._outbox.transaction() as transaction:
-            for read, summary in good:
-                await self._store_good(transaction.connection, claim, read, summary)
-            for failure in failed:
-                await self._store_failed(transaction.connection, claim, failure)
-            round_ids = [one.round_id for one in claim.rounds]
-            await self._polls.forget_rounds(transaction.connection, business_id, round_ids)
-            transaction.say(*read_messages(business_id, reads, failures, claim.rounds, claim.correlation_id))
-        _report(claim, results)
-
-    async def _store_good(self, connection: Connection, claim: Claim, read: GoodRead, summary: ReadSummary) -> None:
-        due = read.location
-        if not await self._polls.finish_read(connection, due.key, claim.reader, summary):
-            raise LeaseLost
-        await self._polls.save_sent(connection, due.key, due.sequence + 1, read.outcome.changed)
-
-    async def _store_failed(self, connection: Connection, claim: Claim, read: FailedRead) -> None:
-        stored = await self._polls.fail_read(
-            connection,
-            read.location.key,
-            claim.reader,
-            health=read.health,
-            reason=read.words,
-            retry_in_s=self._retry_s(claim, read),
-            blocks=read.blocks,
-        )
-        if not stored:
-            raise LeaseLost
-
-    def _retry_s(self, claim: Claim, read: FailedRead) -> float:
-        """Soon at first, and then no later than the usual read, unless Prokip asked for more."""
-        failures = read.location.failures + 1
-        delay_s = self._policy.after_failures(failures, chance=self._draw())
-        return max(min(delay_s, float(claim.account.interval_s)), read.asked_s or 0.0)
-
-    async def _summary(self, claim: Claim, result: GoodRead) -> ReadSummary:
-        due, outcome = result.location, result.outcome
-        left_out = count_left_out(due.left_out, outcome.left_out)
-        interval_s = float(claim.account.interval_s)
-        next_s = poll_delay_s(interval_s, chance=self._draw())
-        reads = passing_reads(left_out)
-        if reads:
-            next_s = min(next_s, left_out_delay_s(reads, base_s=self._limits.left_out_retry_s, interval_s=interval_s))
-        sent = await self._polls.count_sent(due.key)
-        untold = await self._polls.untold(due.key, outcome.left_out)
-        return ReadSummary(
-            next_poll_in_s=next_s,
-            first_read_complete=due.first_read_complete or not untold,
-            skus=outcome.skus,
-            skus_missing=max(0, sent - result.sent_before),
-            rows_without_sku=result.rows_without_sku,
-            left_out=left_out,
-        )
-
-    def _to_tell(self, result: GoodRead, summary: ReadSummary) -> LocationRead:
-        due = result.location
-        completes = summary.first_read_complete and not due.first_read_complete
-        return LocationRead(
-            location_id=due.key.location_id,
-            sequence=due.sequence + 1,
-            parts=split(result.outcome.changed, items_max=self._limits.observation_items_max),
-            first_read_complete=summary.first_read_complete,
-            news=bool(result.outcome.changed) or completes,
-        )
-
-
-@dataclass(slots=True)
-class _PageReads:
-    """Each page of a read between its two looks at what is being recorded."""
-
-    polls: Polls
-    key: LocationKey
-    outcomes: list[PageOutcome] = field(default_factory=list)
-    sent_before: int = 0
-    rows_without_sku: int = 0
-
-    async def read(self, source: AsyncIterator[StockPage]) -> None:
-        """Raises what the source raises; the pages before that are kept."""
-        while True:
-            before = Before(await self.polls.counter_moves(self.key), await self.polls.open_postings(self.key))
-            page = await anext(source, None)
-            if page is None:
-                return
-            await self._compare(before, page)
-
-    async def _compare(self, before: Before, page: StockPage) -> None:
-        skus = [*page.quantities, *page.unusable]
-        open_now = await self.polls.open_postings(self.key)
-        after = After(open_now, await self.polls.counters_of(self.key, skus))
-        sent = await self.polls.sent_pairs(self.key, skus)
-        self.sent_before += len(sent)
-        self.rows_without_sku += page.rows_without_sku
-        self.outcomes.append(compare_page(before, page.quantities, list(page.unusable), after, sent))
 
 
 def health_of(error: ProkipError) -> Health:
@@ -372,32 +224,3 @@ def health_of(error: ProkipError) -> Health:
             return "unusable"
         case _:
             return "refused"
-
-
-def _report(claim: Claim, results: Sequence[GoodRead | FailedRead]) -> None:
-    business_id = claim.account.business_id
-    for result in results:
-        place = result.location.key.location_id
-        if isinstance(result, FailedRead):
-            metrics.READS.labels(business_id, result.health).inc()
-            log.warning(
-                "read.failed", business_id=business_id, location_id=place, health=result.health, words=result.words
-            )
-            continue
-        outcome = result.outcome
-        metrics.READS.labels(business_id, "healthy").inc()
-        metrics.TOLD_SKUS.labels(business_id).inc(len(outcome.changed))
-        log.info(
-            "read.done",
-            business_id=business_id,
-            location_id=place,
-            skus=outcome.skus,
-            changed=len(outcome.changed),
-            left_out=_some(outcome.left_out),
-            rounds=[str(one.round_id) for one in claim.rounds],
-        )
-
-
-def _some(left_out: Collection[str], skus_max: int = 20) -> list[str]:
-    """Enough SKUs for a log line; the whole list is in the internal API."""
-    return sorted(left_out)[:skus_max]

@@ -12,6 +12,7 @@ from prokip_shared.messages import (
     ConnectionUninstalledV1,
     DriftFoundV1,
     ListingPushedV1,
+    ProkipHeldV1,
     PushedListing,
     SaleDueV1,
     SaleLine,
@@ -29,6 +30,7 @@ Shown = (
     | ListingPushedV1
     | DriftFoundV1
     | StockOversoldV1
+    | ProkipHeldV1
     | ConnectionHealthChangedV1
     | ConnectionUninstalledV1
     | ConnectionChangedV1
@@ -46,6 +48,14 @@ HEALTH_SENTENCES: Final = {
     "throttled": "{store} asks us to slow down",
     "failing": "{store} does not take our writes",
     "needs_reauthorisation": "{store} no longer lets us in; connect it again",
+}
+HELD_SENTENCES: Final = {
+    "held": "What Prokip says of {place} is held until somebody looks at it: {detail}",
+    "passed": "What Prokip says of {place} is fine again",
+    "released": "What Prokip says of {place} was released; SKUs changed: {skus}",
+    "refused": "What Prokip says of {place} was refused; SKUs left as they are: {skus}",
+    "undone": "A read of {place} was undone; SKUs changed back: {skus}",
+    "reconsidered": "A decision about {place} was taken back; SKUs read again: {skus}",
 }
 CHANGE_SENTENCES: Final = {
     "connected": "{store} was connected",
@@ -112,8 +122,8 @@ def describe(message: Shown, store_names: Mapping[int, str], *, now: datetime) -
             sentence = f"{store} removed our access; connect it again"
         case ConnectionChangedV1():
             sentence = CHANGE_SENTENCES[message.change].format(store=store)
-        case SyncCompletedV1():
-            sentence = _round(message, store_names)
+        case SyncCompletedV1() | ProkipHeldV1():
+            sentence = _of_business(message, store_names)
     return Happening(
         business_id=message.business_id,
         kind=message.type.removesuffix(".v1"),
@@ -138,7 +148,14 @@ def connections_named_in(messages: Sequence[Shown]) -> list[int]:
 
 
 def _connection_of(message: Shown) -> int | None:
-    return None if isinstance(message, StockOversoldV1 | SyncCompletedV1) else message.connection_id
+    return None if isinstance(message, StockOversoldV1 | ProkipHeldV1 | SyncCompletedV1) else message.connection_id
+
+
+def _of_business(message: SyncCompletedV1 | ProkipHeldV1, store_names: Mapping[int, str]) -> str:
+    if isinstance(message, SyncCompletedV1):
+        return _round(message, store_names)
+    sentence = HELD_SENTENCES[message.state]
+    return sentence.format(place=message.location_id, skus=message.skus, detail=message.detail)
 
 
 def _units(lines: Sequence[SaleLine]) -> str:

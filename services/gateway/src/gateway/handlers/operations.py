@@ -9,7 +9,7 @@ from aiohttp import web
 
 from gateway.callers import CALLER
 from gateway.handlers.shown import status_of
-from gateway.handlers.translated import parked_message_of, prokip_state_of
+from gateway.handlers.translated import held_reads_in, parked_message_of, prokip_state_of
 from gateway.keys import CONNECTIONS, PARKED, UPSTREAM
 from gateway.models.base import Message
 from gateway.models.operations import (
@@ -124,4 +124,5 @@ def _prokip_summary(account: ProkipRow | None, told: dict[str, Any] | None) -> P
         configured=account is not None,
         last_read_at=state.last_read_at if state else None,
         last_error=state.last_error if state else None,
+        held_reads=held_reads_in(told["locations"]) if told else 0,
     )

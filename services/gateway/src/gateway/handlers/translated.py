@@ -130,4 +130,19 @@ def prokip_state_of(locations: Sequence[Told], location_id: str) -> ProkipState 
         skus=found["skus"],
         sales_in_doubt=sum(location["sales"].get("in_doubt", 0) for location in locations),
         sales_refused=sum(location["sales"].get("refused", 0) for location in locations),
+        held_reads=held_reads_in(locations),
+        held_back_skus=sum(location["held_back_skus"] for location in locations),
+        left_alone=_left_alone_in(locations),
     )
+
+
+def held_reads_in(locations: Sequence[Told]) -> int:
+    return sum(location["held_read_id"] is not None for location in locations)
+
+
+def _left_alone_in(locations: Sequence[Told]) -> dict[str, int]:
+    counts: defaultdict[str, int] = defaultdict(int)
+    for location in locations:
+        for reason, skus in location["left_alone"].items():
+            counts[reason] += skus
+    return dict(counts)

@@ -37,6 +37,8 @@ class ProkipSummary(Answer):
     configured: bool
     last_read_at: Time | None
     last_error: str | None
+    held_reads: int
+    """Reads that wait for a person because they would change too much."""
 
 
 class Overview(Answer):

@@ -53,6 +53,12 @@ class ProkipState(Answer):
     skus: int
     sales_in_doubt: int
     sales_refused: int
+    held_reads: int
+    """Reads that wait for a person because they would change too much; over all locations, as what follows."""
+    held_back_skus: int
+    """SKUs that are not told what Prokip shows, because a person said so."""
+    left_alone: dict[str, int]
+    """How many SKUs Prokip tells no quantity for, by reason."""
 
 
 class Prokip(Answer):

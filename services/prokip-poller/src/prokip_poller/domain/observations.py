@@ -5,7 +5,7 @@ when the page was asked for, none is on its way now, and its counter did not mov
 out and read again. See docs/adr/0007-counters-instead-of-clocks.md.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal
@@ -14,10 +14,12 @@ LeftOutReason = Literal[
     "posting",  # a sale or return of the SKU is on its way to Prokip
     "counter_moved",  # one was recorded while the page was read
     "in_doubt",  # one may or may not have arrived; an operator settles it
-    "contradiction",  # Prokip's answer names the SKU in two pages with two quantities
+    "contradiction",  # two pages of one read name the SKU with two quantities
     "unusable",  # Prokip's own rows for the SKU cannot be used
 ]
-PASSING: Final[frozenset[LeftOutReason]] = frozenset({"posting", "counter_moved"})
+SELLING: Final[frozenset[LeftOutReason]] = frozenset({"posting", "counter_moved"})
+"""Reasons that a moment without new postings ends."""
+PASSING: Final[frozenset[LeftOutReason]] = SELLING | {"contradiction"}
 """Reasons that are over in a moment, so that reading again soon helps."""
 
 
@@ -52,81 +54,97 @@ class Before:
 
 
 @dataclass(frozen=True, slots=True)
-class After:
-    """Taken when the page is there. The open postings are read before the counters: a posting that ends between the
-    two reads is then seen as open or as moved, never as neither.
-    """
-
-    open: OpenPostings
-    counters: Mapping[str, Counter]
-
-
-@dataclass(frozen=True, slots=True)
 class Pair:
     """What was last sent for a SKU, or is to be sent now."""
 
     quantity: Decimal
     recorded: Decimal
 
+    @property
+    def base(self) -> Decimal:
+        """What is there before any order of a store; our own sales do not move it."""
+        return self.quantity + self.recorded
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is held of one SKU when its page is there."""
+
+    counter: Counter = Counter()
+    sent: Pair | None = None
+    found: Pair | None = None
+    """What an earlier page of the same read said."""
+    held_back: Decimal | None = None
+    """A base that a person does not want told."""
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """Taken when the page is there. The open postings are read no later than the counters: a posting that ends between
+    the two reads is then seen as open or as moved, never as neither.
+    """
+
+    open: OpenPostings
+    known: Mapping[str, Known]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """`before` is None for a SKU that was never told."""
+
+    before: Pair | None
+    after: Pair
+
+    @property
+    def moves_base(self) -> bool:
+        return self.before is not None and self.before.base != self.after.base
+
+    @property
+    def zeroes(self) -> bool:
+        """Goods that were there would not be any more. A last piece that we sold ourselves does not move the base."""
+        return self.moves_base and self.before is not None and self.before.quantity > 0 >= self.after.quantity
+
 
 @dataclass(frozen=True, slots=True)
 class PageOutcome:
-    changed: Mapping[str, Pair]
-    unchanged: frozenset[str]
+    changed: Mapping[str, Change]
     left_out: Mapping[str, LeftOutReason]
-
-    @property
-    def skus(self) -> int:
-        return len(self.changed) + len(self.unchanged) + len(self.left_out)
+    held_back: frozenset[str]
+    """Prokip still shows the base that a person does not want told."""
+    lifted: frozenset[str]
+    """Prokip shows another base than the one held back, so that nothing is held back any more."""
 
 
 def compare_page(
-    before: Before,
-    quantities: Mapping[str, Decimal],
-    unusable: Sequence[str],
-    after: After,
-    sent: Mapping[str, Pair],
+    before: Before, quantities: Mapping[str, Decimal], unusable: Iterable[str], after: After
 ) -> PageOutcome:
-    """Sorts the SKUs of one page into those to send, those that say nothing new and those that are not certain."""
-    changed: dict[str, Pair] = {}
-    unchanged: set[str] = set()
+    """Sorts the SKUs of one page into those to send and those that are not certain; the others say nothing new.
+
+    A SKU that an earlier page of the read gave another base (rows shift between pages while goods are added) is
+    not certain either.
+    """
+    changed: dict[str, Change] = {}
     left_out: dict[str, LeftOutReason] = dict.fromkeys(unusable, "unusable")
+    held_back: set[str] = set()
+    lifted: set[str] = set()
     for sku, quantity in quantities.items():
-        counter = after.counters.get(sku, Counter())
+        known = after.known.get(sku, Known())
+        pair = Pair(quantity, known.counter.units)
         reason = before.open.reason(sku) or after.open.reason(sku)
-        if reason is None and counter.moved_at > before.moves:
+        if reason is None and known.counter.moved_at > before.moves:
             reason = "counter_moved"
+        if reason is None and known.found is not None and known.found.base != pair.base:
+            reason = "contradiction"
         if reason is not None:
             left_out[sku] = reason
-            continue
-        pair = Pair(quantity, counter.units)
-        if sent.get(sku) == pair:
-            unchanged.add(sku)
+        elif known.held_back == pair.base and pair != known.sent:
+            held_back.add(sku)
         else:
-            changed[sku] = pair
-    return PageOutcome(changed, frozenset(unchanged), left_out)
-
-
-def join_pages(pages: Sequence[PageOutcome]) -> PageOutcome:
-    """One outcome of a whole read. A SKU that pages tell differently (drift between pages) is left out."""
-    changed: dict[str, Pair] = {}
-    unchanged: set[str] = set()
-    left_out: dict[str, LeftOutReason] = {}
-    for page in pages:
-        for sku, pair in page.changed.items():
-            if sku in unchanged or changed.get(sku, pair) != pair:
-                left_out[sku] = "contradiction"
-            changed[sku] = pair
-        for sku in page.unchanged:
-            if sku in changed:
-                left_out[sku] = "contradiction"
-            unchanged.add(sku)
-        left_out.update(page.left_out)
-    return PageOutcome(
-        {sku: pair for sku, pair in changed.items() if sku not in left_out},
-        frozenset(sku for sku in unchanged if sku not in left_out),
-        left_out,
-    )
+            if known.held_back is not None:
+                lifted.add(sku)
+            if pair != known.sent:
+                changed[sku] = Change(known.sent, pair)
+    return PageOutcome(changed, left_out, frozenset(held_back), frozenset(lifted))
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +162,7 @@ def count_left_out(held: Mapping[str, LeftOut], left_out: Mapping[str, LeftOutRe
 
 def needs_quiet(left_out: Mapping[str, LeftOut], *, reads_max: int) -> bool:
     """Whether a SKU sells so fast that the next read must hold the posting of sales for its short time."""
-    return any(entry.reason in PASSING and entry.reads >= reads_max for entry in left_out.values())
+    return any(entry.reason in SELLING and entry.reads >= reads_max for entry in left_out.values())
 
 
 def passing_reads(left_out: Mapping[str, LeftOut]) -> int:
@@ -152,7 +170,27 @@ def passing_reads(left_out: Mapping[str, LeftOut]) -> int:
     return max((entry.reads for entry in left_out.values() if entry.reason in PASSING), default=0)
 
 
-def split(changed: Mapping[str, Pair], *, items_max: int) -> list[list[tuple[str, Pair]]]:
-    """Parts of bounded size in SKU order; one empty part where nothing changed."""
-    items = sorted(changed.items())
-    return [items[start : start + items_max] for start in range(0, len(items), items_max)] or [[]]
+BLOCK_BITS: Final = 4096
+
+
+class Seen:
+    """Which numbers a read has met: a bit for each, in blocks, so that a large catalogue costs a few kilobytes."""
+
+    def __init__(self) -> None:
+        self._blocks: dict[int, bytearray] = {}
+        self.count = 0
+
+    def __contains__(self, number: int) -> bool:
+        block = self._blocks.get(number // BLOCK_BITS)
+        place = number % BLOCK_BITS
+        return block is not None and bool(block[place >> 3] & 1 << (place & 7))
+
+    def add(self, numbers: Iterable[int]) -> None:
+        for number in numbers:
+            block = self._blocks.get(number // BLOCK_BITS)
+            if block is None:
+                block = self._blocks[number // BLOCK_BITS] = bytearray(BLOCK_BITS // 8)
+            place = number % BLOCK_BITS
+            if not block[place >> 3] & 1 << (place & 7):
+                block[place >> 3] |= 1 << (place & 7)
+                self.count += 1

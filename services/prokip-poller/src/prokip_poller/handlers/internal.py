@@ -64,7 +64,7 @@ class InternalApi:
         state = request.query.get("state") or None
         if state is not None and state not in get_args(SaleState):
             raise Problem(400, "Bad request", code="bad_state", detail=f"state is one of {get_args(SaleState)}")
-        rows_max = _limit(request.query.get("limit", ""))
+        rows_max = page_limit(request.query.get("limit", ""))
         rows = await self._views.sale_records(
             request[BUSINESS], state=state, after=_place(request.query.get("after", "")), rows_max=rows_max
         )
@@ -124,7 +124,7 @@ def _order(request: web.Request) -> OrderKey:
     return OrderKey(request[BUSINESS], int(connection), order_ref)
 
 
-def _limit(given: str) -> int:
+def page_limit(given: str) -> int:
     if not given:
         return PAGE_ROWS
     if not (given.isascii() and given.isdigit()) or not 1 <= int(given) <= PAGE_ROWS_MAX:

@@ -17,7 +17,8 @@ ORDER BY held.business_id;
 
 -- name: lock_due_locations
 -- The same for one business, locked: the replica that gets them reads those that are due, and those that a round needs.
-SELECT location_id, sequence, first_read_complete, left_out, failures, next_poll_at <= now() AS due
+SELECT location_id, sequence, first_read_complete, left_out, failures, skus, next_poll_at <= now() AS due,
+    now() AS claimed_at
 FROM prokip.location
 WHERE business_id = $1 AND location_id = ANY ($2::text[])
     AND (next_poll_at <= now() OR EXISTS (SELECT FROM prokip.round WHERE round.business_id = $1))
@@ -49,59 +50,25 @@ WHERE business_id = $1 AND reader = $2;
 -- Who waits for a round, oldest first. Index: round_business_idx.
 SELECT round_id, connection_id, correlation_id FROM prokip.round WHERE business_id = $1 ORDER BY requested_at, round_id;
 
--- name: open_postings
--- SKUs with a request under way or in doubt at one location. Index: sale_posting_open_idx.
-SELECT DISTINCT outcome, jsonb_object_keys(units) AS sku
-FROM prokip.sale_posting
-WHERE business_id = $1 AND location_id = $2 AND outcome IN ('posting', 'in_doubt');
-
--- name: counter_moves
--- How often any counter of the location has moved.
-SELECT counter_moves FROM prokip.location WHERE business_id = $1 AND location_id = $2;
-
--- name: counters_of
--- R of the given SKUs.
-SELECT sku, units, moved_at FROM prokip.recorded_counter
-WHERE business_id = $1 AND location_id = $2 AND sku = ANY ($3::text[]);
-
--- name: sent_pairs
--- What was last sent for the given SKUs.
-SELECT sku, quantity, recorded FROM prokip.sku_snapshot
-WHERE business_id = $1 AND location_id = $2 AND sku = ANY ($3::text[]);
-
--- name: count_sent
--- How many SKUs have ever been told at the location.
-SELECT count(*) FROM prokip.sku_snapshot WHERE business_id = $1 AND location_id = $2;
-
--- name: untold
--- Which of the given SKUs have never been told.
-SELECT sku FROM unnest($3::text[]) AS given (sku)
-WHERE NOT EXISTS (
-    SELECT FROM prokip.sku_snapshot AS held
-    WHERE held.business_id = $1 AND held.location_id = $2 AND held.sku = given.sku
-);
-
--- name: save_sent
--- What is being sent now; an older read never overwrites a newer one.
-INSERT INTO prokip.sku_snapshot AS held (business_id, location_id, sku, quantity, recorded, sequence)
-SELECT $1, $2, sku, quantity, recorded, $3
-FROM unnest($4::text[], $5::numeric[], $6::numeric[]) AS given (sku, quantity, recorded)
-ON CONFLICT (business_id, location_id, sku) DO UPDATE
-SET quantity = excluded.quantity, recorded = excluded.recorded, sequence = excluded.sequence
-WHERE held.sequence < excluded.sequence;
+-- name: hold_lease
+-- Locks the location of a read that is being stored; nothing comes back if its time had run out.
+SELECT location_id FROM prokip.location WHERE business_id = $1 AND location_id = $2 AND reader = $3 FOR UPDATE;
 
 -- name: finish_read
--- The read $3 is over and good; nothing comes back if its time had run out and another replica took over. A wait that
--- Prokip asked a posting for meanwhile is kept.
+-- The read $3, claimed at $10, is over and good. A wait that Prokip asked a posting for meanwhile is kept, and so is the
+-- wish for a read that came while this one was under way.
 UPDATE prokip.location
 SET reader = NULL, reader_until = NULL, posting_held_until = NULL, failures = 0,
     blocked_until = CASE WHEN health = 'throttled' AND blocked_until > now() THEN blocked_until END,
     health = CASE WHEN health = 'throttled' AND blocked_until > now() THEN health ELSE 'healthy' END,
     reason = CASE WHEN health = 'throttled' AND blocked_until > now() THEN reason ELSE '' END,
-    last_read_at = now(), next_poll_at = now() + make_interval(secs => $4),
-    first_read_complete = $5, skus = $6, skus_missing = $7, rows_without_sku = $8, left_out = $9
-WHERE business_id = $1 AND location_id = $2 AND reader = $3
-RETURNING location_id;
+    last_read_at = now(),
+    next_poll_at = CASE
+        WHEN next_poll_at > $10 AND next_poll_at <= now() THEN next_poll_at
+        ELSE now() + make_interval(secs => $4)
+    END,
+    first_read_complete = $5, skus = coalesce($6, skus), skus_missing = $7, rows_without_sku = $8, left_out = $9
+WHERE business_id = $1 AND location_id = $2 AND reader = $3;
 
 -- name: fail_read
 -- The read $3 is over and told nothing; what is known stays as it is.
@@ -110,8 +77,7 @@ SET reader = NULL, reader_until = NULL, posting_held_until = NULL,
     health = $4, reason = $5, failures = failures + 1,
     next_poll_at = now() + make_interval(secs => $6),
     blocked_until = CASE WHEN $7::boolean THEN now() + make_interval(secs => $6) ELSE blocked_until END
-WHERE business_id = $1 AND location_id = $2 AND reader = $3
-RETURNING location_id;
+WHERE business_id = $1 AND location_id = $2 AND reader = $3;
 
 -- name: forget_rounds
 -- They have been answered.
@@ -142,9 +108,10 @@ WHERE (business_id, location_id) IN (
 UPDATE prokip.location SET next_poll_at = now() WHERE business_id = $1 AND location_id = $2;
 
 -- name: forget_failures
--- Prokip's settings changed: whatever was wrong is tried again at once.
+-- Prokip's settings changed: whatever was wrong is tried again at once, and what a read under way found is not told.
 UPDATE prokip.location
-SET next_poll_at = now(), blocked_until = NULL, failures = 0
+SET next_poll_at = now(), blocked_until = NULL, failures = 0,
+    reader = NULL, reader_until = NULL, posting_held_until = NULL
 WHERE (business_id, location_id) IN (
     SELECT business_id, location_id FROM prokip.location
     WHERE business_id = ANY ($1::bigint[])

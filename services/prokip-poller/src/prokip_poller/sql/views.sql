@@ -3,7 +3,23 @@
 SELECT
     held.location_id, held.sequence, held.first_read_complete, held.next_poll_at, held.last_read_at, held.health,
     held.reason, held.failures, held.blocked_until, held.skus, held.skus_missing, held.rows_without_sku, held.left_out,
-    coalesce(counted.sales, '{}') AS sales
+    coalesce(counted.sales, '{}') AS sales,
+    (
+        SELECT jsonb_object_agg(alone.reason, alone.number)
+        FROM (
+            SELECT reason, count(*) AS number FROM prokip.left_alone
+            WHERE left_alone.business_id = $1 AND left_alone.location_id = held.location_id
+            GROUP BY reason
+        ) AS alone
+    ) AS left_alone,
+    (
+        SELECT count(*) FROM prokip.held_back
+        WHERE held_back.business_id = $1 AND held_back.location_id = held.location_id
+    ) AS held_back_skus,
+    (
+        SELECT read_id FROM prokip.stock_read AS waiting
+        WHERE waiting.business_id = $1 AND waiting.location_id = held.location_id AND waiting.state = 'held'
+    ) AS held_read_id
 FROM prokip.location AS held
 LEFT JOIN (
     SELECT location_id, jsonb_object_agg(state, number) AS sales
@@ -78,12 +94,60 @@ FROM prokip.sale_posting
 WHERE business_id = $1 AND connection_id = $2 AND order_ref = $3
 ORDER BY posting_id;
 
+-- name: reads
+-- One page of a business's reads that changed something or were held, in one state (NULL: all), newest first, before
+-- the given id. Indexes: stock_read_list_idx, held_back_read_idx.
+SELECT
+    read_id, location_id, sequence, state, held_for, known_skus, named_skus, changed_skus, zeroed_skus, began_at,
+    decided_at, named_before_skus,
+    (SELECT count(*) FROM prokip.held_back WHERE held_back.read_id = read.read_id) AS held_back_skus
+FROM prokip.stock_read AS read
+WHERE business_id = $1 AND state <> 'reading' AND ($2::text IS NULL OR state = $2) AND read_id < $3
+ORDER BY read_id DESC
+LIMIT $4;
+
+-- name: read_exists
+-- Whether the business has this read.
+SELECT 1 FROM prokip.stock_read WHERE business_id = $1 AND read_id = $2 AND state <> 'reading';
+
+-- name: read_changes
+-- One page of what a read changes, in SKU order, after the given SKU.
+SELECT sku, before_quantity, before_recorded, after_quantity, after_recorded
+FROM prokip.read_change
+WHERE business_id = $1 AND read_id = $2 AND sku > $3
+ORDER BY sku
+LIMIT $4;
+
+-- name: held_back
+-- One page of SKUs whose base in Prokip is not told because a person said so, with what is told instead.
+SELECT
+    held_back.location_id, held_back.sku, held_back.base, held_back.read_id,
+    sent.quantity + sent.recorded AS told_base
+FROM prokip.held_back
+LEFT JOIN prokip.sku_snapshot AS sent USING (business_id, location_id, sku)
+WHERE business_id = $1 AND (location_id, sku) > ($2, $3)
+ORDER BY location_id, sku
+LIMIT $4;
+
+-- name: left_alone
+-- One page of SKUs that Prokip tells no quantity for.
+SELECT location_id, sku, reason
+FROM prokip.left_alone
+WHERE business_id = $1 AND (location_id, sku) > ($2, $3)
+ORDER BY location_id, sku
+LIMIT $4;
+
 -- name: gauges
 -- What the metrics show of every business.
 SELECT
     held.business_id, held.location_id, held.health,
     coalesce(extract(epoch FROM now() - held.last_read_at), 0)::float8 AS read_age_s,
-    held.skus, (SELECT count(*) FROM jsonb_object_keys(held.left_out)) AS left_out
+    held.skus, (SELECT count(*) FROM jsonb_object_keys(held.left_out)) AS left_out,
+    (
+        SELECT count(*) FROM prokip.stock_read AS waiting
+        WHERE waiting.business_id = held.business_id AND waiting.location_id = held.location_id
+            AND waiting.state = 'held'
+    ) AS held_reads
 FROM prokip.location AS held;
 
 -- name: sale_gauges

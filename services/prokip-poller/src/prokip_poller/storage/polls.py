@@ -3,10 +3,10 @@
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from datetime import datetime
 from uuid import UUID
 
-from prokip_poller.domain.observations import Counter, LeftOut, OpenPostings, Pair
+from prokip_poller.domain.observations import LeftOut
 from prokip_shared.database import Connection, Pool, load_queries
 
 
@@ -24,8 +24,12 @@ class FreeLocation:
     first_read_complete: bool
     left_out: Mapping[str, LeftOut]
     failures: int
+    named: int
+    """SKUs that the last read that was believed named."""
     due: bool
     """False: it is free to be read, but only a waiting round asks for it."""
+    claimed_at: datetime
+    """By the database's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,8 @@ class ReadSummary:
 
     next_poll_in_s: float
     first_read_complete: bool
-    skus: int
+    skus: int | None
+    """None: as it was, because this read is held."""
     skus_missing: int
     rows_without_sku: int
     left_out: Mapping[str, LeftOut]
@@ -70,7 +75,9 @@ class Polls:
                 row["first_read_complete"],
                 {sku: LeftOut(**entry) for sku, entry in json.loads(row["left_out"]).items()},
                 row["failures"],
+                row["skus"],
                 row["due"],
+                row["claimed_at"],
             )
             for row in rows
         ]
@@ -92,53 +99,17 @@ class Polls:
         rows = await connection.fetch(self._queries["rounds_of_business"], business_id)
         return [WaitingRound(row["round_id"], row["connection_id"], row["correlation_id"]) for row in rows]
 
-    async def open_postings(self, key: LocationKey) -> OpenPostings:
-        rows = await self._pool.fetch(self._queries["open_postings"], key.business_id, key.location_id)
-        return OpenPostings(
-            posting=frozenset(row["sku"] for row in rows if row["outcome"] == "posting"),
-            in_doubt=frozenset(row["sku"] for row in rows if row["outcome"] == "in_doubt"),
-        )
+    async def hold_lease(self, connection: Connection, key: LocationKey, reader: UUID) -> bool:
+        """False: the read took too long and another one has taken over; then nothing of it may be told."""
+        place = (key.business_id, key.location_id)
+        return await connection.fetchval(self._queries["hold_lease"], *place, reader) is not None
 
-    async def counter_moves(self, key: LocationKey) -> int:
-        return int(await self._pool.fetchval(self._queries["counter_moves"], key.business_id, key.location_id))
-
-    async def counters_of(self, key: LocationKey, skus: Collection[str]) -> dict[str, Counter]:
-        rows = await self._pool.fetch(self._queries["counters_of"], key.business_id, key.location_id, list(skus))
-        return {row["sku"]: Counter(row["units"], row["moved_at"]) for row in rows}
-
-    async def sent_pairs(self, key: LocationKey, skus: Collection[str]) -> dict[str, Pair]:
-        rows = await self._pool.fetch(self._queries["sent_pairs"], key.business_id, key.location_id, list(skus))
-        return {row["sku"]: Pair(row["quantity"], row["recorded"]) for row in rows}
-
-    async def count_sent(self, key: LocationKey) -> int:
-        return int(await self._pool.fetchval(self._queries["count_sent"], key.business_id, key.location_id))
-
-    async def untold(self, key: LocationKey, skus: Collection[str]) -> set[str]:
-        if not skus:
-            return set()
-        rows = await self._pool.fetch(self._queries["untold"], key.business_id, key.location_id, list(skus))
-        return {row["sku"] for row in rows}
-
-    async def save_sent(
-        self, connection: Connection, key: LocationKey, sequence: int, pairs: Mapping[str, Pair]
-    ) -> None:
-        if not pairs:
-            return
-        ordered = sorted(pairs.items())
-        quantities: list[Decimal] = [pair.quantity for _, pair in ordered]
-        recorded: list[Decimal] = [pair.recorded for _, pair in ordered]
-        skus = [sku for sku, _ in ordered]
-        await connection.execute(
-            self._queries["save_sent"], key.business_id, key.location_id, sequence, skus, quantities, recorded
-        )
-
-    async def finish_read(self, connection: Connection, key: LocationKey, reader: UUID, summary: ReadSummary) -> bool:
-        """False: the read took too long and another replica has taken over; then nothing of it may be told."""
+    async def finish_read(self, connection: Connection, due: FreeLocation, reader: UUID, summary: ReadSummary) -> None:
         left_out = {sku: {"reason": entry.reason, "reads": entry.reads} for sku, entry in summary.left_out.items()}
-        place = await connection.fetchval(
+        await connection.execute(
             self._queries["finish_read"],
-            key.business_id,
-            key.location_id,
+            due.key.business_id,
+            due.key.location_id,
             reader,
             summary.next_poll_in_s,
             summary.first_read_complete,
@@ -146,8 +117,8 @@ class Polls:
             summary.skus_missing,
             summary.rows_without_sku,
             json.dumps(left_out),
+            due.claimed_at,
         )
-        return place is not None
 
     async def fail_read(
         self,
@@ -159,12 +130,10 @@ class Polls:
         reason: str,
         retry_in_s: float,
         blocks: bool,
-    ) -> bool:
-        """False: as finish_read. `blocks`: postings of the location wait as well."""
-        place = await connection.fetchval(
-            self._queries["fail_read"], key.business_id, key.location_id, reader, health, reason, retry_in_s, blocks
-        )
-        return place is not None
+    ) -> None:
+        """`blocks`: postings of the location wait as well."""
+        place = (key.business_id, key.location_id)
+        await connection.execute(self._queries["fail_read"], *place, reader, health, reason, retry_in_s, blocks)
 
     async def forget_rounds(self, connection: Connection, business_id: int, round_ids: Sequence[UUID]) -> None:
         if round_ids:

@@ -2,13 +2,16 @@
 
 import json
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any, Final
 
 import asyncpg
 
+from prokip_poller.domain.guard import Tally, words_of
 from prokip_poller.domain.telling import OrderKey
 from prokip_shared.database import Pool, load_queries
 
+ReadPlace = tuple[str, str]
 Place = tuple[datetime, int, str]
 FIRST_PLACE: Final[Place] = (datetime(1970, 1, 1, tzinfo=UTC), 0, "")
 
@@ -37,6 +40,27 @@ class Views:
         postings = await self._pool.fetch(self._queries["postings_of_order"], *arguments)
         return {**_sale(row), "postings": [_posting(posting) for posting in postings]}
 
+    async def reads(self, business_id: int, *, state: str | None, before: int, rows_max: int) -> list[dict[str, Any]]:
+        rows = await self._pool.fetch(self._queries["reads"], business_id, state, before, rows_max)
+        return [_read(row) for row in rows]
+
+    async def read_changes(
+        self, business_id: int, read_id: int, *, after: str, rows_max: int
+    ) -> list[dict[str, Any]] | None:
+        """None: the business has no such read."""
+        if await self._pool.fetchval(self._queries["read_exists"], business_id, read_id) is None:
+            return None
+        rows = await self._pool.fetch(self._queries["read_changes"], business_id, read_id, after, rows_max)
+        return [{name: _number(value) for name, value in row.items()} for row in rows]
+
+    async def held_back(self, business_id: int, *, after: ReadPlace, rows_max: int) -> list[dict[str, Any]]:
+        rows = await self._pool.fetch(self._queries["held_back"], business_id, *after, rows_max)
+        return [{name: _number(value) for name, value in row.items()} for row in rows]
+
+    async def left_alone(self, business_id: int, *, after: ReadPlace, rows_max: int) -> list[dict[str, Any]]:
+        rows = await self._pool.fetch(self._queries["left_alone"], business_id, *after, rows_max)
+        return [dict(row) for row in rows]
+
     async def gauges(self) -> list[asyncpg.Record]:
         return await self._pool.fetch(self._queries["gauges"])
 
@@ -63,7 +87,36 @@ def _location(row: asyncpg.Record) -> dict[str, Any]:
         "skus_missing": row["skus_missing"],
         "rows_without_sku": row["rows_without_sku"],
         "left_out": [{"sku": sku, **entry} for sku, entry in sorted(left_out.items())],
+        "left_alone": json.loads(row["left_alone"] or "{}"),
+        "held_read_id": row["held_read_id"],
+        "held_back_skus": row["held_back_skus"],
         "sales": json.loads(row["sales"]),
+    }
+
+
+def _read(row: asyncpg.Record) -> dict[str, Any]:
+    tally = Tally(
+        known=row["known_skus"],
+        named=row["named_skus"],
+        named_before=row["named_before_skus"],
+        changed=row["changed_skus"],
+        zeroed=row["zeroed_skus"],
+    )
+    return {
+        "id": row["read_id"],
+        "location_id": row["location_id"],
+        "sequence": row["sequence"],
+        "state": row["state"],
+        "rules": row["held_for"],
+        "words": words_of(row["held_for"], tally) if row["held_for"] else "",
+        "known_skus": tally.known,
+        "named_skus": tally.named,
+        "named_before_skus": tally.named_before,
+        "changed_skus": tally.changed,
+        "zeroed_skus": tally.zeroed,
+        "held_back_skus": row["held_back_skus"],
+        "read_at": _moment(row["began_at"]),
+        "decided_at": _moment(row["decided_at"]),
     }
 
 
@@ -108,6 +161,11 @@ def _posting(row: asyncpg.Record) -> dict[str, Any]:
         "next_look_at": _moment(row["next_look_at"]),
         "look_words": row["look_words"],
     }
+
+
+def _number(value: Any) -> Any:
+    """Decimals travel as text, so that nothing is rounded on the way."""
+    return str(value) if isinstance(value, Decimal) else value
 
 
 def _moment(value: datetime | None) -> str | None:

@@ -14,6 +14,8 @@ import { liveFeed } from "./views/live-feed.js";
 import { overview } from "./views/overview.js";
 import { parked } from "./views/parked.js";
 import { prokipSettings } from "./views/prokip-settings.js";
+import { read } from "./views/read.js";
+import { reads } from "./views/reads.js";
 import { sales } from "./views/sales.js";
 import { signIn } from "./views/sign-in.js";
 import { sku } from "./views/sku.js";
@@ -34,6 +36,8 @@ const ROUTES = [
   ["/live", liveFeed],
   ["/parked", parked],
   ["/prokip", prokipSettings],
+  ["/prokip/reads", reads],
+  ["/prokip/reads/{id}", read],
 ];
 
 async function start() {

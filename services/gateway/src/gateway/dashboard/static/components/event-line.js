@@ -10,6 +10,7 @@ const KINDS = {
   "sale.recorded": ["sale", "Prokip"],
   "listing.pushed": ["push", "Store"],
   "drift.found": ["trouble", "Drift"],
+  "prokip.held": ["trouble", "Read"],
   "stock.oversold": ["trouble", "Oversold"],
   "connection.health_changed": ["store", "Health"],
   "connection.uninstalled": ["trouble", "Removed"],

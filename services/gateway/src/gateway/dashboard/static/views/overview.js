@@ -46,8 +46,9 @@ function figures({ stores, stock, sales, prokip }) {
   ];
 }
 
-function troubles({ stores, stock, sales, parked }) {
+function troubles({ stores, stock, sales, parked, prokip }) {
   return [
+    ["Reads held", prokip?.heldReads, "/dashboard/prokip/reads", "bad"],
     ["Stores failing", stores?.failing, "/dashboard/stores", "bad"],
     ["Oversold", stock?.oversold, "/dashboard/stock?state=oversold", "bad"],
     ["Sales in doubt", sales?.inDoubt, "/dashboard/sales?show=prokip&state=in_doubt", "bad"],

@@ -18,7 +18,7 @@ let warnings = [];
 
 export const prokipSettings = {
   title: "Prokip",
-  refreshOn: ["sale.recorded", "sync.completed", "connection.changed"],
+  refreshOn: ["sale.recorded", "sync.completed", "connection.changed", "prokip.held"],
   async render({ signal, refresh }) {
     const settings = await get("/api/v1/prokip", { signal });
     return h.div(
@@ -49,7 +49,12 @@ function reading(state) {
       ),
       h.div(h.dt("Sales in doubt"), h.dd(saleLink(state.salesInDoubt, "in_doubt"))),
       h.div(h.dt("Sales refused"), h.dd(saleLink(state.salesRefused, "refused"))),
+      h.div(h.dt("Reads held"), h.dd(h.a({ href: "/dashboard/prokip/reads" }, quantity(state.heldReads)))),
+      Object.entries(state.leftAlone ?? {}).map(([reason, skus]) =>
+        h.div(h.dt("Left alone"), h.dd(`${quantity(skus)}: ${reason}`)),
+      ),
     ),
+    h.p(h.a({ href: "/dashboard/prokip/reads" }, "What the reads have changed")),
   );
 }
 
