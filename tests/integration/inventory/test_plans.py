@@ -89,6 +89,7 @@ async def test_a_read_uses_its_index_and_no_sequential_scan(filled: Connection, 
     [
         ("lock_orders", "orders_pkey", [(BUSINESS, 1, str(number)) for number in range(10)]),
         ("lock_sale_logs", "orders_pkey", [(BUSINESS, 1, str(number)) for number in range(10)]),
+        ("untold_stock", "stock_pkey", [(BUSINESS, f"Hose/{number:05d}", LOCATION) for number in range(10)]),
         ("lock_stock", "stock_pkey", [(BUSINESS, f"Hose/{number:05d}", LOCATION) for number in range(10)]),
     ],
 )

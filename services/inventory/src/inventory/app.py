@@ -9,6 +9,7 @@ from inventory.handlers.holders import apply_holder_batch
 from inventory.handlers.observations import apply_observation_batch
 from inventory.handlers.orders import apply_order_batch
 from inventory.handlers.sales import apply_answer_batch
+from inventory.telling import read_orders
 from prokip_shared.bus.open import open_bus
 from prokip_shared.bus.parked import parked_routes
 from prokip_shared.bus.port import Subscription
@@ -19,6 +20,8 @@ from prokip_shared.security.tokens import InternalTokens
 from prokip_shared.web.internal import require_business
 
 SCHEMA: Final = "inventory"
+ORDER_PREFETCH_BUNDLES: Final = 200
+"""Enough for the batches in flight and the next one: of many orders several name a SKU, whose row is written once."""
 READING_BATCH_MESSAGES_MAX: Final = 10
 """A reading of Prokip carries many SKUs, so a batch of few holds its locks about as long as one of many orders."""
 
@@ -47,9 +50,11 @@ async def open_app(context: ServiceContext, settings: InventorySettings) -> None
             SCHEMA,
             OrderObservedV1,
             batch_messages_max=settings.order_batch_messages_max,
+            prefetch_bundles=ORDER_PREFETCH_BUNDLES,
             concurrency=settings.order_batches_in_flight,
         ),
         apply_order_batch,
+        read=read_orders,
     )
     bus.consume(
         Subscription(SCHEMA, ProkipObservedV1, batch_messages_max=READING_BATCH_MESSAGES_MAX), apply_observation_batch
