@@ -1,4 +1,4 @@
-"""A day of everything at once, with webhooks doubled, late and swapped: afterwards every number is the one truth.
+"""A day of everything at once, with webhooks lost, doubled, late and swapped: afterwards every number is the one truth.
 
 Nobody's arithmetic is believed: what each SKU must be comes from the books of tests/support/history.py.
 """
@@ -25,7 +25,12 @@ from tests.support.market import Market, open_market
 
 STEPS: Final = 300
 STEP_PAUSE_MS_MAX: Final = 20
-WEBHOOK_TROUBLES: Final[Mapping[DisturbanceKind, float]] = {"duplicate": 0.12, "delay": 0.12, "reorder": 0.12}
+WEBHOOK_TROUBLES: Final[Mapping[DisturbanceKind, float]] = {
+    "drop": 0.12,
+    "duplicate": 0.12,
+    "delay": 0.12,
+    "reorder": 0.12,
+}
 LATE_S: Final = 0.4
 DRIFT_AFTER_S: Final = 1.0
 VERY_LATE_S: Final = 2.0
@@ -37,11 +42,13 @@ WORLD: Final = WorldSpec(woocommerce_stores=2, shopify_shops=2, goods=18, quanti
 ENVIRON: Final = {
     "SETTLE_S": "0.2",
     "DRIFT_AFTER_S": f"{DRIFT_AFTER_S}",
+    "SWEEP_INTERVAL_S": "2",
+    "SWEEP_PAUSE_S_MIN": "0.5",
     # A busy test machine is no outage: what WooCommerce is refused it never sends again.
     "PUBLISH_TIMEOUT_S": "2",
     "DATABASE_TIMEOUT_S": "2",
 }
-REFERENCE: Final = re.compile(r"sync-(?P<connection_id>\d+)-(?P<order_ref>.+)-\d+")
+REFERENCE: Final = re.compile(r"sync-(?P<connection_id>\d+)-(?P<order_ref>.+)-\d+-[0-9a-f]+")
 
 
 @dataclass(slots=True)
@@ -227,7 +234,7 @@ async def test_after_a_day_of_everything_all_numbers_are_the_one_truth(
         prokip = await operator.call("GET", "/api/v1/prokip")
         settings = {"apiUrl": prokip["apiUrl"], "locationId": prokip["locationId"], "intervalS": POLL_INTERVAL_S}
         await operator.call("PUT", "/api/v1/prokip", settings)
-        start = {sku: int(quantity) for sku, quantity in world.prokip.state.stock[prokip["locationId"]].items()}
+        start = {sku: int(quantity) for sku, quantity in world.prokip.held(prokip["locationId"]).items()}
         history = History(world, clock, rng, start)
         connections = await connection_ids(operator, history)
         watch = Watch(history)
@@ -273,8 +280,6 @@ async def test_after_a_day_of_everything_all_numbers_are_the_one_truth(
             f" oversold {oversold}, max lag {watch.lag_s_max:.1f} s, recovered after {recovered_s:.1f} s;"
             f" {dict(history.done)}"
         )
-        refused = Counter((one.topic, one.status) for one in sent if one.status != 200)
-        assert not refused
 
 
 OPEN_STATES: Final = ("due", "in_doubt", "refused", "return_unsupported")

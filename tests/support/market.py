@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from prokip_onebox.merchant import connect_world
+from prokip_onebox.merchant import Dialect, connect_world
 from prokip_sandbox.world import World, WorldSpec
 from tests.support.eventually import eventually
 from tests.support.house import House, open_house
@@ -52,6 +52,7 @@ async def open_market(
     spec: WorldSpec,
     *,
     connect: bool = True,
+    dialect: Dialect = "simple",
     world: World | None = None,
     settings: Mapping[str, str] | None = None,
     **environ: str,
@@ -63,12 +64,15 @@ async def open_market(
     """
     world = world or World(spec)
     async with world.serve():
-        template = world.connections()["shopify"]["urlTemplate"]
-        async with open_house(
-            database_url, broker_url, SHOPIFY_URL_TEMPLATE=template, **(settings or {}), **environ
-        ) as house:
+        shopify = world.connections()["shopify"]
+        app = {
+            "SHOPIFY_URL_TEMPLATE": shopify["urlTemplate"],
+            "SHOPIFY_CLIENT_ID": shopify["clientId"],
+            "SHOPIFY_CLIENT_SECRET": shopify["apiSecret"],
+        }
+        async with open_house(database_url, broker_url, **app, **(settings or {}), **environ) as house:
             market = Market(house, world)
             if connect:
-                await connect_world(house.operator, world.connections(), market.told.append)
+                await connect_world(house.operator, world.connections(), market.told.append, dialect=dialect)
                 await house.operator.call("POST", "/sync/manual")
             yield market

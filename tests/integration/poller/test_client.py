@@ -1,6 +1,7 @@
 """The simple dialect over real HTTP: what each way of failing means, and what the person who set it up reads."""
 
 from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -9,12 +10,26 @@ from aiohttp import ClientSession
 from prokip_sandbox.faults import Fault
 from prokip_sandbox.prokip import ProkipServer
 from prokip_shared.http import open_client
-from prokip_shared.platforms.prokip import InDoubt, NotAuthorised, Refused, SoldItem, Unavailable, Unsupported
+from prokip_shared.platforms.prokip import (
+    InDoubt,
+    NotAuthorised,
+    Refused,
+    ReturnedItem,
+    Sale,
+    SoldItem,
+    Unavailable,
+    Unsupported,
+)
 from prokip_shared.platforms.prokip_simple import SimpleLimits, SimpleProkip
 from tests.integration.poller.world import LOCATION
 
 LIMITS = SimpleLimits(connect_timeout_s=0.5, read_timeout_s=0.3, post_timeout_s=0.3)
-TWO_OF_A = [SoldItem("A", Decimal(2))]
+SOLD_AT = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
+TWO_OF_A = Sale([SoldItem("A", Decimal(2))], "r1", SOLD_AT)
+
+
+def back(units: str) -> ReturnedItem:
+    return ReturnedItem("A", Decimal(units), returned_total=Decimal(units))
 
 
 @pytest.fixture
@@ -57,8 +72,8 @@ async def test_a_check_says_in_plain_words_what_is_wrong(
 
 
 async def test_a_sale_and_its_refund_reach_prokip(client_of: Callable[..., SimpleProkip], prokip: ProkipServer) -> None:
-    sell_id = await client_of().record_sale(LOCATION, TWO_OF_A, reference="r1")
-    await client_of().give_back(sell_id, [SoldItem("A", Decimal("0.5"))])
+    sell_id = (await client_of().record_sale(LOCATION, TWO_OF_A)).sell_id
+    await client_of().give_back(sell_id, [back("0.5")])
     assert prokip.recorded("A") == 1.5
 
 
@@ -70,25 +85,25 @@ async def test_a_sale_without_a_whole_answer_is_in_doubt(
 ) -> None:
     prokip.faults.add(Fault(kind, method="POST", hold_s=1))  # type: ignore[arg-type]  # one of the kinds above
     with pytest.raises(InDoubt):
-        await client_of().record_sale(LOCATION, TWO_OF_A, reference="r1")
+        await client_of().record_sale(LOCATION, TWO_OF_A)
 
 
 async def test_a_sale_that_certainly_did_not_happen_is_told_apart(
     client_of: Callable[..., SimpleProkip], prokip: ProkipServer
 ) -> None:
     with pytest.raises(Unavailable):
-        await client_of(api_url="http://127.0.0.1:1").record_sale(LOCATION, TWO_OF_A, reference="r1")
+        await client_of(api_url="http://127.0.0.1:1").record_sale(LOCATION, TWO_OF_A)
     with pytest.raises(NotAuthorised):
-        await client_of(token="wrong").record_sale(LOCATION, TWO_OF_A, reference="r1")
+        await client_of(token="wrong").record_sale(LOCATION, TWO_OF_A)
     with pytest.raises(Refused, match="Unknown sku X"):
-        await client_of().record_sale(LOCATION, [SoldItem("X", Decimal(1))], reference="r1")
+        await client_of().record_sale(LOCATION, Sale([SoldItem("X", Decimal(1))], "r1", SOLD_AT))
     prokip.faults.add(Fault("rate_limit", method="POST", retry_after_s=3))
     with pytest.raises(Unavailable) as caught:
-        await client_of().record_sale(LOCATION, TWO_OF_A, reference="r1")
+        await client_of().record_sale(LOCATION, TWO_OF_A)
     assert caught.value.retry_after_s == 3
     prokip.ledger.policies.serves_refunds = False
     with pytest.raises(Unsupported):
-        await client_of().give_back("SELL-1", TWO_OF_A)
+        await client_of().give_back("SELL-1", [back("2")])
     assert prokip.sales == []
 
 

@@ -23,6 +23,7 @@ from prokip_shared.messages import (
     LevelHintedV1,
     ListingPushedV1,
     Message,
+    OrderObservedV1,
     Platform,
     RoundPart,
     StockChangedV1,
@@ -41,6 +42,7 @@ from tests.support.eventually import eventually
 from tests.support.settings import INTERNAL_SECRET, service_environ
 
 LOCATION: Final = "L1"
+HOOKS: Final = "https://hooks.example.test"
 CONNECTED_AT: Final = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 HEARD: Final[tuple[type[Message], ...]] = (
     ListingPushedV1,
@@ -48,6 +50,7 @@ HEARD: Final[tuple[type[Message], ...]] = (
     ConnectionHealthChangedV1,
     SyncCompletedV1,
     StockHoldersObservedV1,
+    OrderObservedV1,
 )
 SAID: Final[tuple[type[Message], ...]] = (StockChangedV1, LevelHintedV1, ConnectionChangedV1, SyncRequestedV1)
 M = TypeVar("M", bound=Message)
@@ -99,7 +102,7 @@ class PushWorld:
         self, platform: Platform, store_key: str, store_url: str, credentials: Credentials, place_ref: str | None = None
     ) -> int:
         """The row alone; nobody is told."""
-        settings = load_settings(StorePushSettings, service_environ(self.database_url))
+        settings = load_settings(StorePushSettings, service_environ(self.database_url, PUBLIC_WEBHOOK_URL=HOOKS))
         vault = Vault(settings.encryption_key.get_secret_value())
         connection_id = await self.fetch_value(
             "INSERT INTO gateway.connection (business_id, platform, store_key, store_url, store_name, location_id,"
@@ -235,7 +238,15 @@ async def open_world(database_url: str, shopify: ShopifyServer | None = None, **
     """Quick pauses, so that a test sees what takes minutes in life; further settings by upper-case keyword."""
     await migrate(database_url, schema="gateway", package="gateway")
     template = f"{shopify.url}/{{shop}}" if shopify is not None else "https://{shop}"
-    quick = {"SETTLE_S": "0.2", "DRIFT_AFTER_S": "0.6", "PUSH_TIMEOUT_S": "2", "SHOPIFY_URL_TEMPLATE": template} | more
+    quick = {
+        "SETTLE_S": "0.2",
+        "DRIFT_AFTER_S": "0.6",
+        "PUSH_TIMEOUT_S": "2",
+        "SWEEP_PAUSE_S_MIN": "0.1",
+        "SHOPIFY_URL_TEMPLATE": template,
+        "PUBLIC_WEBHOOK_URL": HOOKS,
+        **more,
+    }
     settings = load_settings(StorePushSettings, service_environ(database_url, **quick))
     async with AsyncExitStack() as stack:
         service = await stack.enter_async_context(running(SERVICE, settings))

@@ -11,6 +11,7 @@ from store_push.domain.decisions import (
     Patience,
     PlannedWrite,
     Settled,
+    Swept,
     decide,
     plan_without_reading,
     settle_write,
@@ -22,6 +23,7 @@ SHOPIFY = Habits(compare_and_set=True, readable=True)
 WOO = Habits(compare_and_set=False, readable=True)
 CUSTOM = Habits(compare_and_set=False, readable=False)
 PATIENCE = Patience(settle_s=3, drift_after_s=60)
+SWEPT = Swept(NOW - timedelta(seconds=10), NOW - timedelta(seconds=5))
 
 LISTING = DueListing(
     listing_id=1,
@@ -104,7 +106,7 @@ def test_an_order_that_comes_after_its_sale_was_called_drift_puts_the_store_righ
     late = replace(LISTING, target=98, target_taken=Decimal(2), drifted_at=NOW - timedelta(hours=3))
     [settled] = plan_without_reading([late], SHOPIFY, PATIENCE, NOW).settled
     assert (settled.look_at, settled.confirmed_now) == (NOW + timedelta(seconds=3), False)
-    assert decide(late, own(100), SHOPIFY, PATIENCE, NOW) == PlannedWrite(late, 98, 100, 100, verify=True)
+    assert decide(late, own(100), SHOPIFY, PATIENCE, NOW, SWEPT) == PlannedWrite(late, 98, 100, 100, verify=True)
     [much_later] = plan_without_reading(
         [replace(late, drifted_at=NOW - ORDER_LATE_MAX)], SHOPIFY, PATIENCE, NOW
     ).settled
@@ -119,18 +121,18 @@ def test_without_a_quantity_from_prokip_nothing_is_pushed() -> None:
 def test_what_was_never_confirmed_is_read_first_and_looked_at_again() -> None:
     new = replace(LISTING, confirmed=None, confirmed_revision=0)
     assert plan_without_reading([new], SHOPIFY, PATIENCE, NOW).reads == [new]
-    assert decide(new, own(40), SHOPIFY, PATIENCE, NOW) == PlannedWrite(new, 95, 40, 40, verify=True)
-    same = decide(new, own(95), SHOPIFY, PATIENCE, NOW)
+    assert decide(new, own(40), SHOPIFY, PATIENCE, NOW, SWEPT) == PlannedWrite(new, 95, 40, 40, verify=True)
+    same = decide(new, own(95), SHOPIFY, PATIENCE, NOW, SWEPT)
     assert isinstance(same, Settled)
     assert (same.outcome, same.look_at) == ("already", NOW + timedelta(seconds=3))
 
 
 def test_a_read_that_shows_what_is_believed_is_written_over() -> None:
-    assert decide(LISTING, own(100), SHOPIFY, PATIENCE, NOW) == PlannedWrite(LISTING, 95, 100, 100)
+    assert decide(LISTING, own(100), SHOPIFY, PATIENCE, NOW, SWEPT) == PlannedWrite(LISTING, 95, 100, 100)
 
 
 def test_a_difference_that_an_order_may_explain_is_kept_in_what_is_written() -> None:
-    decision = decide(LISTING, own(98), SHOPIFY, PATIENCE, NOW)
+    decision = decide(LISTING, own(98), SHOPIFY, PATIENCE, NOW, SWEPT)
     assert isinstance(decision, PlannedWrite)
     assert (decision.quantity, decision.change_from) == (93, 98)
     assert decision.gap == Gap(-2, Decimal(0), NOW)
@@ -139,23 +141,25 @@ def test_a_difference_that_an_order_may_explain_is_kept_in_what_is_written() -> 
 
 
 def test_a_kept_difference_never_writes_below_zero() -> None:
-    decision = decide(replace(LISTING, target=1), own(2), SHOPIFY, PATIENCE, NOW)
+    decision = decide(replace(LISTING, target=1), own(2), SHOPIFY, PATIENCE, NOW, SWEPT)
     assert isinstance(decision, PlannedWrite)
     assert decision.quantity == 0
 
 
 def test_a_store_that_shows_the_target_by_chance_or_by_a_lost_answer_is_left_until_it_is_clear() -> None:
-    waiting = decide(LISTING, own(95), SHOPIFY, PATIENCE, NOW)
+    waiting = decide(LISTING, own(95), SHOPIFY, PATIENCE, NOW, SWEPT)
     assert isinstance(waiting, Settled)
     assert (waiting.outcome, waiting.confirmed_now) == ("conflict", False)
-    later = decide(replace(LISTING, gap=waiting.gap), own(95), SHOPIFY, PATIENCE, NOW + timedelta(seconds=60))
+    after = NOW + timedelta(seconds=60)
+    swept = Swept(NOW + timedelta(seconds=10), NOW + timedelta(seconds=11))
+    later = decide(replace(LISTING, gap=waiting.gap), own(95), SHOPIFY, PATIENCE, after, swept)
     assert isinstance(later, Settled)
     assert (later.outcome, later.confirmed, later.drift) == ("already", 95, None)
 
 
 def test_the_same_difference_without_a_sale_becomes_drift_and_is_written_over() -> None:
     gap = Gap(-2, Decimal(0), NOW - timedelta(seconds=60))
-    decision = decide(replace(LISTING, gap=gap), own(98), SHOPIFY, PATIENCE, NOW)
+    decision = decide(replace(LISTING, gap=gap), own(98), SHOPIFY, PATIENCE, NOW, SWEPT)
     assert isinstance(decision, PlannedWrite)
     assert (decision.quantity, decision.change_from, decision.gap) == (95, 98, None)
     assert decision.drift is not None
@@ -172,7 +176,7 @@ def test_the_same_difference_without_a_sale_becomes_drift_and_is_written_over() 
 )
 def test_a_difference_that_moves_is_new(moved: dict[str, object]) -> None:
     gap = Gap(-2, Decimal(0), NOW - timedelta(hours=1))
-    decision = decide(replace(replace(LISTING, gap=gap), **moved), own(98), SHOPIFY, PATIENCE, NOW)  # type: ignore[arg-type]  # a table of fields
+    decision = decide(replace(replace(LISTING, gap=gap), **moved), own(98), SHOPIFY, PATIENCE, NOW, SWEPT)  # type: ignore[arg-type]  # a table of fields
     assert isinstance(decision, PlannedWrite)
     assert decision.drift is None
     assert decision.gap is not None
@@ -181,11 +185,11 @@ def test_a_difference_that_moves_is_new(moved: dict[str, object]) -> None:
 
 def test_a_sale_that_our_own_write_hid_is_put_right_at_once_where_there_is_no_compare_and_set() -> None:
     hid = replace(LISTING, target=93, target_taken=Decimal(2), confirmed=95, must_read=True)
-    assert decide(hid, own(95), WOO, PATIENCE, NOW) == PlannedWrite(hid, 93, 95, 95, verify=True)
-    too_much = decide(hid, own(96), WOO, PATIENCE, NOW)
+    assert decide(hid, own(95), WOO, PATIENCE, NOW, SWEPT) == PlannedWrite(hid, 93, 95, 95, verify=True)
+    too_much = decide(hid, own(96), WOO, PATIENCE, NOW, SWEPT)
     assert isinstance(too_much, Settled)
     assert too_much.gap == Gap(3, Decimal(2), NOW)
-    on_shopify = decide(hid, own(95), SHOPIFY, PATIENCE, NOW)
+    on_shopify = decide(hid, own(95), SHOPIFY, PATIENCE, NOW, SWEPT)
     assert isinstance(on_shopify, Settled)
     assert on_shopify.outcome == "conflict"
 
@@ -213,7 +217,7 @@ def test_a_hint_that_an_order_has_explained_needs_no_read() -> None:
     [("parent", "held_by_parent"), ("untracked", "not_tracked"), ("inactive", "inactive"), ("gone", "gone")],
 )
 def test_an_item_without_a_stock_of_its_own_is_not_pushed(level: str, state: str) -> None:
-    settled = decide(LISTING, Level(level, None), SHOPIFY, PATIENCE, NOW)  # type: ignore[arg-type]  # a table of states
+    settled = decide(LISTING, Level(level, None), SHOPIFY, PATIENCE, NOW, SWEPT)  # type: ignore[arg-type]  # a table of states
     assert isinstance(settled, Settled)
     assert (settled.state, settled.look_at, settled.outcome) == (state, None, "refused")
 
@@ -226,3 +230,32 @@ def test_a_refusal_is_kept_with_the_stores_words_and_not_tried_again_by_itself()
 def test_a_quantity_that_does_not_hold_still_is_looked_at_later() -> None:
     settled = settle_write(PlannedWrite(LISTING, 95, 100), WriteResult("stale"), SHOPIFY, PATIENCE, NOW)
     assert (settled.outcome, settled.look_at) == ("conflict", NOW + timedelta(seconds=3))
+
+
+@pytest.mark.parametrize(
+    ("swept", "age_s", "judged"),
+    [
+        (Swept(NOW - timedelta(seconds=10), NOW - timedelta(seconds=5)), 60, True),
+        (Swept(NOW - timedelta(seconds=10), NOW - timedelta(seconds=5)), 59, False),  # too young
+        (Swept(NOW - timedelta(seconds=10), NOW - timedelta(seconds=2)), 60, False),  # what it found is on its way
+        (Swept(NOW - timedelta(seconds=61), NOW - timedelta(seconds=5)), 60, False),  # began before it was seen
+        (None, 60, False),
+        (None, 600, True),  # the orders cannot be read: Prokip is the truth all the same
+    ],
+)
+def test_a_difference_is_judged_when_the_orders_read_since_do_not_explain_it(
+    swept: Swept | None, age_s: int, judged: bool
+) -> None:
+    gap = Gap(-2, Decimal(0), NOW - timedelta(seconds=age_s))
+    decision = decide(replace(LISTING, gap=gap), own(98), SHOPIFY, PATIENCE, NOW, swept)
+    assert isinstance(decision, PlannedWrite)
+    assert (decision.drift is not None) is judged
+
+
+def test_a_difference_asks_once_for_the_stores_orders_when_it_does_not_pass() -> None:
+    gap = Gap(-2, Decimal(0), NOW)
+    early, later = NOW + timedelta(seconds=2), NOW + timedelta(seconds=3)
+    assert not PATIENCE.wants_sweep(gap, early, None)
+    assert PATIENCE.wants_sweep(gap, later, None)
+    assert PATIENCE.wants_sweep(gap, later, Swept(NOW - timedelta(seconds=1), later))
+    assert not PATIENCE.wants_sweep(gap, later, Swept(NOW + timedelta(seconds=1), later))

@@ -7,8 +7,9 @@ from inventory.config import InventorySettings
 from inventory.handlers import api
 from inventory.handlers.holders import apply_holder_batch
 from inventory.handlers.observations import apply_observation_batch
-from inventory.handlers.orders import apply_order_batch
+from inventory.handlers.orders import apply_order_batch, apply_order_messages
 from inventory.handlers.sales import apply_answer_batch
+from inventory.recording import Handler, M, recorded
 from inventory.telling import read_orders
 from prokip_shared.bus.open import open_bus
 from prokip_shared.bus.parked import parked_routes
@@ -45,21 +46,29 @@ async def open_app(context: ServiceContext, settings: InventorySettings) -> None
     context.web[api.POOL] = pool
     context.web.add_routes(api.routes())
     context.web.add_routes(parked_routes(bus.parked))
+
+    def kept(handler: Handler[M]) -> Handler[M]:
+        return recorded(handler) if settings.record_messages else handler
+
+    orders = Subscription(
+        SCHEMA,
+        OrderObservedV1,
+        batch_messages_max=settings.order_batch_messages_max,
+        prefetch_bundles=ORDER_PREFETCH_BUNDLES,
+        concurrency=settings.order_batches_in_flight,
+    )
+    if settings.record_messages:
+        bus.consume(orders, recorded(apply_order_messages))
+    else:
+        bus.consume(orders, apply_order_batch, read=read_orders)
     bus.consume(
-        Subscription(
-            SCHEMA,
-            OrderObservedV1,
-            batch_messages_max=settings.order_batch_messages_max,
-            prefetch_bundles=ORDER_PREFETCH_BUNDLES,
-            concurrency=settings.order_batches_in_flight,
-        ),
-        apply_order_batch,
-        read=read_orders,
+        Subscription(SCHEMA, ProkipObservedV1, batch_messages_max=READING_BATCH_MESSAGES_MAX),
+        kept(apply_observation_batch),
     )
     bus.consume(
-        Subscription(SCHEMA, ProkipObservedV1, batch_messages_max=READING_BATCH_MESSAGES_MAX), apply_observation_batch
+        Subscription(SCHEMA, StockHoldersObservedV1),
+        kept(apply_holder_batch),
     )
-    bus.consume(Subscription(SCHEMA, StockHoldersObservedV1), apply_holder_batch)
     bus.consume(Subscription(SCHEMA, SaleRecordedV1), apply_answer_batch)
 
 

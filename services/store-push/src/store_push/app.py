@@ -1,5 +1,7 @@
 """The composition root of store-push: everything is wired here, in birth order."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from aiohttp import web
@@ -15,7 +17,7 @@ from prokip_shared.security.tokens import InternalTokens
 from prokip_shared.security.vault import Vault
 from prokip_shared.web.internal import require_business
 from store_push import upkeep
-from store_push.catalogue import CatalogueReader, CatalogueTimer
+from store_push.catalogue import CatalogueReader
 from store_push.config import StorePushSettings
 from store_push.domain.decisions import Patience
 from store_push.domain.lingering import Linger
@@ -29,21 +31,28 @@ from store_push.storage import (
     ConnectionStorage,
     ReadStorage,
     RoundStorage,
+    SubscriptionStorage,
+    SweepStorage,
     TargetStorage,
     WorkStorage,
 )
 from store_push.stores import Stores
+from store_push.subscriptions import SubscriptionWatch
+from store_push.sweeping import Sweeper, SweepLimits
+from store_push.timers import DueTimer
 from store_push.worker import Dispatcher, Worker
 
 NAME: Final = "store-push"
 SCHEMA: Final = "push"
+SUBSCRIPTION_WATCHES: Final = 1
+"""Stores whose webhooks one process looks at, at a time: seldom and short."""
 
 
 async def open_app(context: ServiceContext, settings: StorePushSettings) -> None:
     pool = await context.stack.enter_async_context(
         await open_pool(settings.database_url, service=NAME, connections_max=settings.database_connections_max)
     )
-    claims_max = settings.push_workers + settings.catalogue_readers
+    claims_max = settings.push_workers + settings.catalogue_readers + settings.sweepers + SUBSCRIPTION_WATCHES
     claims = await context.stack.enter_async_context(
         await open_pool(settings.database_url, service=f"{NAME}-claims", connections_max=claims_max)
     )
@@ -61,9 +70,9 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
 
     reads = ReadStorage(pool)
     targets, rounds, connections = TargetStorage(), RoundStorage(), ConnectionStorage()
-    work, catalogues = WorkStorage(), CatalogueStorage()
+    work, catalogues, sweeps, subscriptions = WorkStorage(), CatalogueStorage(), SweepStorage(), SubscriptionStorage()
     patience = Patience(settle_s=settings.settle_s, drift_after_s=settings.drift_after_s)
-    worker = Worker(claims, work, bus.outbox, stores, Pusher(patience, utc_now))
+    worker = Worker(claims, work, sweeps, bus.outbox, stores, Pusher(patience, utc_now))
     dispatcher = Dispatcher(
         worker,
         pool,
@@ -82,22 +91,34 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
         settle_s=settings.settle_s,
         interval_s=settings.catalogue_interval_s,
     )
-    timers = [CatalogueTimer(reader, pool, catalogues) for _ in range(settings.catalogue_readers)]
+    sweeper = Sweeper(
+        claims,
+        bus.outbox,
+        sweeps,
+        stores,
+        SweepLimits(settings.sweep_interval_s, settings.sweep_overlap_s, settings.sweep_pause_s_min),
+    )
+    webhooks = SubscriptionWatch(
+        claims, subscriptions, stores, settings.public_webhook_url, settings.subscription_interval_s
+    )
+    readers = [DueTimer(reader.read_next, reader.next_in_s) for _ in range(settings.catalogue_readers)]
+    sweepers = [DueTimer(sweeper.sweep_next, sweeper.next_in_s) for _ in range(settings.sweepers)]
+    watches = [DueTimer(webhooks.check_next, webhooks.next_in_s) for _ in range(SUBSCRIPTION_WATCHES)]
     watch = RoundWatch(pool, bus.outbox, rounds, settings.round_timeout_s)
-    follower = ConnectionHandlers(directory, connections, targets, rounds)
-
-    def wake_catalogues() -> None:
-        for timer in timers:
-            timer.wake()
+    follower = ConnectionHandlers(
+        directory, connections, targets, rounds, sweeps, subscriptions, settings.subscription_interval_s
+    )
 
     context.side_task("dispatcher", dispatcher.run())
     context.on_drain(dispatcher.drain)
-    for number, timer in enumerate(timers):
-        context.side_task(f"catalogue {number}", timer.run())
+    for name, timers in (("catalogue", readers), ("sweep", sweepers), ("webhooks", watches)):
+        for number, timer in enumerate(timers):
+            context.side_task(f"{name} {number}", timer.run())
     context.side_task("rounds", watch.run())
-    heard = {
+    heard: dict[str, Callable[[], None]] = {
         upkeep.PUSH_CHANNEL: dispatcher.wake,
-        upkeep.CATALOGUE_CHANNEL: wake_catalogues,
+        upkeep.CATALOGUE_CHANNEL: partial(wake_all, readers),
+        upkeep.SWEEP_CHANNEL: partial(wake_all, sweepers),
         upkeep.ROUND_CHANNEL: watch.wake,
     }
     context.side_task("listen", upkeep.listen(settings.database_url, heard))
@@ -107,6 +128,11 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
 
     _add_routes(context.web, settings, reads, bus)
     _consume(bus, StockHandlers(targets, rounds, settings.settle_s), follower)
+
+
+def wake_all(timers: Sequence[DueTimer]) -> None:
+    for timer in timers:
+        timer.wake()
 
 
 def _open_directory(context: ServiceContext, settings: StorePushSettings) -> Directory:

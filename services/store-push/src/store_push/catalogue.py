@@ -1,12 +1,10 @@
 """Reads stores' catalogues, when they are due, and turns them into listings."""
 
-import asyncio
 import random
 from dataclasses import dataclass
 from typing import Final
 
 from prokip_shared.bus import Outbox
-from prokip_shared.bus.failures import Verdict, describe, verdict_of
 from prokip_shared.database import Connection, Pool
 from prokip_shared.logs import Log
 from prokip_shared.messages import StockHoldersObservedV1
@@ -20,8 +18,6 @@ from store_push.storage import SAVE_ITEMS_MAX, CatalogueClaim, CatalogueStorage,
 
 ITEMS_MAX: Final = 500_000
 HOLDERS_PER_MESSAGE_MAX: Final = 1_000
-POLL_S: Final = 5.0
-DATABASE_PAUSE_S: Final = 0.5
 
 log = Log("catalogue")
 
@@ -59,6 +55,10 @@ class CatalogueReader:
         metrics.CATALOGUES.labels("done").inc()
         log.info("catalogue.read", connection_id=claim.connection_id, business_id=claim.business_id, items=len(drafts))
         return True
+
+    async def next_in_s(self) -> float | None:
+        """Until a catalogue is due; None where there is none."""
+        return await self.storage.next_in_s(self.pool)
 
     async def _save(self, claim: CatalogueClaim, drafts: list[ListingDraft]) -> None:
         """Items first, in bites; then targets, against batches of stock.changed that run at the same time."""
@@ -108,39 +108,3 @@ async def _whole_catalogue(store: Store) -> list[CatalogueItem]:
         if page.next_cursor is None:
             return list(items.values())
         cursor = page.next_cursor
-
-
-class CatalogueTimer:
-    """Keeps a number of readers busy with what is due."""
-
-    def __init__(self, reader: CatalogueReader, pool: Pool, storage: CatalogueStorage) -> None:
-        self._reader = reader
-        self._pool = pool
-        self._storage = storage
-        self._wake = asyncio.Event()
-
-    def wake(self) -> None:
-        self._wake.set()
-
-    async def run(self) -> None:
-        """One reader; runs until cancelled."""
-        while True:
-            try:
-                if await self._reader.read_next():
-                    continue
-                wait_s = await self._storage.next_in_s(self._pool)
-            except Exception as error:
-                if verdict_of(error) is not Verdict.HOLD:
-                    raise
-                log.warning("catalogue.database_away", reason=describe(error))
-                await asyncio.sleep(DATABASE_PAUSE_S)
-                continue
-            await self._sleep(POLL_S if wait_s is None else min(max(wait_s, 0.0), POLL_S))
-
-    async def _sleep(self, wait_s: float) -> None:
-        try:
-            async with asyncio.timeout(wait_s):
-                await self._wake.wait()
-        except TimeoutError:
-            return
-        self._wake.clear()

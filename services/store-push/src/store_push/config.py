@@ -2,7 +2,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from prokip_shared.settings import CommaList, ServiceSettings
+from prokip_shared.settings import CommaList, HttpUrl, ServiceSettings
 
 
 class StorePushSettings(ServiceSettings):
@@ -28,6 +28,18 @@ class StorePushSettings(ServiceSettings):
     catalogue_interval_s: Annotated[float, Field(ge=1, le=86400)] = 900
     catalogue_readers: Annotated[int, Field(ge=1, le=50)] = 3
     """Catalogues that one process reads at a time; each holds one database connection."""
+    sweep_interval_s: Annotated[float, Field(ge=1, le=86400)] = 120
+    """How often each store's changed orders are read; a webhook that got lost costs at most this."""
+    sweep_overlap_s: Annotated[float, Field(ge=1, le=86400)] = 120
+    """How much of the time before is read again each time."""
+    sweep_pause_s_min: Annotated[float, Field(gt=0, le=3600)] = 10
+    """Between two sweeps of one store, however many differences ask for one."""
+    sweepers: Annotated[int, Field(ge=1, le=50)] = 2
+    """Stores that one process sweeps at a time; each holds one database connection."""
+    public_webhook_url: HttpUrl
+    """Where stores reach webhook-ingest, as the gateway has it; webhooks that a store lost are made anew for it."""
+    subscription_interval_s: Annotated[float, Field(ge=1, le=86400)] = 900
+    """How often each store is asked whether it still has our webhooks."""
     round_timeout_s: Annotated[float, Field(gt=0, le=86400)] = 300
     retention_days: Annotated[float, Field(gt=0, le=3650)] = 30
     """How long the history of pushes, drift and rounds is kept."""

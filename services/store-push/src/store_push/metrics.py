@@ -23,4 +23,12 @@ DUE: Final = Gauge("prokip_push_due_listings", "Listings that wait to be pushed"
 OLDEST_DUE_S: Final = Gauge("prokip_push_oldest_due_seconds", "Age of the oldest due listing of a healthy store")
 LINGER_S: Final = Gauge("prokip_push_linger_seconds", "How long changes gather before a push at present")
 CATALOGUES: Final = Counter("prokip_push_catalogues_total", "Catalogue reads, by how they ended", ("result",))
+SWEEPS: Final = Counter("prokip_push_sweeps_total", "Sweeps of stores' orders, by how they ended", ("result",))
+SWEPT_ORDERS: Final = Counter("prokip_push_swept_orders_total", "Orders that complete sweeps read")
+OLDEST_SWEEP_S: Final = Gauge(
+    "prokip_push_oldest_sweep_seconds", "How long ago the store that was not swept for longest was swept completely"
+)
+SUBSCRIPTIONS_RESTORED: Final = Counter(
+    "prokip_push_subscriptions_restored_total", "Webhooks that a store had switched off or removed, made anew"
+)
 WORKERS_BUSY: Final = Gauge("prokip_push_workers_busy", "Workers that are pushing")

@@ -1,9 +1,10 @@
 """What store-push needs of a store, whichever platform it is on."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
-from prokip_shared.platforms.store import CataloguePage, ItemKey, Level, QuantityWrite, WriteResult
+from prokip_shared.platforms.store import CataloguePage, ItemKey, Level, OrdersPage, QuantityWrite, WriteResult
 from store_push.domain.decisions import Habits
 
 
@@ -24,6 +25,12 @@ class Store(Protocol):
 
     async def catalogue_page(self, cursor: str | None) -> CataloguePage:
         """The catalogue, page by page."""
+
+    async def keep_webhooks(self, public_webhook_url: str) -> tuple[str, ...]:
+        """Makes webhooks anew that the store has switched off or removed; tells their topics."""
+
+    async def changed_orders(self, since: datetime, cursor: str | None) -> OrdersPage:
+        """Orders that changed at `since`, by the store's clock, or later; in the order of their changes."""
 
 
 class StoreDirectory(Protocol):

@@ -9,7 +9,15 @@ from uuid import uuid4
 
 from prokip_shared.platforms.errors import StoreError, StoreUnavailable
 from prokip_shared.platforms.store import ItemKey, Level, QuantityWrite, WriteResult
-from store_push.domain.decisions import Patience, PlannedWrite, Settled, decide, plan_without_reading, settle_write
+from store_push.domain.decisions import (
+    Patience,
+    PlannedWrite,
+    Settled,
+    Swept,
+    decide,
+    plan_without_reading,
+    settle_write,
+)
 from store_push.domain.listings import DueListing
 from store_push.ports import Store
 
@@ -40,6 +48,8 @@ class PushReport:
     failure: StoreError | None = None
     asked: bool = False
     """True: the store was called at all."""
+    swept: Swept | None = None
+    """When the store's orders were last read completely, if a difference is open."""
 
 
 class Pusher:
@@ -47,9 +57,9 @@ class Pusher:
         self._patience = patience
         self._clock = clock
 
-    async def push(self, store: Store, due: Sequence[DueListing]) -> PushReport:
+    async def push(self, store: Store, due: Sequence[DueListing], swept: Swept | None) -> PushReport:
         """Works through due listings group by group; a failing store ends it and keeps what was done before."""
-        report = PushReport()
+        report = PushReport(swept=swept)
         plan = plan_without_reading(due, store.habits, self._patience, self._clock())
         report.settled += plan.settled
         planned = {write.listing.key: write for write in plan.writes}
@@ -90,7 +100,7 @@ class Pusher:
         writes: list[PlannedWrite] = []
         now = self._clock()
         for listing in reads:
-            decision = decide(listing, levels[listing.key], store.habits, self._patience, now)
+            decision = decide(listing, levels[listing.key], store.habits, self._patience, now, report.swept)
             if isinstance(decision, PlannedWrite):
                 writes.append(decision)
                 continue
@@ -162,6 +172,12 @@ class Pusher:
                 )
             )
         return again, stale
+
+    def wants_sweep(self, report: PushReport) -> bool:
+        """Whether a difference is left that only the store's orders can explain."""
+        now = self._clock()
+        gaps = [one.gap for one in report.settled if one.gap is not None]
+        return any(self._patience.wants_sweep(gap, now, report.swept) for gap in gaps)
 
     def _give_up(self, store: Store, write: PlannedWrite, report: PushReport) -> None:
         settled = settle_write(write, WriteResult("stale"), store.habits, self._patience, self._clock())

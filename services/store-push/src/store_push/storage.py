@@ -1,23 +1,24 @@
 """Postgres: rows in and out, one method a statement; no decisions here."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import asyncpg
 
 from prokip_shared.database import Connection, Pool, load_queries
 from prokip_shared.messages import LevelHintedV1, Platform, RoundPart
 from prokip_shared.platforms.store import ItemKey
-from store_push.domain.decisions import Settled
+from store_push.domain.decisions import Settled, Swept
 from store_push.domain.health import Health
 from store_push.domain.listings import DueListing, Gap
 from store_push.domain.matching import ListingDraft
 from store_push.domain.rounds import ConnectionProgress, Round
+from store_push.domain.sweeps import Sweep
 from store_push.pusher import PushRecord
 
 SAVE_ITEMS_MAX: Final = 5_000
@@ -65,6 +66,15 @@ class CatalogueClaim:
     business_id: int
     consecutive_failures: int
     claimed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionCheck:
+    """One store whose webhooks are looked at, held by a row lock."""
+
+    connection_id: int
+    business_id: int
+    consecutive_failures: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +349,105 @@ class CatalogueStorage:
         )
 
 
+class SweepStorage:
+    """How far the orders of each store have been read."""
+
+    def __init__(self) -> None:
+        self._queries = load_queries("store_push", "sweeps.sql")
+
+    async def start(self, connection: Connection, starts: Mapping[int, datetime]) -> None:
+        """For connections that have no sweep yet: from when on, by the store's clock."""
+        await connection.execute(self._queries["start_sweeps"], list(starts), list(starts.values()))
+
+    async def want(self, connection: Connection, connection_ids: Sequence[int]) -> None:
+        await connection.execute(self._queries["want_sweeps"], connection_ids)
+
+    async def next_in_s(self, pool: Pool, *, pause_s_min: float) -> float | None:
+        wait_s: float | None = await pool.fetchval(self._queries["next_sweep_in_s"], pause_s_min)
+        return wait_s
+
+    async def claim(self, connection: Connection, *, pause_s_min: float) -> Sweep | None:
+        """An unfinished sweep goes on where it was."""
+        row = await connection.fetchrow(self._queries["claim_sweep"], pause_s_min)
+        if row is None:
+            return None
+        goes_on = row["cursor"] is not None
+        return Sweep(
+            connection_id=row["connection_id"],
+            business_id=row["business_id"],
+            location_id=row["location_id"],
+            connected_at=row["connected_at"],
+            swept_to=row["swept_to"],
+            cursor=row["cursor"],
+            sweeping_to=row["sweeping_to"],
+            consecutive_failures=row["consecutive_failures"],
+            begun_at=row["begun_at"] if goes_on else row["claimed_at"],
+            correlation_id=uuid4().hex,
+            orders=row["orders"] if goes_on else 0,
+            unreadable=row["unreadable"] if goes_on else 0,
+        )
+
+    async def done(self, connection: Connection, sweep: Sweep, *, next_in_s: float) -> None:
+        await connection.execute(
+            self._queries["sweep_done"],
+            sweep.connection_id,
+            sweep.sweeping_to,
+            next_in_s,
+            sweep.begun_at,
+            sweep.orders,
+            sweep.unreadable,
+        )
+
+    async def pause(
+        self, connection: Connection, sweep: Sweep, *, next_in_s: float, failures: int, error: str | None
+    ) -> None:
+        await connection.execute(
+            self._queries["sweep_paused"],
+            sweep.connection_id,
+            sweep.cursor,
+            sweep.sweeping_to,
+            next_in_s,
+            failures,
+            sweep.begun_at,
+            sweep.orders,
+            sweep.unreadable,
+            error,
+        )
+
+    async def last_complete(self, connection: Connection, connection_id: int) -> Swept | None:
+        row = await connection.fetchrow(self._queries["last_complete_sweep"], connection_id)
+        return None if row is None else Swept(row["complete_from"], row["complete_at"])
+
+
+class SubscriptionStorage:
+    """When each store's webhooks are looked at, and what was found."""
+
+    def __init__(self) -> None:
+        self._queries = load_queries("store_push", "subscriptions.sql")
+
+    async def start(self, connection: Connection, connection_ids: Sequence[int], *, first_in_s: float) -> None:
+        """For connections that are not looked after yet."""
+        await connection.execute(self._queries["start_subscription_checks"], connection_ids, first_in_s)
+
+    async def next_in_s(self, pool: Pool) -> float | None:
+        wait_s: float | None = await pool.fetchval(self._queries["next_subscription_check_in_s"])
+        return wait_s
+
+    async def claim(self, connection: Connection) -> SubscriptionCheck | None:
+        row = await connection.fetchrow(self._queries["claim_subscription_check"])
+        return None if row is None else SubscriptionCheck(**row)
+
+    async def done(
+        self, connection: Connection, check: SubscriptionCheck, restored: Sequence[str], *, next_in_s: float
+    ) -> None:
+        await connection.execute(
+            self._queries["subscription_check_done"], check.connection_id, next_in_s, list(restored)
+        )
+
+    async def failed(self, connection: Connection, check: SubscriptionCheck, *, error: str, next_in_s: float) -> None:
+        await connection.execute(self._queries["subscription_check_failed"], check.connection_id, next_in_s, error)
+
+
 class RoundStorage:
     def __init__(self) -> None:
         self._queries = load_queries("store_push", "rounds.sql")
@@ -400,6 +509,12 @@ class ReadStorage:
         return await self._pool.fetch(
             self._queries["listings"], business_id, after_id, connection_id, state, search, rows_max
         )
+
+    async def listings_of_sku(self, business_id: int, *, sku: str, location_id: str | None, rows_max: int) -> list[Row]:
+        return await self._pool.fetch(self._queries["listings_of_sku"], business_id, sku, location_id, rows_max)
+
+    async def due(self, business_id: int) -> list[Row]:
+        return await self._pool.fetch(self._queries["due_by_connection"], business_id)
 
     async def pushes(
         self, business_id: int, *, before_id: int | None, sku: str | None, connection_id: int | None, rows_max: int

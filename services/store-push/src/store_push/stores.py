@@ -1,6 +1,7 @@
 """The adapters: each platform's client as a `Store`, one per connection while its credentials stay the same."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Final
 
 from aiohttp import ClientSession
@@ -12,7 +13,8 @@ from prokip_shared.platforms.custom import CustomClient
 from prokip_shared.platforms.errors import Refused
 from prokip_shared.platforms.exchange import ExchangeLimits
 from prokip_shared.platforms.shopify import ShopifyClient, shopify_base_url
-from prokip_shared.platforms.store import CataloguePage, ItemKey, Level
+from prokip_shared.platforms.store import CataloguePage, ItemKey, Level, OrdersPage
+from prokip_shared.platforms.webhook_addresses import webhook_url
 from prokip_shared.platforms.woocommerce import WooClient
 from store_push.domain.decisions import Habits
 from store_push.ports import Store, StoreDirectory
@@ -25,9 +27,28 @@ CUSTOM_HABITS: Final = Habits(compare_and_set=False, readable=False)
 class ShopifyStore(ShopifyClient):
     habits = SHOPIFY_HABITS
 
+    async def keep_webhooks(self, public_webhook_url: str) -> tuple[str, ...]:
+        return await self.restore_webhooks(delivery_url=webhook_url(public_webhook_url, "shopify"))
+
 
 class WooStore(WooClient):
     habits = WOOCOMMERCE_HABITS
+
+    def __init__(
+        self, session: ClientSession, *, store_url: str, credentials: WooCredentials, limits: ExchangeLimits
+    ) -> None:
+        super().__init__(
+            session,
+            store_url=store_url,
+            consumer_key=credentials.consumer_key,
+            consumer_secret=credentials.consumer_secret,
+            limits=limits,
+        )
+        self._webhook_secret = credentials.webhook_secret
+
+    async def keep_webhooks(self, public_webhook_url: str) -> tuple[str, ...]:
+        url = webhook_url(public_webhook_url, "woocommerce")
+        return await self.restore_webhooks(delivery_url=url, secret=self._webhook_secret)
 
 
 class CustomStore(CustomClient):
@@ -38,6 +59,12 @@ class CustomStore(CustomClient):
 
     async def catalogue_page(self, cursor: str | None) -> CataloguePage:
         raise Refused("not_readable", f"a custom store tells no catalogue (page {cursor or 'first'} asked)")
+
+    async def keep_webhooks(self, public_webhook_url: str) -> tuple[str, ...]:
+        raise Refused("not_readable", f"a custom store has no webhooks to register at {public_webhook_url}")
+
+    async def changed_orders(self, since: datetime, cursor: str | None) -> OrdersPage:
+        raise Refused("not_readable", f"a custom store lists no orders (since {since}, page {cursor or 'first'} asked)")
 
 
 class Stores(StoreDirectory):
@@ -78,14 +105,8 @@ class Stores(StoreDirectory):
                     place_ref=record.place_ref,
                     limits=self._limits,
                 )
-            case WooCredentials(consumer_key=key, consumer_secret=secret):
-                return WooStore(
-                    self._session,
-                    store_url=record.store_url,
-                    consumer_key=key,
-                    consumer_secret=secret,
-                    limits=self._limits,
-                )
+            case WooCredentials() as credentials:
+                return WooStore(self._session, store_url=record.store_url, credentials=credentials, limits=self._limits)
             case CustomCredentials(notify_url=str(notify_url), webhook_secret=secret):
                 return CustomStore(
                     self._session,

@@ -16,6 +16,7 @@ from store_push.storage import PRUNE_ROWS_MAX, ReadStorage
 
 PUSH_CHANNEL: Final = "prokip_push_due"
 CATALOGUE_CHANNEL: Final = "prokip_push_catalogue"
+SWEEP_CHANNEL: Final = "prokip_push_sweep"
 ROUND_CHANNEL: Final = "prokip_push_round"
 CONNECT_TIMEOUT_S: Final = 5.0
 RECONNECT_S: Final = 0.5
@@ -79,6 +80,7 @@ async def keep_gauges(reads: ReadStorage) -> None:
                 metrics.CONNECTIONS.labels(health).set(row[health])
             metrics.DUE.set(row["due"])
             metrics.OLDEST_DUE_S.set(row["oldest_due_s"])
+            metrics.OLDEST_SWEEP_S.set(row["oldest_sweep_s"])
 
     await _every(GAUGE_INTERVAL_S, "gauges.not_measured", measure)
 

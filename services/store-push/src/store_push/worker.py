@@ -27,11 +27,13 @@ from prokip_shared.messages import (
     utc_now,
 )
 from store_push import metrics
+from store_push.domain.decisions import Swept
 from store_push.domain.health import Health, after_failure, after_success, pause_s
 from store_push.domain.lingering import Linger
+from store_push.domain.listings import DueListing
 from store_push.ports import StoreDirectory
 from store_push.pusher import Pusher, PushReport
-from store_push.storage import Claim, DueConnection, WorkStorage
+from store_push.storage import Claim, DueConnection, SweepStorage, WorkStorage
 
 CLAIM_LISTINGS_MAX: Final = 1_000
 POLL_S: Final = 1.0  # a notification that got lost costs at most this
@@ -47,6 +49,7 @@ class Worker:
 
     pool: Pool
     storage: WorkStorage
+    sweeps: SweepStorage
     outbox: Outbox
     stores: StoreDirectory
     pusher: Pusher
@@ -63,13 +66,20 @@ class Worker:
             if not due:
                 return False
             with bind_correlation(due[0].correlation_id):
-                report = await self.pusher.push(store, due)
+                swept = await self._last_sweep(connection, connection_id, due)
+                report = await self.pusher.push(store, due, swept)
                 health, pause = self._health_after(claim, report)
                 bundles = await self._record(connection, claim, report, health, pause)
                 _log(claim, report, health)
         self.outbox.hand_over(bundles)
         _measure(claim, report, time.perf_counter() - began_s)
         return True
+
+    async def _last_sweep(self, connection: Connection, connection_id: int, due: Sequence[DueListing]) -> Swept | None:
+        """Asked only where a difference is open: most pushes have none."""
+        if all(one.gap is None for one in due):
+            return None
+        return await self.sweeps.last_complete(connection, connection_id)
 
     async def _record(
         self, connection: Connection, claim: Claim, report: PushReport, health: Health, pause: float
@@ -82,6 +92,8 @@ class Worker:
             await self.storage.record_attempt(
                 connection, claim.connection_id, health, pause_s=pause, pushed=report.failure is None
             )
+        if self.pusher.wants_sweep(report):
+            await self.sweeps.want(connection, [claim.connection_id])
         bundles = await self.outbox.write(connection, messages_of(claim, report, health, now))
         await self.storage.record_listings(connection, report.settled, now)
         return bundles

@@ -16,16 +16,19 @@ from prokip_shared.logs import Log
 from prokip_shared.platforms import shopify_wire as wire
 from prokip_shared.platforms.errors import Refused, StoreUnavailable, Throttled, failure_of_status
 from prokip_shared.platforms.exchange import Answer, ExchangeLimits, exchange
+from prokip_shared.platforms.shopify_webhooks import read_order
 from prokip_shared.platforms.store import (
     CataloguePage,
     ItemKey,
     Level,
+    OrdersPage,
     QuantityWrite,
     StoreCheck,
     StoreLocation,
     WriteResult,
     chunks,
 )
+from prokip_shared.platforms.webhooks import orders_page
 
 SET_TRIES_MAX: Final = 4
 SET_RETRY_PAUSE_S: Final = 0.25
@@ -91,6 +94,20 @@ class ShopifyClient:
 
         Shopify signs with the app's secret. Raises Refused where it does not take the address.
         """
+        kept, _ = await self._subscribe(delivery_url)
+        return kept
+
+    async def restore_webhooks(self, *, delivery_url: str) -> tuple[str, ...]:
+        """As `create_webhooks`; tells which topics had no fitting subscription.
+
+        Shopify deletes those whose deliveries fail for four hours:
+        https://shopify.dev/docs/apps/build/webhooks/troubleshooting-webhooks
+        """
+        _, made = await self._subscribe(delivery_url)
+        return made
+
+    async def _subscribe(self, delivery_url: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The ids by topic, and the topics for which one had to be made."""
         kept: dict[str, str] = {}
         for old in await self._subscriptions(delivery_url):
             topic = str(old["topic"])
@@ -99,10 +116,10 @@ class ShopifyClient:
                 kept[topic] = str(old["id"])
             else:
                 await self._delete_subscription(str(old["id"]))
-        for topic, fields in wire.WEBHOOKS.items():
-            if topic not in kept:
-                kept[topic] = await self._create_subscription(topic, delivery_url, fields)
-        return tuple(kept[topic] for topic in wire.WEBHOOKS)
+        missing = tuple(topic for topic in wire.WEBHOOKS if topic not in kept)
+        for topic in missing:
+            kept[topic] = await self._create_subscription(topic, delivery_url, wire.WEBHOOKS[topic])
+        return tuple(kept[topic] for topic in wire.WEBHOOKS), missing
 
     async def delete_webhooks(self, *, delivery_url: str) -> int:
         """Removes every subscription of this address and returns how many there were."""
@@ -147,6 +164,46 @@ class ShopifyClient:
             _, data = await self._ask("levels", variables)
             levels |= wire.levels_of(part, data["nodes"])
         return levels
+
+    # orders
+
+    async def changed_orders(self, since: datetime, cursor: str | None) -> OrdersPage:
+        """Orders that changed at `since`, by the shop's clock, or later; `cursor` of the page before."""
+        answer, data = await self._ask("changed_orders", {"search": wire.orders_search(since), "after": cursor})
+        found, page = data["orders"]["nodes"], data["orders"]["pageInfo"]
+        return orders_page(
+            [await self._order_body(order) for order in found],
+            read_order,
+            next_cursor=page["endCursor"] if page["hasNextPage"] else None,
+            store_clock=answer.store_clock(),
+        )
+
+    async def _order_body(self, order: Mapping[str, Any]) -> dict[str, Any]:
+        """Few orders have refunds or more lines than come with the page; those are asked for one by one."""
+        lines = list(order["lineItems"]["nodes"])
+        cursor = _next_cursor(order["lineItems"])
+        if cursor is not None:
+            lines += await self._whole("order_lines", order["id"], ("order", "lineItems"), cursor)
+        refund_lines: list[Mapping[str, Any]] = []
+        if order["refunds"]:
+            _, data = await self._ask("order_refunds", {"id": order["id"]})
+            for refund in data["order"]["refunds"]:
+                refund_lines += await self._whole("refund_lines", refund["id"], ("refund", "refundLineItems"))
+        return wire.order_body(order, lines, refund_lines)
+
+    async def _whole(
+        self, name: str, gid: str, path: tuple[str, str], cursor: str | None = None
+    ) -> list[Mapping[str, Any]]:
+        """Every node of a list that belongs to one object."""
+        nodes: list[Mapping[str, Any]] = []
+        for _ in range(PAGES_MAX):
+            _, data = await self._ask(name, {"id": gid, "after": cursor})
+            listed = data[path[0]][path[1]]
+            nodes += listed["nodes"]
+            cursor = _next_cursor(listed)
+            if cursor is None:
+                break
+        return nodes
 
     # writing
 
@@ -250,6 +307,11 @@ class ShopifyClient:
         if served != self._version_seen:
             self._version_seen = served
             log.warning("shopify.version_differs", asked=wire.API_VERSION, served=served, url=self._url)
+
+
+def _next_cursor(listed: Mapping[str, Any]) -> str | None:
+    page = listed["pageInfo"]
+    return str(page["endCursor"]) if page["hasNextPage"] else None
 
 
 def _covered(scope: str, granted: set[str]) -> bool:

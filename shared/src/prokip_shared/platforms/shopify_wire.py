@@ -1,7 +1,8 @@
 """Shopify's Admin GraphQL API as values: documents, ids, errors and costs, decided without I/O."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from importlib import resources
 from typing import Any, Final
@@ -256,3 +257,43 @@ def _line_index(field: Any, count: int) -> int | None:
         return None
     numbers = [int(part) for part in field if str(part).isdigit()]
     return numbers[0] if numbers and numbers[0] < count else None
+
+
+# orders
+
+
+def orders_search(since: datetime) -> str:
+    """https://shopify.dev/docs/api/usage/search-syntax"""
+    return f"updated_at:>='{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}'"
+
+
+def order_body(
+    order: Mapping[str, Any], lines: Iterable[Mapping[str, Any]], refund_lines: Iterable[Mapping[str, Any]]
+) -> dict[str, Any]:
+    """An order of the GraphQL API in the form that its webhooks have, so that one rule reads both."""
+    returned = [
+        {
+            "line_item_id": digits(str(line["lineItem"]["id"])),
+            "quantity": line["quantity"],
+            "restock_type": str(line["restockType"]).lower(),
+        }
+        for line in refund_lines
+    ]
+    return {
+        "id": digits(str(order["id"])),
+        "name": order["name"],
+        "created_at": order["createdAt"],
+        "updated_at": order["updatedAt"],
+        "cancelled_at": order["cancelledAt"],
+        "financial_status": str(order["displayFinancialStatus"] or "").lower(),
+        "line_items": [
+            {
+                "id": digits(str(line["id"])),
+                "sku": line["sku"],
+                "quantity": line["quantity"],
+                "price": line["originalUnitPriceSet"]["shopMoney"]["amount"],
+            }
+            for line in lines
+        ],
+        "refunds": [{"refund_line_items": returned}],
+    }

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
+from prokip_shared.messages import OrderSnapshot
+
 
 @dataclass(frozen=True, slots=True)
 class ItemKey:
@@ -52,6 +54,18 @@ class QuantityWrite:
     quantity: int
     change_from: int | None
     """The quantity that is written over; None where the platform is told no such thing (custom stores)."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersPage:
+    """Orders in the order in which the store changed them."""
+
+    orders: tuple[OrderSnapshot, ...]
+    unreadable: tuple[str, ...]
+    """Orders of which no snapshot could be made: the store's id and the reason, without personal data."""
+    next_cursor: str | None
+    store_clock: datetime | None
+    """The time at the store when it answered; None where it does not tell."""
 
 
 WriteOutcome = Literal["written", "stale", "untouched", "refused", "not_tracked", "gone"]

@@ -3,13 +3,14 @@
 Everything here is pure. Readers raise UnusableWebhook and nothing else, whatever JSON they are given.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, TypeAlias
 
 from prokip_shared.messages import OrderSnapshot
+from prokip_shared.platforms.store import OrdersPage
 
 QUANTITY_MAX: Final = Decimal(10**9)
 """Beyond any real stock (Shopify refuses more); a larger number is damage, not an order."""
@@ -197,3 +198,21 @@ def keep_scalars(source: Any, names: Iterable[str]) -> dict[str, Any]:
 def keep_list(source: Any) -> list[Any]:
     """The list itself, cut to the length that is ever read; nothing where there is none."""
     return source[:LINES_MAX] if isinstance(source, list) else []
+
+
+def orders_page(
+    bodies: Iterable[Mapping[str, Any]],
+    read: Callable[[Any], OrderSnapshot],
+    *,
+    next_cursor: str | None,
+    store_clock: datetime | None,
+) -> OrdersPage:
+    """Bodies that a store's API listed, read by the rule for its webhooks; one that cannot be read spoils no other."""
+    orders: list[OrderSnapshot] = []
+    unreadable: list[str] = []
+    for body in bodies:
+        try:
+            orders.append(read(body))
+        except UnusableWebhook as error:
+            unreadable.append(f"{read_label(body.get('id'), 'an order without id')}: {error}")
+    return OrdersPage(tuple(orders), tuple(unreadable), next_cursor, store_clock)

@@ -24,11 +24,14 @@ from prokip_shared.platforms.store import (
     CataloguePage,
     ItemKey,
     Level,
+    OrdersPage,
     QuantityWrite,
     StoreCheck,
     WriteResult,
     chunks,
 )
+from prokip_shared.platforms.webhooks import orders_page
+from prokip_shared.platforms.woocommerce_webhooks import read_order
 
 REST_PATH: Final = "/wp-json/wc/v3"
 INDEX_PATH: Final = "/wp-json/"
@@ -102,6 +105,18 @@ class WooClient:
         await self._remove_webhooks(old)
         return tuple(created)
 
+    async def restore_webhooks(self, *, delivery_url: str, secret: SecretStr) -> tuple[str, ...]:
+        """Makes the webhooks of this address anew unless each topic has just one and it is active; tells which did not.
+
+        WooCommerce disables a webhook after repeated failures and goes on counting from there when it is switched on
+        again, so only a new one starts clean.
+        """
+        rows = [row for row in await self._all("/webhooks", []) if row.get("delivery_url") == delivery_url]
+        wrong = wire.webhooks_wrong(rows)
+        if wrong:
+            await self.create_webhooks(delivery_url=delivery_url, secret=secret)
+        return wrong
+
     async def delete_webhooks(self, *, delivery_url: str) -> int:
         """Removes every webhook of this address and returns how many there were."""
         found = await self._webhook_ids(delivery_url)
@@ -152,6 +167,21 @@ class WooClient:
             if error.code in wire.GONE_CODES:
                 return []
             raise
+
+    # orders
+
+    async def changed_orders(self, since: datetime, cursor: str | None) -> OrdersPage:
+        """Orders that changed at `since`, by the store's clock, or later; `cursor` of the page before."""
+        at = wire.OrdersCursor.begin(since) if cursor is None else wire.OrdersCursor.parse(cursor)
+        answer = await self._get("/orders", [*at.query(), *_paging(at.page)])
+        rows = _rows(answer)
+        following = at.following(rows, since)
+        return orders_page(
+            rows,
+            read_order,
+            next_cursor=None if following is None else following.text(),
+            store_clock=answer.store_clock(),
+        )
 
     # writing
 

@@ -4,7 +4,10 @@ https://woocommerce.github.io/woocommerce-rest-api-docs/ ; behaviour of batches 
 """
 
 import html
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -16,6 +19,10 @@ BATCH_LINES_MAX: Final = 100
 WEBHOOK_TOPICS: Final = ("order.created", "order.updated", "order.deleted", "order.restored", "product.updated")
 CATALOGUE_FIELDS: Final = "id,type,sku,manage_stock,stock_quantity"
 LEVEL_FIELDS: Final = "id,manage_stock,stock_quantity"
+ORDER_FIELDS: Final = "id,number,status,date_created_gmt,date_modified_gmt,line_items"
+ORDER_LISTS: Final = ("any", "trash")
+"""`any` leaves trashed orders out, which hold their stock all the same."""
+SECOND: Final = timedelta(seconds=1)
 GONE_CODES: Final = frozenset(
     {
         "woocommerce_rest_product_invalid_id",
@@ -111,3 +118,69 @@ def _item_result(line: QuantityWrite, item: Any) -> WriteResult:
     if level.quantity != line.quantity:
         return WriteResult("refused", level.quantity, "the store answered another quantity than was written")
     return WriteResult("written", level.quantity)
+
+
+# webhooks
+
+
+def webhooks_wrong(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
+    """The topics that are not told by exactly one active webhook."""
+    active = Counter(str(row.get("topic")) for row in rows if row.get("status") == "active")
+    idle = {str(row.get("topic")) for row in rows if row.get("status") != "active"}
+    return tuple(topic for topic in WEBHOOK_TOPICS if active[topic] != 1 or topic in idle)
+
+
+# orders
+
+
+@dataclass(frozen=True, slots=True)
+class OrdersCursor:
+    """Where a listing of changed orders goes on: by the time of the last one seen, not by a page's number.
+
+    An order that changes, or is deleted, while the pages are read moves the others from page to page; a time does not.
+    """
+
+    status: str
+    after: datetime
+    """Exclusive, as `modified_after` is."""
+    page: int = 1
+    """Above 1 only where more orders than a page holds changed in one second."""
+
+    @classmethod
+    def begin(cls, since: datetime) -> "OrdersCursor":
+        """The store's times have a resolution of one second, and `modified_after` leaves its own second out."""
+        return cls(ORDER_LISTS[0], since.astimezone(UTC).replace(microsecond=0) - SECOND)
+
+    @classmethod
+    def parse(cls, text: str) -> "OrdersCursor":
+        status, after, page = text.split("|")
+        return cls(status, datetime.fromisoformat(after), int(page))
+
+    def text(self) -> str:
+        return f"{self.status}|{self.after.isoformat()}|{self.page}"
+
+    def query(self) -> list[tuple[str, str]]:
+        return [
+            ("status", self.status),
+            ("modified_after", self.after.replace(tzinfo=None).isoformat()),
+            ("dates_are_gmt", "true"),
+            ("orderby", "modified"),
+            ("order", "asc"),
+            ("_fields", ORDER_FIELDS),
+        ]
+
+    def following(self, rows: Sequence[Mapping[str, Any]], since: datetime) -> "OrdersCursor | None":
+        """What to ask next after a page of rows; None when every list has been seen."""
+        if len(rows) == PAGE_ITEMS_MAX:
+            last = _modified_at(rows[-1]) - SECOND
+            return OrdersCursor(self.status, last) if last > self.after else replace(self, page=self.page + 1)
+        left = ORDER_LISTS[ORDER_LISTS.index(self.status) + 1 :]
+        return replace(self.begin(since), status=left[0]) if left else None
+
+
+def _modified_at(order: Mapping[str, Any]) -> datetime:
+    """Raises StoreUnavailable where a row is no order."""
+    try:
+        return datetime.fromisoformat(str(order["date_modified_gmt"])).replace(tzinfo=UTC)
+    except (KeyError, ValueError):
+        raise StoreUnavailable("answered an order that names no time of its version") from None

@@ -35,6 +35,7 @@ REQUIRED_SCOPE = {
     "inventoryItemUpdate": "write_inventory",
     "orders": "read_orders",
     "order": "read_orders",
+    "refund": "read_orders",
     "orderCancel": "write_orders",
     "refundCreate": "write_orders",
 }
@@ -82,6 +83,7 @@ class Operations:
             ),
             "inventoryLevel": lambda _info, id: views.level_by_gid(id),  # noqa: A006
             "order": lambda _info, id: views.node(id),  # noqa: A006
+            "refund": lambda _info, id: views.node(id),  # noqa: A006
             "orders": lambda _info, **arguments: self._order_page(arguments),
             "webhookSubscription": lambda _info, id: views.node(id),  # noqa: A006
             "webhookSubscriptions": lambda _info, **arguments: self._subscriptions(arguments),

@@ -42,6 +42,8 @@ class Views:
         kind = global_id.removeprefix("gid://shopify/").partition("/")[0]
         if kind == "InventoryLevel":
             return self.level_by_gid(global_id)
+        if kind == "Refund":
+            return self._refund_by_number(number_of(global_id, kind))
         tables: dict[str, tuple[dict[int, Any], Callable[[Any], Json]]] = {
             "InventoryItem": (self._state.items, self.item),
             "ProductVariant": (self._state.variants, self.variant),
@@ -59,6 +61,11 @@ class Views:
         item = self._state.items.get(int(item_number)) if item_number.isdigit() else None
         found = [level for level in item.levels.values() if level.gid == global_id] if item else []
         return self.level(found[0]) if found else None
+
+    def _refund_by_number(self, number: int) -> Json | None:
+        found = ((order, one) for order in self._state.orders.values() for one in order.refunds if one.id == number)
+        order, refund = next(found, (None, None))
+        return None if order is None or refund is None else self.refund(order, refund)
 
     def location(self, location: Location) -> Json:
         created = iso_zulu(location.created_s)
@@ -215,6 +222,7 @@ class Views:
             "sku": line.sku or None,
             "quantity": line.quantity,
             "currentQuantity": line.current_quantity,
+            "originalUnitPriceSet": _money_bag(line.price_cents),
             "refundableQuantity": line.current_quantity,
             "unfulfilledQuantity": line.unfulfilled,
             "requiresShipping": True,
@@ -303,6 +311,11 @@ _DISPLAYED_FULFILLMENT = {None: "UNFULFILLED", "partial": "PARTIALLY_FULFILLED",
 
 def _total_available(item: Item) -> int:
     return sum(level.available for level in item.levels.values() if level.is_active)
+
+
+def _money_bag(cents: int) -> Json:
+    amount = {"amount": money(cents), "currencyCode": "USD"}
+    return {"shopMoney": amount, "presentmentMoney": amount}
 
 
 def _sold_at(order: Order) -> list[int]:

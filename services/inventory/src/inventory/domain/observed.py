@@ -7,7 +7,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, convert
+
+from prokip_shared.messages import OrderObservedV1
 
 Moment = Annotated[datetime, Meta(tz=True)]
 
@@ -41,3 +43,7 @@ class OrderObserved(Struct, frozen=True, gc=False):
     observed_at: Moment
     predates_connection: bool
     order: OrderSnapshot
+
+
+def as_observed(message: OrderObservedV1) -> OrderObserved:
+    return convert(message, OrderObserved, from_attributes=True)

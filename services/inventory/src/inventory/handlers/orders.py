@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from inventory import storage
-from inventory.domain.observed import OrderObserved
+from inventory.domain.observed import OrderObserved, as_observed
 from inventory.domain.orders import count_orders, named_skus, order_key, stock_keys
 from inventory.domain.snapshots import Uncountable
 from inventory.domain.values import Known
 from inventory.handlers.settling import settle
 from prokip_shared.bus.port import PermanentFailure
 from prokip_shared.database import Connection
-from prokip_shared.messages import Encoded
+from prokip_shared.messages import Encoded, OrderObservedV1
 
 
 async def apply_order_batch(connection: Connection, messages: Sequence[OrderObserved]) -> Sequence[Encoded]:
@@ -21,6 +21,11 @@ async def apply_order_batch(connection: Connection, messages: Sequence[OrderObse
     except Uncountable as error:
         raise PermanentFailure(str(error)) from error
     return await settle(connection, known, count)
+
+
+async def apply_order_messages(connection: Connection, messages: Sequence[OrderObservedV1]) -> Sequence[Encoded]:
+    """As `apply_order_batch`, for whoever has the messages themselves in hand."""
+    return await apply_order_batch(connection, [as_observed(message) for message in messages])
 
 
 async def _look_up(connection: Connection, messages: Sequence[OrderObserved]) -> Known:

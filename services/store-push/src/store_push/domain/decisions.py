@@ -6,7 +6,7 @@ Three questions in this order: what is right already, what has to be read first,
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Final, Literal
 
 from prokip_shared.platforms.store import Level, LevelState, WriteResult
 from store_push.domain.listings import DueListing, Gap, ListingState
@@ -45,12 +45,41 @@ class Habits:
     """Levels can be asked for."""
 
 
+UNSWEPT_PATIENCE: Final = 10
+"""How many times longer a difference waits to be judged where the store's orders could not be swept meanwhile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """When all orders that a store had changed were last read, by our clock."""
+
+    began_at: datetime
+    ended_at: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Patience:
     settle_s: float
     """How long an order gets to explain a difference before the store is looked at again."""
     drift_after_s: float
     """How long a difference must stay the same, without any sale counted meanwhile, to be called drift."""
+
+    def wants_sweep(self, gap: Gap, now: datetime, swept: Swept | None) -> bool:
+        """A difference that did not pass by itself is a question to the store's orders, once."""
+        settled = now - gap.since >= timedelta(seconds=self.settle_s)
+        return settled and (swept is None or swept.began_at <= gap.since)
+
+    def judges(self, gap: Gap, now: datetime, swept: Swept | None) -> bool:
+        """Whether a difference is drift: old enough, and the orders read since it was seen do not explain it.
+
+        What a sweep found needs a moment to come through the ledger.
+        """
+        age = now - gap.since
+        if age < timedelta(seconds=self.drift_after_s):
+            return False
+        if swept is not None and swept.began_at > gap.since:
+            return now - swept.ended_at >= timedelta(seconds=self.settle_s)
+        return age >= timedelta(seconds=self.drift_after_s) * UNSWEPT_PATIENCE
 
     def next_look(self, gap: Gap, now: datetime) -> datetime:
         """Pauses that double: after settle_s, then at twice the difference's age, and when it may be called drift."""
@@ -138,7 +167,7 @@ def plan_without_reading(due: Iterable[DueListing], habits: Habits, patience: Pa
 
 
 def decide(
-    listing: DueListing, level: Level, habits: Habits, patience: Patience, now: datetime
+    listing: DueListing, level: Level, habits: Habits, patience: Patience, now: datetime, swept: Swept | None
 ) -> Settled | PlannedWrite:
     """What to do with a listing whose level was just read."""
     target, believed, shown = listing.target, listing.believed, level.quantity
@@ -154,16 +183,21 @@ def decide(
         return PlannedWrite(listing, target, shown, shown, verify=new)
     if _may_have_hidden_a_sale(listing, habits, now) and shown != target and _hidden(listing, shown - believed):
         return PlannedWrite(listing, target, shown, shown, verify=True)
-    return _decide_gap(listing, target, believed, shown, patience, now)
+    return _decide_gap(listing, target, believed, shown, patience, now, swept)
 
 
 def _decide_gap(
-    listing: DueListing, target: int, believed: int, shown: int, patience: Patience, now: datetime
+    listing: DueListing,
+    target: int,
+    believed: int,
+    shown: int,
+    patience: Patience,
+    now: datetime,
+    swept: Swept | None,
 ) -> Settled | PlannedWrite:
     """The store shows something else than believed: orders on their way, an unrecorded write of ours, or drift."""
     gap = _gap_of(listing, shown - believed, now)
-    age_s = (now - gap.since).total_seconds()
-    if age_s >= patience.drift_after_s:
+    if patience.judges(gap, now, swept):
         if shown == target:
             return _already(listing, target, None, shown)
         drift = Drift(believed, shown, _cause_of(shown - believed))

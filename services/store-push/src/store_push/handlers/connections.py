@@ -7,7 +7,14 @@ from prokip_shared.connections import ConnectionRecord, CustomCredentials
 from prokip_shared.database import Connection
 from prokip_shared.directory import Directory
 from prokip_shared.messages import ConnectionChangedV1, Message, SyncRequestedV1
-from store_push.storage import ConnectionStorage, KnownConnection, RoundStorage, TargetStorage
+from store_push.storage import (
+    ConnectionStorage,
+    KnownConnection,
+    RoundStorage,
+    SubscriptionStorage,
+    SweepStorage,
+    TargetStorage,
+)
 
 
 def known_of(record: ConnectionRecord) -> KnownConnection:
@@ -29,6 +36,9 @@ class ConnectionHandlers:
     connections: ConnectionStorage
     targets: TargetStorage
     rounds: RoundStorage
+    sweeps: SweepStorage
+    subscriptions: SubscriptionStorage
+    subscription_interval_s: float
 
     async def follow_changes(self, connection: Connection, batch: Sequence[ConnectionChangedV1]) -> Sequence[Message]:
         """The directory says what is; the message only says that it is worth a look now."""
@@ -61,6 +71,7 @@ class ConnectionHandlers:
             ]
             await self.connections.forgive(connection, scope)
             await self.connections.start_catalogue_reads(connection, scope)
+            await self.sweeps.want(connection, scope)
         await self.rounds.wake(connection)
         await self.targets.wake_workers(connection)
         return ()
@@ -73,14 +84,24 @@ class ConnectionHandlers:
         if gone:
             await self.connections.forget(connection, gone)
         changed = [record for key, record in sorted(wanted.items()) if known.get(key) != record]
+        if changed:
+            await self.connections.save(connection, changed)
+        await self._look_after(connection)
         if not changed:
             return
-        await self.connections.save(connection, changed)
         new = [record.connection_id for record in changed if record.connection_id not in known]
         await self.connections.start_catalogue_reads(connection, new)
         for record in changed:
             await self._follow(connection, record, known.get(record.connection_id))
         await self.targets.wake_workers(connection)
+
+    async def _look_after(self, connection: Connection) -> None:
+        """What every connection gets once, also one that is older than this code."""
+        records = self.directory.all_connections()
+        await self.sweeps.start(connection, {record.id: record.connected_at for record in records})
+        await self.subscriptions.start(
+            connection, [record.id for record in records], first_in_s=self.subscription_interval_s
+        )
 
     async def _follow(self, connection: Connection, record: KnownConnection, before: KnownConnection | None) -> None:
         moved = before is not None and before.location_id != record.location_id

@@ -11,6 +11,32 @@ WHERE l.business_id = $1 AND l.id > $2
 ORDER BY l.id
 LIMIT $6;
 
+-- name: listings_of_sku
+-- What the stores show of one SKU, at location $3 or at all of them. Indexes: connection_work_business_idx,
+-- listing_sku_idx.
+SELECT l.id, l.connection_id, l.location_id, l.item_ref, l.parent_ref, l.state, l.reason, t.available, l.target,
+    l.confirmed, l.confirmed_at, l.target_taken - l.confirmed_taken AS taken_since,
+    l.confirmed + l.confirmed_taken - l.target_taken AS believed, l.due_at, l.gap, l.gap_since
+FROM push.connection_work w
+JOIN push.listing l
+    ON l.business_id = w.business_id AND l.location_id = w.location_id AND l.sku = $2
+    AND l.connection_id = w.connection_id
+LEFT JOIN push.stock_target t ON t.business_id = l.business_id AND t.location_id = l.location_id AND t.sku = l.sku
+WHERE w.business_id = $1 AND ($3::text IS NULL OR w.location_id = $3)
+ORDER BY l.connection_id, l.id
+LIMIT $4;
+
+-- name: due_by_connection
+-- How many listings of each store wait to be looked at. Indexes: connection_work_business_idx, listing_due_idx.
+SELECT w.connection_id, due.listings AS due, due.oldest AS oldest_due_at
+FROM push.connection_work w
+CROSS JOIN LATERAL (
+    SELECT count(*) AS listings, min(l.due_at) AS oldest FROM push.listing l
+    WHERE l.connection_id = w.connection_id AND l.due_at <= now()
+) due
+WHERE w.business_id = $1
+ORDER BY w.connection_id;
+
 -- name: pushes
 -- Page through what was sent, newest first.
 SELECT id, connection_id, listing_id, sku, expected, shown, sent, answered, outcome, detail, revision, answer_ms,
@@ -34,17 +60,21 @@ LIMIT $4;
 -- How each connection of one business is doing.
 SELECT w.connection_id, w.platform, w.active, w.health, w.health_since, w.health_detail, w.consecutive_failures,
     w.next_attempt_at, w.last_push_at, c.read_at AS catalogue_read_at, c.items AS catalogue_items,
-    c.error AS catalogue_error,
+    c.error AS catalogue_error, s.complete_from AS swept_at, s.orders AS swept_orders,
+    s.unreadable AS swept_unreadable, s.error AS sweep_error, h.checked_at AS webhooks_checked_at,
+    h.restored_at AS webhooks_restored_at, h.restored_topics AS webhooks_restored, h.error AS webhooks_error,
     (
         SELECT count(*) FROM push.listing l WHERE l.connection_id = w.connection_id AND l.due_at <= now()
     ) AS due,
     coalesce((
-        SELECT jsonb_object_agg(s.state, s.listings) FROM (
+        SELECT jsonb_object_agg(g.state, g.listings) FROM (
             SELECT l.state, count(*) AS listings FROM push.listing l WHERE l.connection_id = w.connection_id GROUP BY l.state
-        ) s
+        ) g
     ), '{}') AS listings
 FROM push.connection_work w
 LEFT JOIN push.catalogue_read c USING (connection_id)
+LEFT JOIN push.sweep s USING (connection_id)
+LEFT JOIN push.subscription_check h USING (connection_id)
 WHERE w.business_id = $1
 ORDER BY w.connection_id;
 
@@ -56,7 +86,10 @@ SELECT count(*) FILTER (WHERE w.active AND w.health = 'healthy') AS healthy,
     count(*) FILTER (WHERE w.active AND w.health = 'needs_reauthorisation') AS needs_reauthorisation,
     coalesce(sum(d.due), 0)::bigint AS due,
     coalesce(extract(epoch FROM now() - min(d.oldest) FILTER (WHERE w.active AND w.health = 'healthy')), 0)
-        ::double precision AS oldest_due_s
+        ::double precision AS oldest_due_s,
+    coalesce((
+        SELECT extract(epoch FROM now() - min(coalesce(complete_from, due_at))) FROM push.sweep
+    ), 0)::double precision AS oldest_sweep_s
 FROM push.connection_work w
 CROSS JOIN LATERAL (
     SELECT count(*) AS due, min(l.due_at) AS oldest FROM push.listing l

@@ -1,0 +1,36 @@
+-- name: start_subscription_checks
+-- Connecting has just made the webhooks, so the first look comes after $2 seconds.
+INSERT INTO push.subscription_check (connection_id, due_at)
+SELECT w.connection_id, now() + $2::double precision * interval '1 second'
+FROM push.connection_work w
+WHERE w.connection_id = ANY($1::bigint[]) AND w.platform <> 'custom'
+ORDER BY w.connection_id
+ON CONFLICT (connection_id) DO NOTHING;
+
+-- name: next_subscription_check_in_s
+-- How long until a store's webhooks are to be looked at; NULL: none.
+SELECT extract(epoch FROM min(due_at) - now())::double precision FROM push.subscription_check;
+
+-- name: claim_subscription_check
+-- One store whose webhooks are to be looked at; held until the transaction ends.
+SELECT s.connection_id, w.business_id, s.consecutive_failures
+FROM push.subscription_check s JOIN push.connection_work w USING (connection_id)
+WHERE s.due_at <= now()
+ORDER BY s.due_at
+LIMIT 1
+FOR UPDATE OF s SKIP LOCKED;
+
+-- name: subscription_check_done
+-- All is well, or is again: $3 are the topics that had to be restored.
+UPDATE push.subscription_check SET
+    due_at = now() + $2::double precision * interval '1 second', consecutive_failures = 0, checked_at = now(),
+    restored_at = CASE WHEN cardinality($3::text[]) > 0 THEN now() ELSE restored_at END,
+    restored_topics = CASE WHEN cardinality($3::text[]) > 0 THEN $3 ELSE restored_topics END, error = NULL
+WHERE connection_id = $1;
+
+-- name: subscription_check_failed
+-- Looked at again after a pause.
+UPDATE push.subscription_check SET
+    due_at = now() + $2::double precision * interval '1 second', consecutive_failures = consecutive_failures + 1,
+    error = $3
+WHERE connection_id = $1;

@@ -1,0 +1,64 @@
+-- name: start_sweeps
+-- Rows for connections that were made; what changed since the connection is swept at once.
+WITH started AS (
+    INSERT INTO push.sweep (connection_id, connected_at, swept_to, due_at)
+    SELECT w.connection_id, n.connected_at, n.connected_at, now()
+    FROM unnest($1::bigint[], $2::timestamptz[]) AS n (connection_id, connected_at)
+    JOIN push.connection_work w USING (connection_id)
+    WHERE w.platform <> 'custom'
+    ORDER BY w.connection_id
+    ON CONFLICT (connection_id) DO NOTHING
+    RETURNING connection_id
+)
+SELECT pg_notify('prokip_push_sweep', '') WHERE EXISTS (SELECT FROM started);
+
+-- name: want_sweeps
+-- As soon as possible, but no store more often than a claim allows.
+WITH wanted AS (
+    UPDATE push.connection_work SET sweep_wanted_at = now() WHERE connection_id = ANY($1::bigint[]) RETURNING connection_id
+)
+SELECT pg_notify('prokip_push_sweep', '') WHERE EXISTS (SELECT FROM wanted);
+
+-- name: next_sweep_in_s
+-- How long until a sweep is due; NULL: none. $1: seconds between two sweeps of a store at least.
+SELECT extract(epoch FROM min(
+    CASE
+        WHEN w.sweep_wanted_at > coalesce(s.begun_at, '-infinity') AND s.consecutive_failures = 0
+        THEN least(s.due_at, coalesce(s.begun_at, '-infinity') + $1::double precision * interval '1 second')
+        ELSE s.due_at
+    END
+) - now())::double precision
+FROM push.sweep s JOIN push.connection_work w USING (connection_id);
+
+-- name: claim_sweep
+-- One store that is due, or is wanted; held until the transaction ends. Paused stores too: they go on selling.
+SELECT s.connection_id, w.business_id, w.location_id, s.connected_at, s.swept_to, s.cursor, s.sweeping_to,
+    s.consecutive_failures, s.orders, s.unreadable, s.begun_at, clock_timestamp() AS claimed_at
+FROM push.sweep s JOIN push.connection_work w USING (connection_id)
+WHERE s.due_at <= now()
+    OR (
+        w.sweep_wanted_at > coalesce(s.begun_at, '-infinity') AND s.consecutive_failures = 0
+        AND coalesce(s.begun_at, '-infinity') <= now() - $1::double precision * interval '1 second'
+    )
+ORDER BY s.due_at
+LIMIT 1
+FOR UPDATE OF s SKIP LOCKED;
+
+-- name: sweep_done
+-- Complete: the next one comes by itself.
+UPDATE push.sweep SET
+    swept_to = $2, cursor = NULL, sweeping_to = NULL, due_at = now() + $3::double precision * interval '1 second',
+    consecutive_failures = 0, begun_at = $4, complete_from = $4, complete_at = clock_timestamp(), orders = $5,
+    unreadable = $6, error = NULL
+WHERE connection_id = $1;
+
+-- name: sweep_paused
+-- Not complete: goes on at its cursor, at once or after a failure's pause.
+UPDATE push.sweep SET
+    cursor = $2, sweeping_to = $3, due_at = now() + $4::double precision * interval '1 second',
+    consecutive_failures = $5, begun_at = $6, orders = $7, unreadable = $8, error = $9
+WHERE connection_id = $1;
+
+-- name: last_complete_sweep
+-- From when to when the store's orders were last read completely.
+SELECT complete_from, complete_at FROM push.sweep WHERE connection_id = $1 AND complete_at IS NOT NULL;

@@ -1,0 +1,177 @@
+"""Orders that no webhook told: found, told once each, whatever the store does meanwhile. No webhook is registered here."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from prokip_sandbox import Fault, WooCommerceStore
+from prokip_sandbox.shopify.bodies import order_body
+from prokip_shared.messages import DriftFoundV1, OrderObservedV1, OrderSnapshot
+from prokip_shared.platforms.shopify_webhooks import read_order as read_shopify_order
+from tests.integration.push.test_pushing import shopify_with, woo_with
+from tests.integration.push.world import PushWorld, open_world
+from tests.support.eventually import eventually
+
+
+def newest(world: PushWorld, connection: int) -> dict[str, OrderSnapshot]:
+    """The last word on each order."""
+    told = [message for message in world.heard_of(OrderObservedV1) if message.connection_id == connection]
+    assert {message.source for message in told} <= {"sweep"}
+    return {message.order.order_ref: message.order for message in told}
+
+
+def held(orders: dict[str, OrderSnapshot]) -> Decimal:
+    return sum((line.taken for order in orders.values() for line in order.lines), Decimal(0))
+
+
+async def swept(world: PushWorld, connection: int) -> dict[str, Any]:
+    _, body = await world.ask("/internal/connections")
+    found: dict[str, Any] = next(one for one in body["items"] if one["connection_id"] == connection)
+    return found
+
+
+async def first_sweep(world: PushWorld, connection: int) -> dict[str, Any]:
+    async def done() -> dict[str, Any] | None:
+        state = await swept(world, connection)
+        return state if state["swept_at"] is not None else None
+
+    state = await eventually(done, what="first sweep")
+    assert state is not None
+    return state
+
+
+async def ask_for_sweep(world: PushWorld, connection: int) -> None:
+    await world.execute(
+        "WITH wanted AS (UPDATE push.connection_work SET sweep_wanted_at = now() WHERE connection_id = $1 RETURNING 1)"
+        " SELECT pg_notify('prokip_push_sweep', '') FROM wanted",
+        connection,
+    )
+
+
+async def test_a_woocommerce_order_that_no_webhook_told_is_found_with_what_the_store_holds(database_url: str) -> None:
+    woo = woo_with(2)
+    async with woo.serve(), open_world(database_url, SWEEP_INTERVAL_S="1") as world:
+        connection = await world.connect_woo(woo)
+        kept, refunded, trashed = (woo.buy({"SKU-0001": 5}) for _ in range(3))
+        woo.refund(refunded, {"SKU-0001": 2})
+        woo.orders.trash(woo.order(trashed))
+        wanted = {str(kept): ("processing", 5), str(refunded): ("processing", 3), str(trashed): ("trash", 5)}
+
+        async def found() -> bool:
+            orders = newest(world, connection)
+            return {ref: (order.status, int(order.lines[0].taken)) for ref, order in orders.items()} == wanted
+
+        await eventually(found, what="all orders told")
+        state = await swept(world, connection)
+        assert (state["sweep_error"], state["swept_unreadable"]) == (None, 0)
+
+
+async def test_a_shopify_order_is_read_as_its_webhook_would_be(database_url: str) -> None:
+    """With more lines than a page of orders carries, a restocking and a plain refund, and a cancelled neighbour."""
+    shopify = shopify_with(30)
+    async with shopify.serve(), open_world(database_url, shopify, SWEEP_INTERVAL_S="1") as world:
+        connection = await world.connect_shop(shopify)
+        shop = shopify.shop()
+        long = shop.buy({f"SKU-{n:04d}": 3 for n in range(1, 31)})
+        shop.refund(long, {"SKU-0001": 2, "SKU-0030": 1})
+        shop.refund(long, {"SKU-0002": 1}, restock=False)
+        gone = shop.buy({"SKU-0003": 4})
+        shop.cancel(gone, restock=True)
+        wanted = {str(ref): read_shopify_order(order_body(shop.order(ref), shop.state)) for ref in (long, gone)}
+
+        async def found() -> bool:
+            return newest(world, connection) == wanted
+
+        await eventually(found, what="orders as their webhooks tell them")
+        assert held(newest(world, connection)) == 30 * 3 - 3
+
+
+@pytest.mark.parametrize("orders", [230])
+async def test_more_orders_than_a_page_holds_are_all_told(database_url: str, orders: int) -> None:
+    woo = woo_with(1, 1000)
+    async with woo.serve(), open_world(database_url, SWEEP_INTERVAL_S="1") as world:
+        connection = await world.connect_woo(woo)
+        refs = {str(woo.buy({"SKU-0001": 1})) for _ in range(orders)}
+
+        async def found() -> bool:
+            return newest(world, connection).keys() == refs
+
+        await eventually(found, what="every order told")
+
+
+async def test_a_difference_asks_for_a_sweep_and_an_order_explains_it(database_url: str) -> None:
+    """The sale lowers the store, no webhook comes, and nothing is called drift although the time for it is over."""
+    shopify = shopify_with(1, 100)
+    async with shopify.serve(), open_world(database_url, shopify, SWEEP_INTERVAL_S="86400") as world:
+        connection = await world.connect_shop(shopify)
+        await world.tell_stock({"SKU-0001": 100})
+        await world.until_settled(connection)
+        first = await first_sweep(world, connection)
+        order = shopify.shop().buy({"SKU-0001": 7})
+        await world.tell_stock({"SKU-0001": 90})
+
+        async def told() -> bool:
+            return str(order) in newest(world, connection)
+
+        await eventually(told, what="the order was told")
+        assert first["swept_at"] < (await swept(world, connection))["swept_at"]
+        await world.tell_stock({"SKU-0001": 83}, {connection: 7})
+        await world.until_settled(connection)
+        assert shopify.shop().stock("SKU-0001") == 83
+        assert not world.heard_of(DriftFoundV1)
+
+
+async def test_a_store_that_fails_is_asked_again_later_and_goes_on_where_it_was(database_url: str) -> None:
+    woo = woo_with(1, 1000)
+    async with woo.serve(), open_world(database_url, SWEEP_INTERVAL_S="86400") as world:
+        connection = await world.connect_woo(woo)
+
+        await first_sweep(world, connection)
+        refs = {str(woo.buy({"SKU-0001": 1})) for _ in range(150)}
+        woo.faults.add(Fault("status", path=r"/orders\?", times=1, skip=2, status=503))
+        await ask_for_sweep(world, connection)
+
+        async def failed() -> bool:
+            return "503" in ((await swept(world, connection))["sweep_error"] or "")
+
+        await eventually(failed, what="failure noted")
+        assert 0 < len(newest(world, connection)) < len(refs)
+
+        async def found() -> bool:
+            state = await swept(world, connection)
+            return state["sweep_error"] is None and newest(world, connection).keys() == refs
+
+        await eventually(found, what="the rest told", timeout_s=20)
+
+
+async def test_a_paused_store_is_swept_because_it_goes_on_selling(database_url: str) -> None:
+    woo = woo_with(1)
+    async with woo.serve(), open_world(database_url, SWEEP_INTERVAL_S="1") as world:
+        connection = await world.connect_woo(woo)
+        await world.execute("UPDATE gateway.connection SET sync_enabled = false")
+        await world.tell_change(connection, "paused")
+        order = woo.buy({"SKU-0001": 1})
+
+        async def found() -> bool:
+            return str(order) in newest(world, connection)
+
+        await eventually(found, what="order told")
+
+
+async def test_an_order_from_before_the_connection_is_told_as_a_baseline(database_url: str) -> None:
+    woo: WooCommerceStore = woo_with(1)
+    async with woo.serve(), open_world(database_url, SWEEP_INTERVAL_S="1") as world:
+        order = woo.buy({"SKU-0001": 1})
+        connection = await world.connect_woo(woo)
+        await world.execute("UPDATE push.sweep SET connected_at = $1", datetime(2100, 1, 1, tzinfo=UTC))
+        await ask_for_sweep(world, connection)
+
+        async def baseline() -> bool:
+            return any(
+                message.predates_connection and message.order.order_ref == str(order)
+                for message in world.heard_of(OrderObservedV1)
+            )
+
+        await eventually(baseline, what="told as a baseline")
