@@ -12,17 +12,17 @@ from inventory.handlers.orders import apply_order_batch
 from inventory.rows import order_of, stock_of
 from prokip_shared.database import Pool
 from prokip_shared.messages import Message, OrderLine, OrderObservedV1, ProkipObservedV1
-from tests.unit.inventory.world import line, seen
+from tests.unit.inventory.world import decoded, heard, line, seen
 
 
 async def sell(pool: Pool, *messages: OrderObservedV1) -> Sequence[Message]:
     async with pool.acquire() as connection, connection.transaction():
-        return await apply_order_batch(connection, messages)
+        return decoded(await apply_order_batch(connection, heard(messages)))
 
 
 async def read(pool: Pool, *messages: ProkipObservedV1) -> Sequence[Message]:
     async with pool.acquire() as connection, connection.transaction():
-        return await apply_observation_batch(connection, messages)
+        return decoded(await apply_observation_batch(connection, messages))
 
 
 async def held_orders(pool: Pool) -> dict[OrderKey, HeldOrder]:
@@ -42,7 +42,6 @@ def _movement(row: asyncpg.Record) -> Movement:
     return Movement(
         StockKey(row["business_id"], row["sku"], row["location_id"]),
         row["revision"],
-        row["at"],
         row["reason"],
         row["connection_id"],
         row["order_ref"],

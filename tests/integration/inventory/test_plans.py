@@ -120,6 +120,7 @@ ROWS_OF_INDEX_SCANS = re.compile(r"Index (?:Only )?Scan.*on movement.*actual row
     [
         ("lock_orders", "orders_pkey", [(BUSINESS, 1, str(number)) for number in range(10)]),
         ("lock_sale_logs", "orders_pkey", [(BUSINESS, 1, str(number)) for number in range(10)]),
+        ("untold_stock", "stock_pkey", [(BUSINESS, f"Hose/{number:05d}", LOCATION) for number in range(10)]),
         ("lock_stock", "stock_pkey", [(BUSINESS, f"Hose/{number:05d}", LOCATION) for number in range(10)]),
     ],
 )

@@ -16,11 +16,12 @@ from inventory.domain.replay import Difference
 from inventory.domain.values import StockKey
 from inventory.handlers.holders import apply_holder_batch
 from inventory.handlers.observations import apply_observation_batch
-from inventory.handlers.orders import apply_order_batch
+from inventory.handlers.orders import apply_order_messages
 from inventory.rebuild import Checked, rebuild
 from inventory.recording import recorded
 from prokip_shared.database import Pool
 from prokip_shared.messages import (
+    Encoded,
     Message,
     OrderObservedV1,
     ProkipObservedV1,
@@ -36,8 +37,8 @@ OTHER_BUSINESS = 8
 
 async def apply(pool: Pool, messages: Sequence[Message], *, record: bool) -> None:
     """As the service's consumers do, a batch of one kind at a time."""
-    handlers: dict[type[Message], Callable[..., Awaitable[Sequence[Message]]]] = {
-        OrderObservedV1: apply_order_batch,
+    handlers: dict[type[Message], Callable[..., Awaitable[Sequence[Message | Encoded]]]] = {
+        OrderObservedV1: apply_order_messages,
         ProkipObservedV1: apply_observation_batch,
         StockHoldersObservedV1: apply_holder_batch,
     }

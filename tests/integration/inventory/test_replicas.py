@@ -6,12 +6,17 @@ from collections.abc import Awaitable, Callable, Sequence
 from decimal import Decimal
 from functools import partial
 
+import pytest
+
 from inventory.handlers.holders import apply_holder_batch
+from inventory.handlers.observations import apply_observation_batch
+from inventory.handlers.orders import apply_order_batch
 from inventory.storage import LostRace
 from prokip_shared.database import Pool
 from prokip_shared.messages import OrderObservedV1, StockHolder, StockHoldersObservedV1
 from tests.integration.inventory.books import held_stock, random_snapshot, read, sell, unbalanced_skus
-from tests.unit.inventory.world import BUSINESS, World, line, reading, seen
+from tests.support.eventually import eventually
+from tests.unit.inventory.world import BUSINESS, World, heard, line, reading, seen
 
 APPLIERS = 6
 
@@ -102,3 +107,41 @@ async def test_two_replicas_that_see_an_order_first_apply_it_once(pool: Pool) ->
             group.create_task(apply_until_through(pool, batch))
     ((_, row),) = (await held_stock(pool)).items()
     assert row.available == 80
+
+
+async def test_a_sku_that_prokip_tells_while_its_sale_is_counted_is_counted_again(pool: Pool) -> None:
+    """The count is made before the stock is locked: what it took for unknown must still be so when it is written."""
+    await read(pool, reading(1, {"A": 5}))
+    sale = heard([seen("1", 1, line("l", "X", 2))])
+    async with pool.acquire() as one, pool.acquire() as other:
+        await other.execute("BEGIN")
+        await apply_observation_batch(other, [reading(2, {"X": 10})])
+        await one.execute("BEGIN")
+        counting = asyncio.create_task(apply_order_batch(one, sale))
+        await eventually(lambda: waits_for_a_lock(pool), what="the sale waits for the stock")
+        await other.execute("COMMIT")
+        with pytest.raises(LostRace):
+            await counting
+        await one.execute("ROLLBACK")
+    await sell(pool, seen("1", 1, line("l", "X", 2)))
+    assert {key.sku: row.available for key, row in (await held_stock(pool)).items()} == {"A": 5, "X": 8}
+    assert await unbalanced_skus(pool) == []
+
+
+async def waits_for_a_lock(pool: Pool) -> bool:
+    return bool(
+        await pool.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+    )
+
+
+async def test_batches_that_share_no_location_do_not_wait_for_each_other(pool: Pool) -> None:
+    async with pool.acquire() as one, pool.acquire() as other:
+        await one.execute("BEGIN")
+        await apply_order_batch(one, heard([seen("1", 1, line("l", "A", 2))]))
+        async with other.transaction():
+            await other.execute("SET LOCAL lock_timeout = '5s'")
+            await apply_order_batch(other, heard([seen("2", 1, line("l", "A", 1), location_id="elsewhere")]))
+        await one.execute("COMMIT")
+    assert await unbalanced_skus(pool) == []

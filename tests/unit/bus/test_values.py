@@ -16,6 +16,7 @@ from prokip_shared.bus.bundles import (
     bundles_of,
     business_of,
     element_texts,
+    encode,
     parked_id,
     storable,
     unpack,
@@ -23,7 +24,7 @@ from prokip_shared.bus.bundles import (
 from prokip_shared.bus.failures import Verdict, verdict_of
 from prokip_shared.bus.port import Bundle
 from prokip_shared.bus.storage import BusTables
-from prokip_shared.messages import ConnectionUninstalledV1, DriftFoundV1, StockOversoldV1
+from prokip_shared.messages import ConnectionUninstalledV1, DriftFoundV1, Encoded, StockOversoldV1
 
 QUICK = settings(max_examples=50, deadline=None)
 """A busy machine is no failure."""
@@ -91,6 +92,13 @@ def test_bundles_hold_one_type_each_and_keep_the_order() -> None:
         ("stock.oversold.v1", 1),
     ]
     assert [e.message for b in bundles[:2] for e in unpack(b, DriftFoundV1).elements] == [first, second, third]
+
+
+def test_messages_that_are_written_already_are_bundled_like_others() -> None:
+    first, second, third = drifts(3)
+    written = Encoded(first.type, [encode(first), encode(second)])
+    bundles = bundles_of([written, third], messages_max=2, bytes_max=10**6)
+    assert [e.message for b in bundles for e in unpack(b, DriftFoundV1).elements] == [first, second, third]
 
 
 def test_a_bundle_stays_below_its_size_unless_one_message_alone_is_larger() -> None:

@@ -10,8 +10,8 @@ def test_a_recorded_sale_is_in_the_quantity_and_in_the_counter() -> None:
     world.sell(seen("1", 1, line("l", "A", 2)))
     decision = world.read(reading(2, {"A": 98}, recorded={"A": 2}))
     assert world.available("A") == 98
-    assert decision.movements == ()
-    assert decision.messages == ()
+    assert decision.movements == []
+    assert decision.messages == []
     assert world.row("A").quantity == 98
     assert world.row("A").observed_sequence == 2
 
@@ -38,7 +38,7 @@ def test_a_first_quantity_of_zero_is_told() -> None:
     (message,) = decision.messages
     assert isinstance(message, StockChangedV1)
     assert message.items[0].available == Decimal(0)
-    assert decision.movements == ()
+    assert decision.movements == []
 
 
 def test_every_part_of_a_round_is_answered_once_even_when_nothing_changed() -> None:

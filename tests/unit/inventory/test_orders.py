@@ -2,20 +2,20 @@ from decimal import Decimal
 
 import pytest
 
-from inventory.domain.orders import stock_keys
+from inventory.domain.orders import count_orders, stock_keys
 from inventory.domain.snapshots import Uncountable
-from inventory.domain.values import Decision, StockKey
+from inventory.domain.values import StockKey
 from prokip_shared.messages import SaleDueV1, StockChangedV1, StockOversoldV1
-from tests.unit.inventory.world import BUSINESS, LOCATION, World, line, reading, seen
+from tests.unit.inventory.world import BUSINESS, LOCATION, NOTHING, Outcome, World, heard, line, reading, seen
 
 
-def due(decision: Decision) -> dict[str, Decimal]:
+def due(decision: Outcome) -> dict[str, Decimal]:
     messages = [message for message in decision.messages if isinstance(message, SaleDueV1)]
     assert len(messages) <= 1
     return {item.sku: item.units for message in messages for item in message.lines}
 
 
-def items(decision: Decision) -> dict[str, Decimal | None]:
+def items(decision: Outcome) -> dict[str, Decimal | None]:
     return {
         item.sku: item.available
         for message in decision.messages
@@ -49,7 +49,7 @@ def test_the_same_snapshot_again_changes_nothing_and_says_nothing() -> None:
     snapshot = seen("1", 1, line("l1", "A", 2))
     world.sell(snapshot)
     again = world.sell(snapshot, snapshot)
-    assert again == Decision((), (), (), (), ())
+    assert again == NOTHING
 
 
 def test_two_stores_share_a_hundred_and_a_refund_gives_back() -> None:
@@ -68,7 +68,7 @@ def test_an_older_version_never_undoes_a_newer_one() -> None:
     world = stocked(A=100)
     world.sell(seen("1", 5, line("l", "A", 0, ordered=4), status="cancelled"))
     decision = world.sell(seen("1", 3, line("l", "A", 4)))
-    assert decision.stock == ()
+    assert decision.stock == []
     assert world.available("A") == 100
     assert world.order("1").status == "cancelled"
 
@@ -154,7 +154,7 @@ def test_a_newer_version_settles_the_doubt_of_one_second() -> None:
 def test_a_forgotten_sku_in_the_same_second_is_not_another_content() -> None:
     world = stocked(A=10)
     world.sell(seen("1", 1, line("l", "A", 2)))
-    assert world.sell(seen("1", 1, line("l", None, 2))).changed_orders == ()
+    assert world.sell(seen("1", 1, line("l", None, 2))).changed_orders == []
 
 
 def test_what_was_taken_before_the_connection_moves_nothing_until_it_changes() -> None:
@@ -184,7 +184,7 @@ def test_a_sku_unknown_to_prokip_is_logged_and_counts_nothing() -> None:
     decision = world.sell(seen("1", 1, line("l", "X", 2)))
     assert items(decision) == {"X": None}
     assert due(decision) == {}
-    assert decision.movements == ()
+    assert decision.movements == []
     assert world.order("1").lines[0].taken == 2
     assert world.row("X").taken == 0
     world.read(reading(2, {"X": 10}))
@@ -253,7 +253,7 @@ def test_units_move_to_the_parent_once_the_store_says_who_holds_them() -> None:
     assert world.available("P") == 8
     assert due(decision) == {"P": Decimal(2)}
     assert decision.movements[0].reason == "holder"
-    assert world.learn_holders({(1, "P-red"): "P"}).movements == ()
+    assert world.learn_holders({(1, "P-red"): "P"}).movements == []
 
 
 def test_decimals_are_kept_exactly() -> None:
@@ -278,13 +278,24 @@ def test_a_quantity_that_no_stock_can_have_is_refused(units: str) -> None:
         world.sell(seen("1", 1, line("l", "A", units)))
 
 
-def test_the_stock_that_a_batch_touches_is_known_before_it_is_locked() -> None:
+def test_all_stock_that_a_batch_may_count_against_is_asked_for() -> None:
     world = World(holders={(1, "P-red"): "P"})
     world.read(reading(1, {"P": 10, "A": 1}))
     world.sell(seen("1", 1, line("l", "A", 2)))
-    needed, optional = stock_keys(world.held, [seen("1", 2, line("l", "P-red", 2))])
-    assert needed == {StockKey(BUSINESS, "P", LOCATION), StockKey(BUSINESS, "A", LOCATION)}
-    assert optional == {StockKey(BUSINESS, "P-red", LOCATION)}
+    asked = stock_keys(world.known(), heard([seen("1", 2, line("l", "P-red", 2))]))
+    assert asked == {StockKey(BUSINESS, sku, LOCATION) for sku in ("P", "A", "P-red")}
+
+
+def test_only_stock_that_moves_is_locked_and_what_was_passed_over() -> None:
+    world = World(holders={(1, "P-red"): "P"})
+    world.read(reading(1, {"P": 10, "A": 1, "B": 1}))
+    world.sell(seen("1", 1, line("l", "A", 2), line("m", "B", 1)))
+    messages = heard([seen("1", 2, line("l", "A", 2), line("m", "B", 1), status="completed")])
+    assert count_orders(world.known(messages), messages).stock_keys() == set()
+    messages = heard([seen("2", 1, line("l", "P-red", 2))])
+    count = count_orders(world.known(messages), messages)
+    assert count.stock_keys() == {StockKey(BUSINESS, "P", LOCATION)}
+    assert count.passed_over == {StockKey(BUSINESS, "P-red", LOCATION)}
 
 
 def test_an_order_keeps_the_location_where_it_was_first_seen() -> None:

@@ -1,25 +1,34 @@
 """A ledger in memory: decisions are written back as the service writes them, so histories can be played."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
-from inventory.domain.observations import apply_observations, completed_locations
-from inventory.domain.orders import apply_orders, recount_orders
+from inventory.domain.observations import apply_observations, completed_locations, observed_stock_keys
+from inventory.domain.observed import OrderObserved
+from inventory.domain.orders import count_orders, recount_orders, stock_keys
+from inventory.domain.shelves import move_stock
 from inventory.domain.values import (
+    Count,
     Decision,
-    Held,
     HeldOrder,
     HolderKey,
+    Known,
     LocationKey,
     Movement,
     OrderKey,
     StockKey,
     StockRow,
+    new_stock,
 )
+from inventory.telling import read_orders, tell
+from prokip_shared.bus.bundles import encode
 from prokip_shared.messages import (
+    MESSAGE_TYPES,
+    Encoded,
     Message,
     Observation,
     OrderLine,
@@ -111,6 +120,39 @@ def reading(
     )
 
 
+def heard(messages: Iterable[OrderObservedV1]) -> list[OrderObserved]:
+    """As the ledger reads them."""
+    return read_orders(b"[" + b",".join(encode(message) for message in messages) + b"]")
+
+
+def decoded(said: Iterable[Message | Encoded]) -> list[Message]:
+    """What was said, as whoever hears it reads it."""
+    return [
+        message
+        for word in said
+        for message in (
+            [MESSAGE_TYPES[word.type].model_validate_json(text) for text in word.messages]
+            if isinstance(word, Encoded)
+            else [word]
+        )
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a batch did, all told."""
+
+    new_orders: Sequence[HeldOrder]
+    changed_orders: Sequence[HeldOrder]
+    stock: Sequence[StockRow]
+    movements: Sequence[Movement]
+    messages: Sequence[Message]
+
+
+NOTHING = Outcome([], [], [], [], [])
+NO_ORDERS = Count([], [], [], frozenset())
+
+
 class World:
     def __init__(self, *, complete: bool = False, holders: Mapping[tuple[int, str], str] | None = None) -> None:
         self.orders: dict[OrderKey, HeldOrder] = {}
@@ -121,20 +163,33 @@ class World:
         self._hear(holders or {})
         self.complete = frozenset({LocationKey(BUSINESS, LOCATION)}) if complete else frozenset()
 
-    @property
-    def held(self) -> Held:
-        return Held(self.orders, self.stock, self.holders, self.complete)
+    def known(self, messages: Iterable[OrderObserved] = ()) -> Known:
+        """All orders are held, not only those that the messages name; that is no difference to the rules."""
+        known = Known(self.orders, self.holders)
+        untold = {
+            key: LocationKey(key.business_id, key.location_id) in self.complete
+            for key in stock_keys(known, messages)
+            if key not in self.stock or not self.stock[key].matched
+        }
+        return Known(self.orders, self.holders, untold)
 
-    def sell(self, *messages: OrderObservedV1) -> Decision:
-        return self._write(apply_orders(self.held, messages, NOON))
+    def sell(self, *messages: OrderObservedV1) -> Outcome:
+        orders = heard(messages)
+        return self._settle(count_orders(self.known(orders), orders))
 
-    def read(self, *messages: ProkipObservedV1) -> Decision:
+    def read(self, *messages: ProkipObservedV1) -> Outcome:
         self.complete |= completed_locations(messages)
-        return self._write(apply_observations(self.held, messages, NOON))
+        stock = {key: self.stock.get(key) or new_stock(key) for key in observed_stock_keys(messages)}
+        return self._write(NO_ORDERS, apply_observations(stock, messages, NOON))
 
-    def learn_holders(self, holders: Mapping[tuple[int, str], str]) -> Decision:
+    def learn_holders(self, holders: Mapping[tuple[int, str], str]) -> Outcome:
         self._hear(holders)
-        return self._write(recount_orders(self.held, NOON, "c-holders"))
+        return self._settle(recount_orders(self.known(), "c-holders"))
+
+    def _settle(self, count: Count) -> Outcome:
+        return self._write(
+            count, move_stock({key: self.stock.get(key) or new_stock(key) for key in count.stock_keys()}, count)
+        )
 
     def _hear(self, holders: Mapping[tuple[int, str], str]) -> None:
         self.holders.update({HolderKey(BUSINESS, *key): held_by for key, held_by in holders.items()})
@@ -173,19 +228,20 @@ class World:
                 assert taken == sum((units for connection, units in held if connection == connection_id), Decimal(0))
             assert row.taken == sum(row.taken_by_connection.values(), Decimal(0))
 
-    def _write(self, decision: Decision) -> Decision:
-        for order in decision.new_orders:
+    def _write(self, count: Count, decision: Decision) -> Outcome:
+        for order in count.new_orders:
             assert order.key not in self.orders
             self.orders[order.key] = order
-        for order in decision.changed_orders:
+        for order in count.changed_orders:
             assert order.key in self.orders
             self.orders[order.key] = order
         for row in decision.stock:
             self.stock[row.key] = row
         self.movements.extend(decision.movements)
-        self.messages.extend(decision.messages)
+        messages = decoded(tell(decision))
+        self.messages.extend(messages)
         self.check()
-        return decision
+        return Outcome(count.new_orders, count.changed_orders, decision.stock, decision.movements, messages)
 
 
 def told(messages: Sequence[Message], kind: type[Message]) -> list[Message]:

@@ -7,9 +7,10 @@ from inventory.config import InventorySettings
 from inventory.handlers import api
 from inventory.handlers.holders import apply_holder_batch
 from inventory.handlers.observations import apply_observation_batch
-from inventory.handlers.orders import apply_order_batch
+from inventory.handlers.orders import apply_order_batch, apply_order_messages
 from inventory.handlers.sales import apply_answer_batch
 from inventory.recording import Handler, M, recorded
+from inventory.telling import read_orders
 from prokip_shared.bus.open import open_bus
 from prokip_shared.bus.parked import parked_routes
 from prokip_shared.bus.port import Subscription
@@ -20,6 +21,8 @@ from prokip_shared.security.tokens import InternalTokens
 from prokip_shared.web.internal import require_business
 
 SCHEMA: Final = "inventory"
+ORDER_PREFETCH_BUNDLES: Final = 200
+"""Enough for the batches in flight and the next one: of many orders several name a SKU, whose row is written once."""
 READING_BATCH_MESSAGES_MAX: Final = 10
 """A reading of Prokip carries many SKUs, so a batch of few holds its locks about as long as one of many orders."""
 
@@ -47,15 +50,17 @@ async def open_app(context: ServiceContext, settings: InventorySettings) -> None
     def kept(handler: Handler[M]) -> Handler[M]:
         return recorded(handler) if settings.record_messages else handler
 
-    bus.consume(
-        Subscription(
-            SCHEMA,
-            OrderObservedV1,
-            batch_messages_max=settings.order_batch_messages_max,
-            concurrency=settings.order_batches_in_flight,
-        ),
-        kept(apply_order_batch),
+    orders = Subscription(
+        SCHEMA,
+        OrderObservedV1,
+        batch_messages_max=settings.order_batch_messages_max,
+        prefetch_bundles=ORDER_PREFETCH_BUNDLES,
+        concurrency=settings.order_batches_in_flight,
     )
+    if settings.record_messages:
+        bus.consume(orders, recorded(apply_order_messages))
+    else:
+        bus.consume(orders, apply_order_batch, read=read_orders)
     bus.consume(
         Subscription(SCHEMA, ProkipObservedV1, batch_messages_max=READING_BATCH_MESSAGES_MAX),
         kept(apply_observation_batch),

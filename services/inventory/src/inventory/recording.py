@@ -5,20 +5,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
 from prokip_shared.database import Connection, load_queries
-from prokip_shared.messages import Message, utc_now
+from prokip_shared.messages import Encoded, Message, utc_now
 
 QUERIES: Final = load_queries("inventory", "rebuild.sql")
 COMPRESSION_LEVEL: Final = 1
 """The lines repeat themselves, so that the fastest level makes a fifth of them."""
 
 M = TypeVar("M", bound=Message)
-Handler = Callable[[Connection, Sequence[M]], Awaitable[Sequence[Message]]]
+Handler = Callable[[Connection, Sequence[M]], Awaitable[Sequence[Message | Encoded]]]
 
 
 def recorded(handler: Handler[M]) -> Handler[M]:
     """The handler, which then also notes what it was given: after it, so that the locks that it took are held."""
 
-    async def handle_and_note(connection: Connection, messages: Sequence[M]) -> Sequence[Message]:
+    async def handle_and_note(connection: Connection, messages: Sequence[M]) -> Sequence[Message | Encoded]:
         begun_at = utc_now()
         said = await handler(connection, messages)
         by_business: dict[int, list[M]] = {}

@@ -7,15 +7,16 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
-from pydantic_core import to_json
+import msgspec
 
 from inventory.domain.sales import SaleLog
-from inventory.domain.values import HeldLine, HeldOrder, OrderKey, StockKey, StockRow
+from inventory.domain.values import ZERO, HeldLine, HeldOrder, OrderKey, StockKey, StockRow
 
 NUL: Final = "\x00"
+COPY_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
 
 def array_literal(column: Sequence[object]) -> str:
@@ -49,43 +50,76 @@ def _element(value: object) -> str:
     return f'"{text}"'
 
 
-def encode_lines(lines: Sequence[HeldLine]) -> str:
+def copy_text(rows: Sequence[Sequence[str | None]]) -> bytes:
+    """Rows of equal width as Postgres copies them in: fields end with tabs, rows with newlines, None is NULL.
+
+    https://www.postgresql.org/docs/current/sql-copy.html#SQL-COPY-FILE-FORMATS
+    """
+    try:
+        text = "\n".join(["\t".join(row) for row in rows])  # type: ignore[arg-type]  # None raises TypeError
+    except TypeError:
+        return _escaped(rows)
+    plain = text.count("\n") == len(rows) - 1 and text.count("\t") == (len(rows[0]) - 1) * len(rows)
+    return text.encode() if plain and "\\" not in text and "\r" not in text else _escaped(rows)
+
+
+def _escaped(rows: Sequence[Sequence[str | None]]) -> bytes:
+    lines = ["\t".join(["\\N" if field is None else field.translate(COPY_ESCAPES) for field in row]) for row in rows]
+    return "\n".join(lines).encode()
+
+
+class _Line(msgspec.Struct, omit_defaults=True, gc=False):
     """Fields that say nothing new are left out: a plain sale is `{"ref", "sku", "ordered", "taken"}`."""
-    return to_json([_line_fields(line) for line in lines]).decode()
+
+    ref: str
+    sku: str | None
+    ordered: Decimal
+    taken: Decimal
+    stock_sku: str | msgspec.UnsetType | None = msgspec.UNSET
+    baseline: Decimal = ZERO
+    unmatched: Decimal = ZERO
+    price: Decimal | None = None
+    sku_at: datetime | None = None
 
 
-def _line_fields(line: HeldLine) -> dict[str, object]:
-    fields: dict[str, object] = {"ref": line.line_ref, "sku": line.sku, "ordered": line.ordered, "taken": line.taken}
-    if line.stock_sku != line.sku:
-        fields["stock_sku"] = line.stock_sku
-    if line.baseline:
-        fields["baseline"] = line.baseline
-    if line.unmatched:
-        fields["unmatched"] = line.unmatched
-    if line.unit_price is not None:
-        fields["price"] = line.unit_price
-    if line.sku_at is not None:
-        fields["sku_at"] = line.sku_at
-    return fields
+_encode = msgspec.json.Encoder(decimal_format="string").encode
+_decode_lines = msgspec.json.Decoder(list[_Line]).decode
+_decode_taken = msgspec.json.Decoder(dict[int, Decimal]).decode
+
+
+def encode_lines(lines: Sequence[HeldLine]) -> str:
+    return _encode(
+        [
+            _Line(
+                line.line_ref,
+                line.sku,
+                line.ordered,
+                line.taken,
+                msgspec.UNSET if line.stock_sku == line.sku else line.stock_sku,
+                line.baseline or ZERO,  # left out by identity
+                line.unmatched or ZERO,
+                line.unit_price,
+                line.sku_at,
+            )
+            for line in lines
+        ]
+    ).decode()
 
 
 def decode_lines(text: str) -> tuple[HeldLine, ...]:
-    return tuple(_line(fields) for fields in json.loads(text))
-
-
-def _line(fields: Mapping[str, Any]) -> HeldLine:
-    sku = fields["sku"]
-    price, sku_at = fields.get("price"), fields.get("sku_at")
-    return HeldLine(
-        fields["ref"],
-        sku,
-        fields.get("stock_sku", sku),
-        Decimal(fields["ordered"]),
-        Decimal(fields["taken"]),
-        Decimal(fields.get("baseline", 0)),
-        Decimal(fields.get("unmatched", 0)),
-        None if price is None else Decimal(price),
-        None if sku_at is None else datetime.fromisoformat(sku_at),
+    return tuple(
+        HeldLine(
+            line.ref,
+            line.sku,
+            line.sku if line.stock_sku is msgspec.UNSET else line.stock_sku,
+            line.ordered,
+            line.taken,
+            line.baseline,
+            line.unmatched,
+            line.price,
+            line.sku_at,
+        )
+        for line in _decode_lines(text)
     )
 
 
@@ -122,11 +156,11 @@ def stock_of(row: asyncpg.Record) -> StockRow:
 
 
 def encode_taken(taken: Mapping[int, Decimal]) -> str:
-    return to_json(taken).decode()
+    return _encode(taken).decode()
 
 
 def decode_taken(text: str) -> dict[int, Decimal]:
-    return {int(connection_id): Decimal(units) for connection_id, units in json.loads(text).items()}
+    return _decode_taken(text)
 
 
 def sale_log_of(row: asyncpg.Record) -> SaleLog:

@@ -5,15 +5,17 @@ Every function runs inside the consumer's transaction. The lock order is told in
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from io import BytesIO
 from typing import Final
 
 import asyncpg
+from msgspec.structs import astuple
 from pydantic_core import to_json
 
 from inventory.domain.sales import SaleLog
 from inventory.domain.search import fold, grams
 from inventory.domain.values import (
-    Decision,
+    Count,
     HeldOrder,
     HolderKey,
     LocationKey,
@@ -23,14 +25,47 @@ from inventory.domain.values import (
     StockRow,
     new_stock,
 )
-from inventory.rows import array_literal, encode_lines, encode_taken, order_of, sale_log_of, stock_of
+from inventory.rows import array_literal, copy_text, encode_lines, encode_taken, order_of, sale_log_of, stock_of
 from prokip_shared.database import Connection, load_queries
 
 QUERIES: Final = load_queries("inventory", "ledger.sql")
+SCHEMA: Final = "inventory"
+
+# New rows are copied: that costs Postgres half of an INSERT ... SELECT FROM unnest. A COPY takes no parameters and its
+# statement is asyncpg's, so what it writes stands here instead of in ledger.sql.
+ORDER_COLUMNS: Final = (
+    "business_id",
+    "connection_id",
+    "order_ref",
+    "location_id",
+    "order_number",
+    "status",
+    "modified_at",
+    "sold_at",
+    "needs_sweep",
+    "revision",
+    "due_revision",
+    "sale_state",
+    "lines",
+    "former_skus",
+)
+MOVEMENT_COLUMNS: Final = (
+    "business_id",
+    "sku",
+    "location_id",
+    "revision",
+    "at",
+    "reason",
+    "connection_id",
+    "order_ref",
+    "delta",
+    "balance_after",
+    "correlation_id",
+)
 
 
 class LostRace(asyncpg.SerializationError):
-    """Another replica inserted one of this batch's new rows first; the batch is to be done again.
+    """Another batch inserted a new row first, or changed what was read without a lock; this one is to be done again.
 
     It is a serialization failure like those that Postgres raises itself, and is retried in place like them.
     """
@@ -45,13 +80,13 @@ async def seize_connections(connection: Connection, connection_ids: Iterable[int
 
 
 async def lock_orders(connection: Connection, keys: Collection[OrderKey]) -> dict[OrderKey, HeldOrder]:
-    rows = await connection.fetch(QUERIES["lock_orders"], *_columns(keys, 3))
+    rows = await connection.fetch(QUERIES["lock_orders"], *_key_columns(keys, 3))
     return _by_key(rows)
 
 
 async def lock_orders_with_skus(connection: Connection, keys: Collection[HolderKey]) -> dict[OrderKey, HeldOrder]:
     """Every order of the named connections with a line of one of the named SKUs."""
-    rows = await connection.fetch(QUERIES["lock_orders_with_skus"], *_columns(keys, 3))
+    rows = await connection.fetch(QUERIES["lock_orders_with_skus"], *_key_columns(keys, 3))
     return _by_key(rows)
 
 
@@ -60,77 +95,112 @@ def _by_key(rows: Iterable[asyncpg.Record]) -> dict[OrderKey, HeldOrder]:
 
 
 async def holders_of(connection: Connection, keys: Collection[HolderKey]) -> dict[HolderKey, str]:
-    rows = await connection.fetch(QUERIES["holders_of"], *_columns(keys, 3))
+    rows = await connection.fetch(QUERIES["holders_of"], *_key_columns(keys, 3))
     return {HolderKey(row["business_id"], row["connection_id"], row["sku"]): row["held_by"] for row in rows}
+
+
+async def any_holders(connection: Connection, connection_keys: Collection[tuple[int, int]]) -> bool:
+    """Whether any SKU of these stores (business, connection) takes its stock from another one."""
+    return bool(await connection.fetchval(QUERIES["any_holders"], *_columns(connection_keys, 2)))
+
+
+async def untold_stock(connection: Connection, keys: Collection[StockKey]) -> dict[StockKey, bool]:
+    """The SKUs among these that Prokip has not told, and whether it has told their whole location."""
+    rows = await connection.fetch(QUERIES["untold_stock"], *_key_columns(keys, 3))
+    return {StockKey(row["business_id"], row["sku"], row["location_id"]): row["unknown"] for row in rows}
 
 
 async def lock_stock(
     connection: Connection, needed: Collection[StockKey], optional: Collection[StockKey] = ()
-) -> tuple[dict[StockKey, StockRow], frozenset[LocationKey]]:
-    """The rows of all needed SKUs and of those optional ones that exist, and which locations are told completely.
+) -> dict[StockKey, StockRow]:
+    """The rows of all needed SKUs, made where they are missing, and of those optional ones that exist.
 
     Raises LostRace.
     """
-    rows = await connection.fetch(QUERIES["lock_stock"], *_columns((*needed, *optional), 3))
+    keys = {*needed, *optional}
+    locations = {LocationKey(key.business_id, key.location_id) for key in keys}
+    await connection.execute(QUERIES["enter_locations"], *_key_columns(sorted(locations), 2))
+    rows = await connection.fetch(QUERIES["lock_stock"], *_key_columns(keys, 3))
     stock = {row.key: row for row in map(stock_of, rows)}
-    complete = {LocationKey(row["business_id"], row["location_id"]) for row in rows if row["first_read_complete"]}
     missing = [key for key in needed if key not in stock]
     if missing:
         await _create_stock(connection, missing)
         stock |= {key: new_stock(key) for key in missing}
-        complete |= await _told_locations(
-            connection, {LocationKey(key.business_id, key.location_id) for key in missing}
-        )
-    return stock, frozenset(complete)
+    return stock
 
 
 async def _create_stock(connection: Connection, keys: Sequence[StockKey]) -> None:
     folded = [fold(key.sku) for key in keys]
     pieces = [to_json(grams(key.business_id, text)).decode() for key, text in zip(keys, folded, strict=True)]
     inserted = await connection.fetch(
-        QUERIES["create_stock"], *_columns(keys, 3), array_literal(folded), array_literal(pieces)
+        QUERIES["create_stock"], *_key_columns(keys, 3), array_literal(folded), array_literal(pieces)
     )
     if len(inserted) != len(keys):
         raise LostRace("another replica took one of the new SKUs first")
 
 
-async def _told_locations(connection: Connection, keys: Collection[LocationKey]) -> set[LocationKey]:
-    rows = await connection.fetch(QUERIES["told_locations"], *_columns(keys, 2))
-    return {LocationKey(*row) for row in rows}
+async def write_orders(connection: Connection, count: Count) -> None:
+    """New orders and changed ones, which this transaction has locked. Raises LostRace."""
+    if count.changed_orders:
+        await connection.execute(QUERIES["update_orders"], *_changed_order_columns(count.changed_orders))
+    if not count.new_orders:
+        return
+    rows = sorted([_new_order_row(order) for order in count.new_orders])
+    try:
+        await connection.copy_records_to_table("orders", schema_name=SCHEMA, columns=ORDER_COLUMNS, records=rows)
+    except asyncpg.UniqueViolationError as error:
+        raise LostRace("another replica took one of the new orders first") from error
 
 
-async def write(connection: Connection, decision: Decision, at: datetime) -> None:
-    """Carries out a decision about rows that this transaction has locked. Raises LostRace."""
-    if decision.stock:
-        await connection.execute(QUERIES["write_stock"], *_stock_columns(decision.stock), at)
-    if decision.movements:
-        await connection.execute(QUERIES["insert_movements"], *_movement_columns(decision.movements), at)
-    if decision.changed_orders:
-        await connection.execute(QUERIES["update_orders"], *_changed_order_columns(decision.changed_orders))
-    if decision.new_orders:
-        inserted = await connection.fetch(QUERIES["insert_orders"], *_new_order_columns(decision.new_orders))
-        if len(inserted) != len(decision.new_orders):
-            raise LostRace("another replica took one of the new orders first")
+async def write_stock(connection: Connection, stock: Sequence[StockRow], at: datetime) -> None:
+    """Rows that this transaction has locked, as Prokip's readings leave them."""
+    if stock:
+        await connection.execute(QUERIES["write_stock"], *_stock_columns(stock), at)
+
+
+async def take_stock(connection: Connection, stock: Sequence[StockRow], at: datetime) -> None:
+    """As `write_stock`, where only orders moved them."""
+    if stock:
+        rows = [
+            (*astuple(row.key), str(row.taken), encode_taken(row.taken_by_connection), row.revision) for row in stock
+        ]
+        await connection.execute(QUERIES["take_stock"], *_columns(rows, 6), at)
+
+
+async def insert_movements(connection: Connection, movements: Sequence[Movement], at: datetime) -> None:
+    """History, in the order in which it came about; `at` is when the ledger learned it."""
+    if movements:
+        moment = str(at)
+        await connection.copy_to_table(
+            "movement",
+            schema_name=SCHEMA,
+            columns=MOVEMENT_COLUMNS,
+            source=BytesIO(copy_text([_movement_row(movement, moment) for movement in movements])),
+        )
 
 
 async def complete_locations(connection: Connection, locations: Collection[LocationKey]) -> None:
     if not locations:
         return
-    await connection.execute(QUERIES["complete_locations"], *_columns(locations, 2))
+    await connection.execute(QUERIES["complete_locations"], *_key_columns(locations, 2))
 
 
 async def write_holders(connection: Connection, holders: Mapping[HolderKey, str]) -> None:
-    await connection.execute(QUERIES["write_holders"], *_columns(holders, 3), array_literal(list(holders.values())))
+    await connection.execute(QUERIES["write_holders"], *_key_columns(holders, 3), array_literal(list(holders.values())))
 
 
 async def lock_sale_logs(connection: Connection, keys: Collection[OrderKey]) -> dict[OrderKey, SaleLog]:
-    rows = await connection.fetch(QUERIES["lock_sale_logs"], *_columns(keys, 3))
+    rows = await connection.fetch(QUERIES["lock_sale_logs"], *_key_columns(keys, 3))
     return {OrderKey(row["business_id"], row["connection_id"], row["order_ref"]): sale_log_of(row) for row in rows}
 
 
 async def write_sale_logs(connection: Connection, logs: Mapping[OrderKey, SaleLog]) -> None:
     answers = [(log.answered_revision, log.state, log.prokip_sell_id, log.detail) for log in logs.values()]
-    await connection.execute(QUERIES["write_sale_logs"], *_columns(logs, 3), *_columns(answers, 4))
+    await connection.execute(QUERIES["write_sale_logs"], *_key_columns(logs, 3), *_columns(answers, 4))
+
+
+def _key_columns(keys: Iterable[OrderKey | StockKey | HolderKey | LocationKey], width: int) -> list[str]:
+    return _columns(map(astuple, keys), width)
 
 
 def _columns(rows: Iterable[tuple[object, ...]], width: int) -> list[str]:
@@ -139,31 +209,30 @@ def _columns(rows: Iterable[tuple[object, ...]], width: int) -> list[str]:
     return columns or ["{}"] * width
 
 
-def _new_order_columns(orders: Sequence[HeldOrder]) -> list[str]:
-    rows = [
-        (
-            *order.key,
-            order.location_id,
-            order.order_number,
-            order.status,
-            order.modified_at,
-            order.sold_at,
-            order.needs_sweep,
-            order.revision,
-            order.due_revision,
-            order.sale_state,
-            encode_lines(order.lines),
-            _encode_skus(order.former_skus),
-        )
-        for order in orders
-    ]
-    return _columns(rows, 14)
+def _new_order_row(order: HeldOrder) -> tuple[object, ...]:
+    key = order.key
+    return (
+        key.business_id,
+        key.connection_id,
+        key.order_ref,
+        order.location_id,
+        order.order_number,
+        order.status,
+        order.modified_at,
+        order.sold_at,
+        order.needs_sweep,
+        order.revision,
+        order.due_revision,
+        order.sale_state,
+        encode_lines(order.lines),
+        _encode_skus(order.former_skus),
+    )
 
 
 def _changed_order_columns(orders: Sequence[HeldOrder]) -> list[str]:
     rows = [
         (
-            *order.key,
+            *astuple(order.key),
             order.order_number,
             order.status,
             order.modified_at,
@@ -186,7 +255,7 @@ def _encode_skus(skus: Sequence[str]) -> str | None:
 def _stock_columns(stock: Sequence[StockRow]) -> list[str]:
     rows = [
         (
-            *row.key,
+            *astuple(row.key),
             str(row.base),
             str(row.taken),
             encode_taken(row.taken_by_connection),
@@ -201,18 +270,18 @@ def _stock_columns(stock: Sequence[StockRow]) -> list[str]:
     return _columns(rows, 11)
 
 
-def _movement_columns(movements: Sequence[Movement]) -> list[str]:
-    rows = [
-        (
-            *movement.key,
-            movement.revision,
-            movement.reason,
-            movement.connection_id,
-            movement.order_ref,
-            str(movement.delta),
-            str(movement.balance_after),
-            movement.correlation_id,
-        )
-        for movement in movements
-    ]
-    return _columns(rows, 10)
+def _movement_row(movement: Movement, at: str) -> tuple[str | None, ...]:
+    key, connection_id = movement.key, movement.connection_id
+    return (
+        str(key.business_id),
+        key.sku,
+        key.location_id,
+        str(movement.revision),
+        at,
+        movement.reason,
+        None if connection_id is None else str(connection_id),
+        movement.order_ref,
+        str(movement.delta),
+        str(movement.balance_after),
+        movement.correlation_id,
+    )

@@ -13,8 +13,8 @@ from uuid import UUID, uuid4, uuid5
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from prokip_shared.bus.port import Bundle, M
-from prokip_shared.messages import Message
+from prokip_shared.bus.port import Bundle, R, Reader
+from prokip_shared.messages import Encoded, Message
 
 BUSINESS_UNKNOWN: Final = 0
 REASON_CHARS_MAX: Final = 1000
@@ -32,18 +32,22 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True)
-class Element(Generic[M]):
+class Element(Generic[R]):
     """A message and its place in its bundle."""
 
     index: int
-    message: M
+    message: R
 
 
 @dataclass(frozen=True, slots=True)
-class Unpacked(Generic[M]):
+class Unpacked(Generic[R]):
     bundle: Bundle
-    elements: tuple[Element[M], ...]
+    elements: tuple[Element[R], ...]
     rejects: tuple[Reject, ...] = ()
+
+    def texts(self) -> list[str]:
+        """All elements of the bundle, by index, as they were written; for a bundle that could be unpacked."""
+        return element_texts(self.bundle.body.decode())
 
 
 def encode(message: Message) -> bytes:
@@ -56,18 +60,19 @@ def bundle_of(message_type: str, encoded: Sequence[bytes], *, queue: str | None 
     return Bundle(uuid4(), message_type, b"[" + b",".join(encoded) + b"]", len(encoded), attempts, queue)
 
 
-def bundles_of(messages: Iterable[Message], *, messages_max: int, bytes_max: int) -> list[Bundle]:
+def bundles_of(messages: Iterable[Message | Encoded], *, messages_max: int, bytes_max: int) -> list[Bundle]:
     """As few bundles as the limits allow, one type each; messages of a type keep their order.
 
     A single message above `bytes_max` travels alone.
     """
     by_type: dict[str, list[bytes]] = {}
     for message in messages:
-        by_type.setdefault(message.type, []).append(encode(message))
+        encoded = message.messages if isinstance(message, Encoded) else (encode(message),)
+        by_type.setdefault(message.type, []).extend(encoded)
     return [
         bundle_of(message_type, part)
-        for message_type, encoded in by_type.items()
-        for part in _split(encoded, messages_max, bytes_max)
+        for message_type, parts in by_type.items()
+        for part in _split(parts, messages_max, bytes_max)
     ]
 
 
@@ -88,19 +93,19 @@ def _list_adapter(message_class: type[Message]) -> TypeAdapter[list[Any]]:
     return TypeAdapter(list[message_class])  # type: ignore[valid-type]  # built at run time, one per class
 
 
-def unpack(bundle: Bundle, message_class: type[M]) -> Unpacked[M]:
-    """The messages of a bundle and the elements that are none."""
+def unpack(bundle: Bundle, message_class: type[Message], read: Reader[Any] | None = None) -> Unpacked[Any]:
+    """The messages of a bundle, or what `read` makes of them, and the elements that are none."""
     expected = message_class.model_fields["type"].default
     if bundle.type != expected:
         return _reject_all(bundle, f"unknown type {bundle.type!r}; this queue takes {expected}")
     try:
-        messages = _list_adapter(message_class).validate_json(bundle.body)
-    except ValidationError:
-        return _unpack_one_by_one(bundle, message_class)
-    return Unpacked(bundle, tuple(Element(index, message) for index, message in enumerate(messages)))
+        messages = (read or _list_adapter(message_class).validate_json)(bundle.body)
+    except ValueError:
+        return _unpack_one_by_one(bundle, message_class, read)
+    return Unpacked(bundle, tuple([Element(index, message) for index, message in enumerate(messages)]))
 
 
-def _unpack_one_by_one(bundle: Bundle, message_class: type[M]) -> Unpacked[M]:
+def _unpack_one_by_one(bundle: Bundle, message_class: type[Message], read: Reader[Any] | None) -> Unpacked[Any]:
     try:
         texts = element_texts(bundle.body.decode())
     except (ValueError, RecursionError) as error:
@@ -108,13 +113,15 @@ def _unpack_one_by_one(bundle: Bundle, message_class: type[M]) -> Unpacked[M]:
     elements, rejects = [], []
     for index, text in enumerate(texts):
         try:
-            elements.append(Element(index, message_class.model_validate_json(text)))
+            message = message_class.model_validate_json(text)
         except ValidationError as error:
             rejects.append(Reject(index, storable(text), reason_of(error), business_of(text)))
+        else:
+            elements.append(Element(index, message if read is None else read(b"[" + encode(message) + b"]")[0]))
     return Unpacked(bundle, tuple(elements), tuple(rejects))
 
 
-def _reject_all(bundle: Bundle, reason: str) -> Unpacked[M]:
+def _reject_all(bundle: Bundle, reason: str) -> Unpacked[Any]:
     """Element by element where the body is an array, so that each keeps its business; else as one."""
     body = bundle.body.decode(errors="backslashreplace")
     try:

@@ -9,15 +9,15 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from prokip_shared.bus import metrics
 from prokip_shared.bus.backoff import full_jitter_s
-from prokip_shared.bus.bundles import Element, Unpacked, bundle_of, encode, parked_id, unpack
+from prokip_shared.bus.bundles import Element, Unpacked, bundle_of, business_of, parked_id, storable, unpack
 from prokip_shared.bus.failures import Verdict, describe, is_lost_race, verdict_of
 from prokip_shared.bus.limits import BusLimits
 from prokip_shared.bus.outbox import Outbox
-from prokip_shared.bus.port import BatchHandler, Bundle, Delivery, Intake, M, Subscription
+from prokip_shared.bus.port import BatchHandler, Bundle, Delivery, Intake, R, Reader, Subscription
 from prokip_shared.bus.storage import BusTables, ParkedRow
 from prokip_shared.database import Pool
 from prokip_shared.logs import Log
@@ -35,21 +35,22 @@ class Interrupted(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Failed(Generic[M]):
+class Failed(Generic[R]):
     """One message of a bundle and why it did not go through."""
 
-    element: Element[M]
+    element: Element[R]
     error: Exception
 
 
-class Consumer(Generic[M]):
+class Consumer(Generic[R]):
     """Works through one subscription until its intake is stopped."""
 
     def __init__(
         self,
-        subscription: Subscription[M],
-        handler: BatchHandler[M],
+        subscription: Subscription[Any],
+        handler: BatchHandler[R],
         *,
+        read: Reader[R] | None = None,
         intake: Intake,
         pool: Pool,
         tables: BusTables,
@@ -58,6 +59,7 @@ class Consumer(Generic[M]):
     ) -> None:
         self._subscription = subscription
         self._handler = handler
+        self._read = read
         self._intake = intake
         self._pool = pool
         self._tables = tables
@@ -95,17 +97,17 @@ class Consumer(Generic[M]):
                 await self._intake.settle(deliveries)
 
     async def _work(self, deliveries: Sequence[Delivery]) -> None:
-        fresh: list[Unpacked[M]] = []
-        exhausted: list[Unpacked[M]] = []
+        fresh: list[Unpacked[R]] = []
+        exhausted: list[Unpacked[R]] = []
         for delivery in deliveries:
-            unpacked = unpack(delivery.bundle, self._subscription.message)
+            unpacked = unpack(delivery.bundle, self._subscription.message, self._read)
             (exhausted if delivery.exhausted else fresh).append(unpacked)
         if fresh:
             await self._apply_or_take_apart(fresh)
         for unpacked in exhausted:
             await self._try_once_more_alone(unpacked)
 
-    async def _apply_or_take_apart(self, batch: Sequence[Unpacked[M]]) -> None:
+    async def _apply_or_take_apart(self, batch: Sequence[Unpacked[R]]) -> None:
         try:
             await self._through(lambda: self._apply(batch))
         except Interrupted:
@@ -118,7 +120,7 @@ class Consumer(Generic[M]):
             await self._apply_or_take_apart(batch[:middle])
             await self._apply_or_take_apart(batch[middle:])
 
-    async def _apply(self, batch: Sequence[Unpacked[M]], pardoned: Sequence[ParkedRow] = ()) -> None:
+    async def _apply(self, batch: Sequence[Unpacked[R]], pardoned: Sequence[ParkedRow] = ()) -> None:
         """The one transaction. Bundles that the inbox knows are left out; pardoned rows leave the parked table."""
         started = time.perf_counter()
         async with self._pool.acquire() as connection, connection.transaction():
@@ -137,17 +139,17 @@ class Consumer(Generic[M]):
         metrics.SKIPPED.labels(self._queue).inc(len(batch) - len(todo))
         self._measure(len(messages), started)
 
-    async def _take_apart(self, item: Unpacked[M], error: Exception) -> None:
+    async def _take_apart(self, item: Unpacked[R], error: Exception) -> None:
         """Applies a bundle's messages in ever smaller parts and decides about each that fails alone.
 
         The inbox learns of the bundle last, together with what became of the failed ones: a crash in between has
         the good ones applied again, which changes nothing.
         """
-        failed: list[Failed[M]] = []
+        failed: list[Failed[R]] = []
         await self._find_failing(item.elements, error, failed)
         await self._through(lambda: self._conclude(item, failed))
 
-    async def _find_failing(self, elements: Sequence[Element[M]], error: Exception, failed: list[Failed[M]]) -> None:
+    async def _find_failing(self, elements: Sequence[Element[R]], error: Exception, failed: list[Failed[R]]) -> None:
         if len(elements) == 1:
             failed.append(Failed(elements[0], error))
             return
@@ -160,7 +162,7 @@ class Consumer(Generic[M]):
             except Exception as error_of_half:  # noqa: BLE001  # as in _apply_or_take_apart
                 await self._find_failing(half, error_of_half, failed)
 
-    async def _apply_part(self, elements: Sequence[Element[M]]) -> None:
+    async def _apply_part(self, elements: Sequence[Element[R]]) -> None:
         started = time.perf_counter()
         async with self._pool.acquire() as connection, connection.transaction():
             said = await self._handler(connection, [element.message for element in elements])
@@ -168,23 +170,26 @@ class Consumer(Generic[M]):
         self._outbox.hand_over(bundles)
         self._measure(len(elements), started)
 
-    async def _conclude(self, item: Unpacked[M], failed: Sequence[Failed[M]]) -> None:
+    async def _conclude(self, item: Unpacked[R], failed: Sequence[Failed[R]]) -> None:
         """Parks what cannot go on, schedules what may, and notes the bundle as applied."""
         attempts = item.bundle.attempts + 1
         parked, retried = self._rows_of_rejects(item), []
+        texts = item.texts()
         for failure in failed:
+            index = failure.element.index
+            text = texts[index]
             verdict = verdict_of(failure.error)
             metrics.FAILED.labels(self._queue, verdict.value).inc()
             if verdict is Verdict.PARK:
-                parked.append(self._row(item, failure.element, describe(failure.error), attempts))
+                parked.append(self._row(item, index, text, describe(failure.error), attempts))
             elif attempts >= self._subscription.attempts_max:
                 reason = f"failed {attempts} times, at last with {describe(failure.error)}"
-                parked.append(self._row(item, failure.element, reason, attempts))
+                parked.append(self._row(item, index, text, reason, attempts))
             else:
                 log.warning(
                     "message.retried_later", queue=self._queue, attempts=attempts, reason=describe(failure.error)
                 )
-                retried.append(self._retry_of(failure.element, attempts))
+                retried.append(self._retry_of(text, attempts))
         async with self._pool.acquire() as connection, connection.transaction():
             if not await self._tables.remember(connection, self._queue, [item.bundle.bundle_id]):
                 return  # another replica, which had it too, was first
@@ -192,14 +197,15 @@ class Consumer(Generic[M]):
             await self._tables.write_outbox(connection, retried, [self._retry_in_s(attempts) for _ in retried])
         self._log_parked(parked)
 
-    async def _try_once_more_alone(self, item: Unpacked[M]) -> None:
+    async def _try_once_more_alone(self, item: Unpacked[R]) -> None:
         """For a bundle that was taken too often: one of those in its consumers' hands kills them, perhaps not this.
 
         It is parked first, in a transaction of its own, and then applied once more by itself. If that works, it is
         unparked in the same transaction; if it kills this process too, it is parked already and not tried again.
         """
         reason = f"taken more than {self._limits.deliveries_max} times without being settled"
-        rows = [self._row(item, element, reason, item.bundle.attempts) for element in item.elements]
+        texts = item.texts() if item.elements else []
+        rows = [self._row(item, e.index, texts[e.index], reason, item.bundle.attempts) for e in item.elements]
         newly_parked = await self._through(lambda: self._park_unless_seen(item, rows))
         if not newly_parked:
             return
@@ -211,7 +217,7 @@ class Consumer(Generic[M]):
             log.warning("message.stays_parked", queue=self._queue, reason=describe(error))
             self._log_parked(rows)
 
-    async def _park_unless_seen(self, item: Unpacked[M], rows: Sequence[ParkedRow]) -> bool:
+    async def _park_unless_seen(self, item: Unpacked[R], rows: Sequence[ParkedRow]) -> bool:
         async with self._pool.acquire() as connection, connection.transaction():
             if await self._tables.seen(connection, self._queue, item.bundle.bundle_id):
                 return False
@@ -251,21 +257,20 @@ class Consumer(Generic[M]):
         fraction = random.random()  # noqa: S311  # spreads load, guards nothing
         return full_jitter_s(attempts, base_s=limits.retry_base_s, cap_s=limits.retry_cap_s, fraction=fraction)
 
-    def _retry_of(self, element: Element[M], attempts: int) -> Bundle:
-        return bundle_of(self._subscription.topic, [encode(element.message)], queue=self._queue, attempts=attempts)
+    def _retry_of(self, text: str, attempts: int) -> Bundle:
+        return bundle_of(self._subscription.topic, [text.encode()], queue=self._queue, attempts=attempts)
 
-    def _row(self, item: Unpacked[M], element: Element[M], reason: str, attempts: int) -> ParkedRow:
-        message = element.message
+    def _row(self, item: Unpacked[R], index: int, text: str, reason: str, attempts: int) -> ParkedRow:
         return ParkedRow(
-            parked_id(item.bundle, element.index),
-            message.business_id,
-            message.type,
-            encode(message).decode(),
+            parked_id(item.bundle, index),
+            business_of(text),
+            item.bundle.type,
+            storable(text),
             reason,
             attempts,
         )
 
-    def _rows_of_rejects(self, item: Unpacked[M]) -> list[ParkedRow]:
+    def _rows_of_rejects(self, item: Unpacked[R]) -> list[ParkedRow]:
         bundle = item.bundle
         return [
             ParkedRow(

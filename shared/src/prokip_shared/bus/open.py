@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, overload
 
 from prokip_shared.bus.consumer import Consumer
 from prokip_shared.bus.failures import Verdict, describe, verdict_of
@@ -11,7 +11,7 @@ from prokip_shared.bus.group import GroupPublisher
 from prokip_shared.bus.limits import DEFAULT_LIMITS, BusLimits
 from prokip_shared.bus.outbox import Outbox
 from prokip_shared.bus.parked import ParkedMessages
-from prokip_shared.bus.port import BatchHandler, Broker, M, Subscription
+from prokip_shared.bus.port import BatchHandler, Broker, M, R, Reader, Subscription
 from prokip_shared.bus.postgres import PostgresBroker, migrate_postgres_bus, open_postgres_broker
 from prokip_shared.bus.publisher import BusPublisher, MeteredBroker
 from prokip_shared.bus.rabbitmq import RabbitBroker
@@ -72,11 +72,20 @@ class Bus(PublishingBus):
         self.outbox = Outbox(self._tables, pool, broker, limits)
         self.parked = ParkedMessages(self._tables, pool, self.outbox)
 
-    def consume(self, subscription: Subscription[M], handler: BatchHandler[M]) -> None:
+    @overload
+    def consume(self, subscription: Subscription[M], handler: BatchHandler[M]) -> None: ...
+
+    @overload
+    def consume(self, subscription: Subscription[Any], handler: BatchHandler[R], *, read: Reader[R]) -> None: ...
+
+    def consume(
+        self, subscription: Subscription[Any], handler: BatchHandler[R], *, read: Reader[R] | None = None
+    ) -> None:
         """Begins at once; call it when everything that the handler uses is there."""
         consumer = Consumer(
             subscription,
             handler,
+            read=read,
             intake=self._broker.subscribe(subscription.queue, subscription.topic, subscription.prefetch_bundles),
             pool=self._pool,
             tables=self._tables,

@@ -23,7 +23,7 @@ from prokip_shared.bus.port import Broker, Bundle
 from prokip_shared.bus.storage import BusTables
 from prokip_shared.database import Connection, Pool
 from prokip_shared.logs import Log
-from prokip_shared.messages import Message
+from prokip_shared.messages import Encoded, Message
 
 SEND_BUNDLES_MAX: Final = 100
 
@@ -68,7 +68,7 @@ class Outbox:
             bundles = await self.write(connection, transaction.said)
         self.hand_over(bundles)
 
-    async def write(self, connection: Connection, messages: Sequence[Message]) -> list[Bundle]:
+    async def write(self, connection: Connection, messages: Sequence[Message | Encoded]) -> list[Bundle]:
         """Stores messages in the caller's transaction; hand the result over after its commit."""
         limits = self._limits
         bundles = bundles_of(messages, messages_max=limits.bundle_messages_max, bytes_max=limits.bundle_bytes_max)

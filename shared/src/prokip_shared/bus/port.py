@@ -11,9 +11,11 @@ from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from prokip_shared.database import Connection
-from prokip_shared.messages import Message
+from prokip_shared.messages import Encoded, Message
 
 M = TypeVar("M", bound=Message)
+R = TypeVar("R")
+"""What a handler takes: messages, or what its own reader makes of them."""
 
 
 class BusUnavailable(Exception):
@@ -61,7 +63,13 @@ class Subscription(Generic[M]):
         return f"{self.service}.{self.topic}"
 
 
-BatchHandler = Callable[[Connection, Sequence[M]], Awaitable[Sequence[Message]]]
+Reader = Callable[[bytes], Sequence[R]]
+"""Reads the body of a bundle in place of its message class, for a consumer that takes so many that this pays.
+
+It reads every body that the class writes, and raises ValueError for one that it cannot read.
+"""
+
+BatchHandler = Callable[[Connection, Sequence[R]], Awaitable[Sequence[Message | Encoded]]]
 """Applies a batch inside the transaction it is given and returns what is to be said once that has committed.
 
 Raises PermanentFailure or TransientFailure for a message; the batch is then taken apart, so that its neighbours

@@ -1,41 +1,37 @@
 """What Prokip holds becomes the base: `base = Q + R`, whatever sales are in flight."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
 from inventory.domain.shelves import Shelf, Shelves, tell_oversold
 from inventory.domain.snapshots import exact
-from inventory.domain.values import Decision, Held, LocationKey, StockKey
-from prokip_shared.messages import Message, ProkipObservedV1, StockChangedV1
+from inventory.domain.values import Decision, LocationKey, StockChanged, StockKey, StockRow
+from prokip_shared.messages import ProkipObservedV1
 
 
-def apply_observations(held: Held, messages: Sequence[ProkipObservedV1], at: datetime) -> Decision:
+def apply_observations(
+    stock: Mapping[StockKey, StockRow], messages: Sequence[ProkipObservedV1], at: datetime
+) -> Decision:
     """What a batch of readings changes, in the order given; an older reading of a SKU never wins.
 
     A reading that is part of a round is answered with exactly one `stock.changed` that carries the same part, even
     when nothing changed, because store-push waits for every part. Raises Uncountable.
     """
-    shelves = Shelves(held, at)
-    answers: list[Message] = []
+    shelves = Shelves(stock)
+    answers: list[StockChanged] = []
     for message in messages:
-        changed = _observe(shelves, message)
+        changed = _observe(shelves, message, at)
         if changed or message.round is not None:
-            answers.append(
-                StockChangedV1(
-                    business_id=message.business_id,
-                    correlation_id=message.correlation_id,
-                    location_id=message.location_id,
-                    items=tuple(shelf.item() for shelf in changed),
-                    round=message.round,
-                )
-            )
+            location = LocationKey(message.business_id, message.location_id)
+            items = [shelf.item() for shelf in changed]
+            answers.append(StockChanged(location, items, message.correlation_id, message.round))
     every = shelves.all()
     return Decision(
-        new_orders=(),
-        changed_orders=(),
-        stock=tuple(shelf.close() for shelf in every if shelf.to_write),
-        movements=tuple(shelves.movements),
-        messages=(*answers, *tell_oversold(every)),
+        stock=[shelf.close() for shelf in every if shelf.to_write],
+        movements=shelves.movements,
+        changes=answers,
+        due=(),
+        oversold=tell_oversold(every),
     )
 
 
@@ -52,13 +48,11 @@ def completed_locations(messages: Iterable[ProkipObservedV1]) -> set[LocationKey
     }
 
 
-def _observe(shelves: Shelves, message: ProkipObservedV1) -> list[Shelf]:
+def _observe(shelves: Shelves, message: ProkipObservedV1, at: datetime) -> list[Shelf]:
     changed: dict[str, Shelf] = {}
     for item in message.items:
         shelf = shelves.open(StockKey(message.business_id, item.sku, message.location_id))
-        moved = shelf.observe(
-            message.sequence, exact(item.quantity), exact(item.recorded), shelves.at, message.correlation_id
-        )
+        moved = shelf.observe(message.sequence, exact(item.quantity), exact(item.recorded), at, message.correlation_id)
         if moved is None:
             continue
         changed[item.sku] = shelf

@@ -1,53 +1,60 @@
-"""Order snapshots become ledger rows: the stock moves by what an order holds now against what it held before."""
+"""Order snapshots become ledger rows: an order moves the stock by what it holds now against what it held before.
+
+All of this is told by the orders alone, so it is decided before any stock is locked; `shelves.move_stock` does the rest.
+"""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
-from inventory.domain.shelves import Shelf, Shelves, tell_changes, tell_oversold
+from msgspec.structs import replace
+
+from inventory.domain.observed import OrderObserved
 from inventory.domain.snapshots import Age, age_of, first_lines, lines_taught_by_older, newest_lines
 from inventory.domain.values import (
     ZERO,
-    Decision,
-    Held,
+    Count,
+    Due,
+    DueLine,
     HeldLine,
     HeldOrder,
     HolderKey,
+    Known,
     MovementReason,
     OrderKey,
+    Step,
     StockKey,
 )
-from prokip_shared.messages import Message, OrderObservedV1, SaleDueV1, SaleLine
 
 CANCELLED_STATUSES: Final = frozenset({"cancelled", "canceled", "voided", "trash"})
 PRICE_STEP: Final = Decimal("0.0001")
 
 
-def apply_orders(held: Held, messages: Sequence[OrderObservedV1], at: datetime) -> Decision:
-    """What a batch of snapshots changes, in the order given; `at` is when the ledger learns it.
+def count_orders(known: Known, messages: Iterable[OrderObserved]) -> Count:
+    """What a batch of snapshots changes, in the order given.
 
     Raises Uncountable for a message whose quantities or SKUs cannot be counted.
     """
-    work = _Work(held, at)
+    work = _Work(known)
     for message in messages:
         work.apply(message)
-    return work.decide()
+    return work.count()
 
 
-def recount_orders(held: Held, at: datetime, correlation_id: str) -> Decision:
+def recount_orders(known: Known, correlation_id: str) -> Count:
     """Moves the units of the held orders to the SKUs that hold their stock, after the store said which those are."""
-    work = _Work(held, at)
-    for order in held.orders.values():
+    work = _Work(known)
+    for order in known.orders.values():
         work.recount(order, correlation_id)
-    return work.decide()
+    return work.count()
 
 
-def order_key(message: OrderObservedV1) -> OrderKey:
+def order_key(message: OrderObserved) -> OrderKey:
     return OrderKey(message.business_id, message.connection_id, message.order.order_ref)
 
 
-def named_skus(held: Held, messages: Iterable[OrderObservedV1]) -> set[HolderKey]:
+def named_skus(orders: Iterable[HeldOrder], messages: Iterable[OrderObserved]) -> set[HolderKey]:
     """Every SKU of every line in question, whose holder may have to be known."""
     named = {
         HolderKey(message.business_id, message.connection_id, line.sku)
@@ -55,72 +62,50 @@ def named_skus(held: Held, messages: Iterable[OrderObservedV1]) -> set[HolderKey
         for line in message.order.lines
         if line.sku
     }
-    for order in held.orders.values():
-        business_id, connection_id, _ = order.key
-        named.update(HolderKey(business_id, connection_id, line.sku) for line in order.lines if line.sku)
+    for order in orders:
+        key = order.key
+        named.update(HolderKey(key.business_id, key.connection_id, line.sku) for line in order.lines if line.sku)
     return named
 
 
-def stock_keys(held: Held, messages: Iterable[OrderObservedV1]) -> tuple[set[StockKey], set[StockKey]]:
-    """The stock that a batch may touch: (what must exist, what counts only if it exists).
-
-    A SKU whose stock another one holds needs no stock of its own, but where Prokip holds it, it counts.
-    """
-    needed, optional = held_stock_keys(held)
+def stock_keys(known: Known, messages: Iterable[OrderObserved]) -> set[StockKey]:
+    """All stock that a batch may count against, leave alone or name: of which has to be known what is untold."""
+    locations = {key: order.location_id for key, order in known.orders.items()}
+    keys: set[StockKey] = set()
     for message in messages:
-        order = held.orders.get(order_key(message))
-        location_id = message.location_id if order is None else order.location_id
+        location_id = locations.setdefault(order_key(message), message.location_id)
         for line in message.order.lines:
             if line.sku:
-                _add_keys(held, message.business_id, message.connection_id, location_id, line.sku, needed, optional)
-    return needed, optional - needed
-
-
-def held_stock_keys(held: Held) -> tuple[set[StockKey], set[StockKey]]:
-    """As `stock_keys`, for the held orders alone."""
-    needed: set[StockKey] = set()
-    optional: set[StockKey] = set()
-    for order in held.orders.values():
-        business_id, connection_id, _ = order.key
-        for line in order.lines:
-            if line.sku is not None:
-                _add_keys(held, business_id, connection_id, order.location_id, line.sku, needed, optional)
-            if line.stock_sku is not None:
-                needed.add(StockKey(business_id, line.stock_sku, order.location_id))
-        needed.update(StockKey(business_id, sku, order.location_id) for sku in order.former_skus)
-    return needed, optional - needed
-
-
-def _add_keys(
-    held: Held,
-    business_id: int,
-    connection_id: int,
-    location_id: str,
-    sku: str,
-    needed: set[StockKey],
-    optional: set[StockKey],
-) -> None:
-    holder = held.holders.get(HolderKey(business_id, connection_id, sku)) if held.holders else None
-    needed.add(StockKey(business_id, holder or sku, location_id))
-    if holder is not None:
-        optional.add(StockKey(business_id, sku, location_id))
+                keys.add(StockKey(message.business_id, line.sku, location_id))
+    for order in known.orders.values():
+        skus = {sku for line in order.lines for sku in (line.sku, line.stock_sku) if sku is not None}
+        keys.update(StockKey(order.key.business_id, sku, order.location_id) for sku in skus.union(order.former_skus))
+    if known.holders:
+        places = {(key.business_id, key.connection_id, location_id) for key, location_id in locations.items()}
+        keys.update(
+            StockKey(business_id, held_by, location_id)
+            for business_id, connection_id, location_id in places
+            for key, held_by in known.holders.items()
+            if (key.business_id, key.connection_id) == (business_id, connection_id)
+        )
+    return keys
 
 
 class _Work:
-    """One batch: held values in, a Decision out."""
+    """One batch: known values in, a Count out."""
 
-    __slots__ = ("_changed", "_due", "_held", "_new", "_shelves")
+    __slots__ = ("_changed", "_known", "_new", "_passed_over", "_settled")
 
-    def __init__(self, held: Held, at: datetime) -> None:
-        self._held = held
-        self._shelves = Shelves(held, at)
+    def __init__(self, known: Known) -> None:
+        self._known = known
         self._new: dict[OrderKey, HeldOrder] = {}
         self._changed: dict[OrderKey, HeldOrder] = {}
-        self._due: dict[OrderKey, SaleDueV1] = {}
+        self._settled: list[tuple[Sequence[Step], Due | None]] = []
+        self._passed_over: set[StockKey] = set()
 
-    def apply(self, message: OrderObservedV1) -> None:
+    def apply(self, message: OrderObserved) -> None:
         key = order_key(message)
-        held = self._new.get(key) or self._changed.get(key) or self._held.orders.get(key)
+        held = self._new.get(key) or self._changed.get(key) or self._known.orders.get(key)
         if held is None:
             self.settle(None, _first_sight(key, message), message.correlation_id)
             return
@@ -129,9 +114,10 @@ class _Work:
         if age is Age.OLDER:
             lines = lines_taught_by_older(held, snapshot)
             if lines != held.lines:
-                self.settle(held, held._replace(lines=lines), message.correlation_id)
+                self.settle(held, replace(held, lines=lines), message.correlation_id)
             return
-        wanted = held._replace(
+        wanted = replace(
+            held,
             order_number=snapshot.order_number,
             status=snapshot.status,
             modified_at=_later(held.modified_at, snapshot.modified_at),
@@ -139,9 +125,9 @@ class _Work:
             lines=newest_lines(held, snapshot),
         )
         if age is Age.SAME:
-            differs = wanted._replace(needs_sweep=held.needs_sweep) != held
+            differs = replace(wanted, needs_sweep=held.needs_sweep) != held
             swept = message.source == "sweep"
-            wanted = wanted._replace(needs_sweep=not swept and (differs or held.needs_sweep))
+            wanted = replace(wanted, needs_sweep=not swept and (differs or held.needs_sweep))
         if wanted != held:
             self.settle(held, wanted, message.correlation_id)
 
@@ -153,129 +139,99 @@ class _Work:
         moved_by: MovementReason | None = None,
     ) -> None:
         """Counts the wanted lines against their stock and keeps the order; `held` is None at first sight."""
-        key, revision = wanted.key, wanted.revision + 1
-        shelves: dict[str, Shelf] = {}
-        lines = tuple([self._count(wanted, line, held, shelves) for line in wanted.lines])
+        key = wanted.key
+        lines = tuple([self._count(wanted, line, held) for line in wanted.lines])
         before = _units_by_sku(held.lines) if held is not None else {}
         after = _units_by_sku(lines)
         gone = [sku for sku, units in before.items() if units and sku not in after]
+        steps: list[Step] = []
         owed_changes = False
-        for sku in (*after, *gone):
+        for sku in (*after, *gone) if gone else after:
             was, now = before.get(sku, ZERO), after.get(sku, ZERO)
-            shelf = shelves.get(sku) or self._shelf(wanted, sku)
-            if was == now:
-                shelf.mention(correlation_id)
+            stock_key = StockKey(key.business_id, sku, wanted.location_id)
+            if was == now and stock_key not in self._known.untold:
                 continue
-            owed_changes = owed_changes or was > 0 or now > 0
-            shelf.take(now - was, key.connection_id, correlation_id)
+            owed_changes = owed_changes or (was != now and (was > 0 or now > 0))
             reason = moved_by or _reason(held, wanted.status, lines, sku, was, now)
-            self._shelves.move(shelf, was - now, reason, key.connection_id, key.order_ref)
-        order = wanted._replace(
-            lines=lines,
-            revision=revision,
-            former_skus=tuple(dict.fromkeys((*wanted.former_skus, *gone))) if gone else wanted.former_skus,
-            due_revision=revision if owed_changes else wanted.due_revision,
-            sale_state="due" if owed_changes else wanted.sale_state,
+            steps.append(Step(stock_key, now - was, reason, key.connection_id, key.order_ref, correlation_id))
+        revision = wanted.revision + 1
+        order = HeldOrder(
+            key,
+            wanted.location_id,
+            wanted.order_number,
+            wanted.status,
+            wanted.modified_at,
+            wanted.sold_at,
+            wanted.needs_sweep,
+            revision,
+            revision if owed_changes else wanted.due_revision,
+            "due" if owed_changes else wanted.sale_state,
+            lines,
+            tuple(dict.fromkeys((*wanted.former_skus, *gone))) if gone else wanted.former_skus,
         )
-        if owed_changes:
-            self._due[key] = self._sale_due(order, before, after, shelves, correlation_id)
-        if key in self._held.orders:
+        self._settled.append((steps, self._due(order, before, after, correlation_id) if owed_changes else None))
+        if key in self._known.orders:
             self._changed[key] = order
         else:
             self._new[key] = order
 
     def recount(self, order: HeldOrder, correlation_id: str) -> None:
         """Settles an order as it is held, if some line of it counts against another stock by now."""
-        if any(self._count(order, line, order, {}) != line for line in order.lines):
+        if any(self._count(order, line, order) != line for line in order.lines):
             self.settle(order, order, correlation_id, moved_by="holder")
 
-    def decide(self) -> Decision:
-        shelves = self._shelves.all()
-        messages: list[Message] = [*tell_changes(shelves), *self._due.values(), *tell_oversold(shelves)]
-        return Decision(
-            new_orders=tuple(self._new.values()),
-            changed_orders=tuple(self._changed.values()),
-            stock=tuple(shelf.close() for shelf in shelves if shelf.to_write),
-            movements=tuple(self._shelves.movements),
-            messages=tuple(messages),
+    def count(self) -> Count:
+        return Count(
+            new_orders=list(self._new.values()),
+            changed_orders=list(self._changed.values()),
+            settled=self._settled,
+            passed_over=frozenset(self._passed_over),
         )
 
-    def _shelf(self, order: HeldOrder, sku: str) -> Shelf:
-        return self._shelves.open(StockKey(order.key.business_id, sku, order.location_id))
+    def _unknown(self, order: HeldOrder, sku: str) -> bool:
+        """Whether Prokip does not hold the SKU: it is logged and not counted."""
+        untold = self._known.untold
+        return bool(untold) and untold.get(StockKey(order.key.business_id, sku, order.location_id), False)
 
-    def _count(self, order: HeldOrder, line: HeldLine, held: HeldOrder | None, shelves: dict[str, Shelf]) -> HeldLine:
-        """The line with the stock that it counts against, which is added to `shelves`, and what is not counted there."""
+    def _count(self, order: HeldOrder, line: HeldLine, held: HeldOrder | None) -> HeldLine:
+        """The line with the stock that it counts against and what is not counted there."""
         if line.sku is None:
             return line
         stock_sku = self._stock_sku(order, line.sku)
         same_stock = stock_sku == line.stock_sku
         unmatched = line.unmatched if same_stock else ZERO
-        shelf = shelves[stock_sku] = shelves.get(stock_sku) or self._shelf(order, stock_sku)
-        if shelf.standing == "unmatched":
+        if self._unknown(order, stock_sku):
             counted = _counted_before(held, line.line_ref) if same_stock else ZERO
             units = line.taken - line.baseline
             unmatched = units - max(min(units, max(counted, ZERO)), min(counted, ZERO))
         if same_stock and unmatched == line.unmatched:
             return line
-        return HeldLine(
-            line.line_ref,
-            line.sku,
-            stock_sku,
-            line.ordered,
-            line.taken,
-            line.baseline,
-            unmatched,
-            line.unit_price,
-            line.sku_at,
-        )
+        return replace(line, stock_sku=stock_sku, unmatched=unmatched)
 
     def _stock_sku(self, order: HeldOrder, sku: str) -> str:
-        if not self._held.holders:
+        if not self._known.holders:
             return sku
-        holder = self._held.holders.get(HolderKey(order.key.business_id, order.key.connection_id, sku))
-        if holder is None:
+        key = order.key
+        holder = self._known.holders.get(HolderKey(key.business_id, key.connection_id, sku))
+        own = StockKey(key.business_id, sku, order.location_id)
+        if holder is None or own not in self._known.untold:
             return sku
-        own = self._shelves.find(StockKey(order.key.business_id, sku, order.location_id))
-        return sku if own is not None and own.standing == "matched" else holder
+        self._passed_over.add(own)
+        return holder
 
-    def _sale_due(
-        self,
-        order: HeldOrder,
-        before: dict[str, Decimal],
-        units: dict[str, Decimal],
-        shelves: dict[str, Shelf],
-        correlation_id: str,
-    ) -> SaleDueV1:
+    def _due(self, order: HeldOrder, before: dict[str, Decimal], units: dict[str, Decimal], correlation_id: str) -> Due:
         prices = _prices_by_sku(order.lines)
         lines = []
-        for sku in dict.fromkeys((*units, *order.former_skus)):
+        for sku in (*units, *order.former_skus) if order.former_skus else units:
             counted = units.get(sku, ZERO)
-            shelf = shelves.get(sku) or self._shelf(order, sku)
-            if shelf.standing == "unmatched" and not counted and not before.get(sku):
+            if not counted and not before.get(sku) and self._unknown(order, sku):
                 continue
-            lines.append(
-                SaleLine(
-                    sku=sku,
-                    units=max(ZERO, counted),
-                    unit_price=prices.get(sku),
-                    stock_revision=shelf.revision,
-                )
-            )
-        return SaleDueV1(
-            business_id=order.key.business_id,
-            correlation_id=correlation_id,
-            connection_id=order.key.connection_id,
-            location_id=order.location_id,
-            order_ref=order.key.order_ref,
-            order_number=order.order_number,
-            status=order.status,
-            sold_at=order.sold_at,
-            revision=order.revision,
-            lines=tuple(lines),
-        )
+            key = StockKey(order.key.business_id, sku, order.location_id)
+            lines.append(DueLine(key, counted if counted > 0 else ZERO, prices.get(sku)))
+        return Due(order, lines, correlation_id)
 
 
-def _first_sight(key: OrderKey, message: OrderObservedV1) -> HeldOrder:
+def _first_sight(key: OrderKey, message: OrderObserved) -> HeldOrder:
     snapshot = message.order
     return HeldOrder(
         key,
@@ -284,12 +240,12 @@ def _first_sight(key: OrderKey, message: OrderObservedV1) -> HeldOrder:
         snapshot.status,
         snapshot.modified_at,
         snapshot.created_at or message.observed_at,
-        needs_sweep=False,
-        revision=0,
-        due_revision=0,
-        sale_state="none",
-        lines=first_lines(snapshot, predates_connection=message.predates_connection),
-        former_skus=(),
+        False,  # needs_sweep
+        0,  # revision
+        0,  # due_revision
+        "none",
+        first_lines(snapshot, predates_connection=message.predates_connection),
+        (),  # former_skus
     )
 
 

@@ -1,20 +1,24 @@
 """The ledger once more, in memory: what the same messages come to by the same rules, and where that differs."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 
 from inventory.domain.holders import changed_holders, told_holders
-from inventory.domain.observations import apply_observations, completed_locations
-from inventory.domain.orders import apply_orders, recount_orders
+from inventory.domain.observations import apply_observations, completed_locations, observed_stock_keys
+from inventory.domain.observed import OrderObserved, as_observed
+from inventory.domain.orders import count_orders, named_skus, order_key, recount_orders, stock_keys
+from inventory.domain.shelves import move_stock
 from inventory.domain.snapshots import Uncountable
 from inventory.domain.values import (
     ZERO,
+    Count,
     Decision,
-    Held,
     HeldOrder,
     HolderKey,
+    Known,
     LocationKey,
     OrderKey,
     StockKey,
@@ -63,44 +67,57 @@ class Replay:
     def hear(self, message: Message, at: datetime) -> None:
         """Others than those that move stock change nothing, and neither does one that the ledger parks."""
         try:
-            decision = self._decide(message, at)
+            self._apply(message, at)
         except Uncountable:
             return
-        if decision is not None:
-            self._keep(decision)
         if isinstance(message, ProkipObservedV1):
             self._complete |= completed_locations((message,))
 
-    def _decide(self, message: Message, at: datetime) -> Decision | None:
+    def _apply(self, message: Message, at: datetime) -> None:
         match message:
             case OrderObservedV1():
-                return apply_orders(self._held(), (message,), at)
+                order = as_observed(message)
+                held = self._orders.get(order_key(order))
+                known = self._known(() if held is None else (held,), (order,))
+                self._settle(count_orders(known, (order,)))
             case ProkipObservedV1():
-                return apply_observations(self._held(), (message,), at)
+                self._keep_stock(apply_observations(self._stock(observed_stock_keys((message,))), (message,), at))
             case StockHoldersObservedV1():
                 changed = changed_holders(self._holders, told_holders((message,)))
                 self._holders.update(changed)
-                return recount_orders(self._held(of_skus=changed.keys()), at, message.correlation_id)
+                orders = [order for order in self._orders.values() if _names_one_of(order, changed.keys())]
+                self._settle(recount_orders(self._known(orders, ()), message.correlation_id))
             case _:
-                return None
+                pass
 
-    def _held(self, of_skus: Iterable[HolderKey] | None = None) -> Held:
-        orders: Mapping[OrderKey, HeldOrder] = self._orders
-        if of_skus is not None:
-            named = set(of_skus)
-            orders = {key: order for key, order in orders.items() if _names_one_of(order, named)}
-        return Held(orders, self.stock, self._holders, frozenset(self._complete))
+    def _known(self, orders: Sequence[HeldOrder], messages: Sequence[OrderObserved]) -> Known:
+        named = named_skus(orders, messages) if self._holders else ()
+        holders = {key: self._holders[key] for key in named if key in self._holders}
+        known = Known({order.key: order for order in orders}, holders)
+        untold = {
+            key: LocationKey(key.business_id, key.location_id) in self._complete
+            for key in stock_keys(known, messages)
+            if key not in self.stock or not self.stock[key].matched
+        }
+        return replace(known, untold=untold)
 
-    def _keep(self, decision: Decision) -> None:
-        self.stock.update((row.key, row) for row in decision.stock)
+    def _settle(self, count: Count) -> None:
+        self._keep_stock(move_stock(self._stock(count.stock_keys()), count))
         if self._keeps_orders:
-            self._orders.update((order.key, order) for order in (*decision.new_orders, *decision.changed_orders))
+            self._orders.update((order.key, order) for order in (*count.new_orders, *count.changed_orders))
+
+    def _stock(self, keys: Iterable[StockKey]) -> dict[StockKey, StockRow]:
+        return {key: self.stock.get(key) or new_stock(key) for key in keys}
+
+    def _keep_stock(self, decision: Decision) -> None:
+        self.stock.update((row.key, row) for row in decision.stock)
 
 
-def _names_one_of(order: HeldOrder, named: set[HolderKey]) -> bool:
-    business_id, connection_id, _ = order.key
+def _names_one_of(order: HeldOrder, named: Collection[HolderKey]) -> bool:
+    key = order.key
     return any(
-        line.sku is not None and HolderKey(business_id, connection_id, line.sku) in named for line in order.lines
+        line.sku is not None and HolderKey(key.business_id, key.connection_id, line.sku) in named
+        for line in order.lines
     )
 
 

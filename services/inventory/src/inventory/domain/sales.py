@@ -1,13 +1,14 @@
 """What became of telling Prokip about an order; the newest answer wins."""
 
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+
+from msgspec import Struct
 
 from inventory.domain.values import OrderKey, SaleStanding
 from prokip_shared.messages import SaleRecordedV1
 
 
-class SaleLog(NamedTuple):
+class SaleLog(Struct, frozen=True, gc=False):
     """The sale's share of an order row."""
 
     due_revision: int

@@ -1,43 +1,76 @@
 """Stock rows while a batch works on them: opened from what is held, moved, and closed into values again."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
+from typing import Final
 
-from inventory.domain.values import Held, LocationKey, Movement, MovementReason, StockKey, StockRow, new_stock
-from prokip_shared.messages import StockChangedV1, StockItem, StockOversoldV1
+from msgspec.structs import replace
 
-ITEMS_PER_MESSAGE_MAX = 1000
+from inventory.domain.values import (
+    Count,
+    Decision,
+    LocationKey,
+    Movement,
+    MovementReason,
+    OrderKey,
+    SaleDue,
+    SaleLine,
+    StockChanged,
+    StockItem,
+    StockKey,
+    StockOversold,
+    StockRow,
+)
 
-Standing = Literal["matched", "pending", "unmatched"]
+ITEMS_PER_MESSAGE_MAX: Final = 1000
+
+
+def move_stock(stock: Mapping[StockKey, StockRow], count: Count) -> Decision:
+    """Takes the steps of a count on the stock that they name.
+
+    The one part of a batch of orders that has to happen while the stock is locked.
+    """
+    shelves = Shelves(stock)
+    due: dict[OrderKey, SaleDue] = {}
+    for steps, told in count.settled:
+        for step in steps:
+            shelf = shelves.open(step.key)
+            if step.units:
+                shelf.take(step.units, step.connection_id, step.correlation_id)
+                shelves.move(shelf, -step.units, step.reason, step.connection_id, step.order_ref)
+            else:
+                shelf.mention(step.correlation_id)
+        if told is not None:
+            lines = [
+                SaleLine(line.key.sku, line.units, line.unit_price, shelves.open(line.key).revision)
+                for line in told.lines
+            ]
+            due[told.order.key] = SaleDue(told.order, lines, told.correlation_id)
+    every = shelves.all()
+    return Decision(
+        stock=[shelf.close() for shelf in every if shelf.changed],
+        movements=shelves.movements,
+        changes=_tell_changes(every),
+        due=list(due.values()),
+        oversold=tell_oversold(every),
+    )
 
 
 class Shelf:
     """One SKU's stock in work. `available` goes below zero when more was sold than there is: nothing is clamped."""
 
-    __slots__ = (
-        "_observed",
-        "_told_at_first",
-        "base",
-        "by_connection",
-        "correlation_id",
-        "revision",
-        "row",
-        "standing",
-        "taken",
-    )
+    __slots__ = ("_observed", "_told_at_first", "base", "by_connection", "correlation_id", "revision", "row", "taken")
 
-    def __init__(self, row: StockRow, standing: Standing) -> None:
+    def __init__(self, row: StockRow) -> None:
         self.row = row
-        self.standing: Standing = standing
         self.base = row.base
         self.taken = row.taken
         self.by_connection = dict(row.taken_by_connection)
         self.revision = row.revision
         self.correlation_id = ""
         self._observed = False
-        self._told_at_first = row.available if row.matched else None
+        self._told_at_first = self.told
 
     @property
     def changed(self) -> bool:
@@ -52,7 +85,7 @@ class Shelf:
     @property
     def told(self) -> Decimal | None:
         """What others may act on: nothing until Prokip has told a quantity."""
-        return self.base - self.taken if self.row.matched else None
+        return None if self.row.observed_sequence is None else self.base - self.taken
 
     @property
     def went_below_zero(self) -> bool:
@@ -82,8 +115,7 @@ class Shelf:
         first = not self.row.matched
         moved = quantity + recorded - self.base
         self.base = quantity + recorded
-        self.row = self.row._replace(observed_sequence=sequence, quantity=quantity, recorded=recorded, observed_at=at)
-        self.standing = "matched"
+        self.row = replace(self.row, observed_sequence=sequence, quantity=quantity, recorded=recorded, observed_at=at)
         self._observed = True
         if not first and not moved:
             return None
@@ -106,38 +138,24 @@ class Shelf:
         )
 
     def item(self) -> StockItem:
-        return StockItem(
-            sku=self.row.key.sku,
-            available=self.told,
-            revision=self.revision,
-            taken=dict(self.by_connection),
-            correlation_id=self.correlation_id,
-        )
+        """As it is now; the shelf may move on."""
+        return StockItem(self.row.key.sku, self.told, self.revision, dict(self.by_connection), self.correlation_id)
 
 
 class Shelves:
     """The shelves of one batch and the movements on them."""
 
-    __slots__ = ("_held", "_open", "at", "movements")
+    __slots__ = ("_open", "_stock", "movements")
 
-    def __init__(self, held: Held, at: datetime) -> None:
-        self._held = held
+    def __init__(self, stock: Mapping[StockKey, StockRow]) -> None:
+        self._stock = stock
         self._open: dict[StockKey, Shelf] = {}
-        self.at = at
         self.movements: list[Movement] = []
 
-    def find(self, key: StockKey) -> Shelf | None:
-        """The shelf of a SKU that is held or was opened before; None for one that nobody stocks."""
-        shelf = self._open.get(key)
-        if shelf is None and (row := self._held.stock.get(key)) is not None:
-            shelf = self._open[key] = Shelf(row, self._standing(row))
-        return shelf
-
     def open(self, key: StockKey) -> Shelf:
-        shelf = self.find(key)
+        shelf = self._open.get(key)
         if shelf is None:
-            row = new_stock(key)
-            shelf = self._open[key] = Shelf(row, self._standing(row))
+            shelf = self._open[key] = Shelf(self._stock[key])
         return shelf
 
     def move(
@@ -153,7 +171,6 @@ class Shelves:
             Movement(
                 shelf.row.key,
                 shelf.revision,
-                self.at,
                 reason,
                 connection_id,
                 order_ref,
@@ -166,14 +183,8 @@ class Shelves:
     def all(self) -> list[Shelf]:
         return list(self._open.values())
 
-    def _standing(self, row: StockRow) -> Standing:
-        if row.matched:
-            return "matched"
-        complete = LocationKey(row.key.business_id, row.key.location_id) in self._held.complete_locations
-        return "unmatched" if complete else "pending"
 
-
-def tell_changes(shelves: Iterable[Shelf]) -> list[StockChangedV1]:
+def _tell_changes(shelves: Iterable[Shelf]) -> list[StockChanged]:
     """The newest state of every changed shelf, one message per location and thousand items."""
     by_location: dict[LocationKey, list[Shelf]] = {}
     for shelf in shelves:
@@ -181,12 +192,7 @@ def tell_changes(shelves: Iterable[Shelf]) -> list[StockChangedV1]:
             key = shelf.row.key
             by_location.setdefault(LocationKey(key.business_id, key.location_id), []).append(shelf)
     return [
-        StockChangedV1(
-            business_id=location.business_id,
-            correlation_id=some[-1].correlation_id,
-            location_id=location.location_id,
-            items=tuple(shelf.item() for shelf in some),
-        )
+        StockChanged(location, [shelf.item() for shelf in some], some[-1].correlation_id)
         for location, changed in by_location.items()
         for some in (
             changed[start : start + ITEMS_PER_MESSAGE_MAX] for start in range(0, len(changed), ITEMS_PER_MESSAGE_MAX)
@@ -194,16 +200,10 @@ def tell_changes(shelves: Iterable[Shelf]) -> list[StockChangedV1]:
     ]
 
 
-def tell_oversold(shelves: Iterable[Shelf]) -> list[StockOversoldV1]:
+def tell_oversold(shelves: Iterable[Shelf]) -> list[StockOversold]:
     """One word for each SKU that this batch brought below zero."""
     return [
-        StockOversoldV1(
-            business_id=shelf.row.key.business_id,
-            correlation_id=shelf.correlation_id,
-            location_id=shelf.row.key.location_id,
-            sku=shelf.row.key.sku,
-            available=shelf.base - shelf.taken,
-        )
+        StockOversold(shelf.row.key, shelf.base - shelf.taken, shelf.correlation_id)
         for shelf in shelves
         if shelf.changed and shelf.went_below_zero
     ]

@@ -5,8 +5,10 @@ from decimal import Decimal
 from enum import Enum, auto
 from typing import Final
 
+from msgspec.structs import replace
+
+from inventory.domain.observed import OrderLine, OrderSnapshot
 from inventory.domain.values import ZERO, HeldLine, HeldOrder
-from prokip_shared.messages import OrderLine, OrderSnapshot
 
 UNITS_MAX: Final = Decimal(1_000_000_000)
 UNITS_EXPONENT_MIN: Final = -9
@@ -75,7 +77,7 @@ def newest_lines(held: HeldOrder, snapshot: OrderSnapshot) -> tuple[HeldLine, ..
             lines.append(line)
         else:
             lines.append(
-                line._replace(ordered=ZERO, taken=ZERO, unit_price=None, sku_at=_named_at(line, held, snapshot))
+                replace(line, ordered=ZERO, taken=ZERO, unit_price=None, sku_at=_named_at(line, held, snapshot))
             )
     lines.extend(_new_line(word, ZERO) for word in named.values())
     return tuple(lines)
@@ -92,7 +94,7 @@ def lines_taught_by_older(held: HeldOrder, snapshot: OrderSnapshot) -> tuple[Hel
     for line in held.lines:
         word = named.pop(line.line_ref, None)
         if word is not None and word.sku and _named_before(line, held, snapshot.modified_at):
-            line = line._replace(sku=countable_sku(word.sku), sku_at=snapshot.modified_at)  # noqa: PLW2901  (reads as what it is)
+            line = replace(line, sku=countable_sku(word.sku), sku_at=snapshot.modified_at)  # noqa: PLW2901  (reads as what it is)
         lines.append(line)
     lines.extend(
         HeldLine(
@@ -127,10 +129,11 @@ def _last_of_each(snapshot: OrderSnapshot) -> tuple[OrderLine, ...]:
 
 
 def _new_line(line: OrderLine, baseline: Decimal) -> HeldLine:
+    sku = countable_sku(line.sku)
     return HeldLine(
         line.line_ref,
-        countable_sku(line.sku),
-        None,
+        sku,
+        sku,
         line.ordered,
         exact(line.taken),
         baseline,

@@ -5,13 +5,14 @@ from dataclasses import replace
 
 from inventory import storage
 from inventory.domain.holders import changed_holders, told_holders
-from inventory.domain.orders import held_stock_keys, named_skus, recount_orders
-from inventory.domain.values import Held
+from inventory.domain.orders import named_skus, recount_orders, stock_keys
+from inventory.domain.values import Known
+from inventory.handlers.settling import settle
 from prokip_shared.database import Connection
-from prokip_shared.messages import Message, StockHoldersObservedV1, utc_now
+from prokip_shared.messages import Encoded, StockHoldersObservedV1
 
 
-async def apply_holder_batch(connection: Connection, messages: Sequence[StockHoldersObservedV1]) -> Sequence[Message]:
+async def apply_holder_batch(connection: Connection, messages: Sequence[StockHoldersObservedV1]) -> Sequence[Encoded]:
     """Keeps what is new and moves the units of orders that were counted without knowing it.
 
     A store tells all its holders at each reading of its catalogue, so mostly there is nothing new.
@@ -22,11 +23,7 @@ async def apply_holder_batch(connection: Connection, messages: Sequence[StockHol
     if not changed:
         return ()
     await storage.write_holders(connection, changed)
-    held = Held(orders=await storage.lock_orders_with_skus(connection, changed.keys()))
-    held = replace(held, holders=await storage.holders_of(connection, named_skus(held, ())))
-    stock, complete = await storage.lock_stock(connection, *held_stock_keys(held))
-    held = replace(held, stock=stock, complete_locations=complete)
-    at = utc_now()
-    decision = recount_orders(held, at, messages[-1].correlation_id)
-    await storage.write(connection, decision, at)
-    return decision.messages
+    known = Known(orders=await storage.lock_orders_with_skus(connection, changed.keys()))
+    known = replace(known, holders=await storage.holders_of(connection, named_skus(known.orders.values(), ())))
+    known = replace(known, untold=await storage.untold_stock(connection, stock_keys(known, ())))
+    return await settle(connection, known, recount_orders(known, messages[-1].correlation_id))

@@ -5,19 +5,20 @@ from collections.abc import Sequence
 from inventory import storage
 from inventory.domain.observations import apply_observations, completed_locations, observed_stock_keys
 from inventory.domain.snapshots import Uncountable
-from inventory.domain.values import Held
+from inventory.telling import tell
 from prokip_shared.bus.port import PermanentFailure
 from prokip_shared.database import Connection
-from prokip_shared.messages import Message, ProkipObservedV1, utc_now
+from prokip_shared.messages import Encoded, ProkipObservedV1, utc_now
 
 
-async def apply_observation_batch(connection: Connection, messages: Sequence[ProkipObservedV1]) -> Sequence[Message]:
-    stock, complete = await storage.lock_stock(connection, observed_stock_keys(messages))
+async def apply_observation_batch(connection: Connection, messages: Sequence[ProkipObservedV1]) -> Sequence[Encoded]:
+    stock = await storage.lock_stock(connection, observed_stock_keys(messages))
     at = utc_now()
     try:
-        decision = apply_observations(Held(stock=stock, complete_locations=complete), messages, at)
+        decision = apply_observations(stock, messages, at)
     except Uncountable as error:
         raise PermanentFailure(str(error)) from error
-    await storage.write(connection, decision, at)
-    await storage.complete_locations(connection, completed_locations(messages) - complete)
-    return decision.messages
+    await storage.write_stock(connection, decision.stock, at)
+    await storage.insert_movements(connection, decision.movements, at)
+    await storage.complete_locations(connection, completed_locations(messages))
+    return tell(decision)

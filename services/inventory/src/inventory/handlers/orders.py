@@ -4,29 +4,35 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from inventory import storage
-from inventory.domain.orders import apply_orders, named_skus, order_key, stock_keys
+from inventory.domain.observed import OrderObserved, as_observed
+from inventory.domain.orders import count_orders, named_skus, order_key, stock_keys
 from inventory.domain.snapshots import Uncountable
-from inventory.domain.values import Held
+from inventory.domain.values import Known
+from inventory.handlers.settling import settle
 from prokip_shared.bus.port import PermanentFailure
 from prokip_shared.database import Connection
-from prokip_shared.messages import Message, OrderObservedV1, utc_now
+from prokip_shared.messages import Encoded, OrderObservedV1
 
 
-async def apply_order_batch(connection: Connection, messages: Sequence[OrderObservedV1]) -> Sequence[Message]:
-    held = await _lock(connection, messages)
-    at = utc_now()
+async def apply_order_batch(connection: Connection, messages: Sequence[OrderObserved]) -> Sequence[Encoded]:
+    known = await _look_up(connection, messages)
     try:
-        decision = apply_orders(held, messages, at)
+        count = count_orders(known, messages)
     except Uncountable as error:
         raise PermanentFailure(str(error)) from error
-    await storage.write(connection, decision, at)
-    return decision.messages
+    return await settle(connection, known, count)
 
 
-async def _lock(connection: Connection, messages: Sequence[OrderObservedV1]) -> Held:
-    """Everything the batch names, in the one lock order."""
+async def apply_order_messages(connection: Connection, messages: Sequence[OrderObservedV1]) -> Sequence[Encoded]:
+    """As `apply_order_batch`, for whoever has the messages themselves in hand."""
+    return await apply_order_batch(connection, [as_observed(message) for message in messages])
+
+
+async def _look_up(connection: Connection, messages: Sequence[OrderObserved]) -> Known:
+    """Everything the batch names except its stock, in the one lock order."""
     await storage.share_connections(connection, {message.connection_id for message in messages})
-    held = Held(orders=await storage.lock_orders(connection, {order_key(message) for message in messages}))
-    held = replace(held, holders=await storage.holders_of(connection, named_skus(held, messages)))
-    stock, complete = await storage.lock_stock(connection, *stock_keys(held, messages))
-    return replace(held, stock=stock, complete_locations=complete)
+    known = Known(orders=await storage.lock_orders(connection, {order_key(message) for message in messages}))
+    if await storage.any_holders(connection, {(message.business_id, message.connection_id) for message in messages}):
+        named = named_skus(known.orders.values(), messages)
+        known = replace(known, holders=await storage.holders_of(connection, named))
+    return replace(known, untold=await storage.untold_stock(connection, stock_keys(known, messages)))

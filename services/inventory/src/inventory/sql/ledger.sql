@@ -1,6 +1,7 @@
 -- The write path. Every transaction takes its locks in this order, each group sorted, so that no two ever wait for
--- each other in a circle:  connections (advisory)  <  held orders  <  held stock  <  new stock  <  new orders  <
--- locations. Who finds that another inserted its new row first gives up and begins again, with that row among the held.
+-- each other in a circle:  connections (advisory)  <  held orders  <  new orders  <  stock of a location (advisory)  <
+-- held stock  <  new stock  <  rows of locations. Stock comes late, because everybody waits for that of a hot SKU. Who
+-- finds that another inserted its new row first gives up and begins again, with that row among the held.
 -- See docs/adr/0005-state-based-ledger.md.
 -- Columns travel as array literals (text that is cast), because asyncpg looks into each element of an array parameter.
 
@@ -13,6 +14,17 @@ FROM unnest($1::bigint[]) AS given (connection_id);
 -- Alone with the orders of these connections ($1: ids, sorted) until the end of the transaction.
 SELECT pg_advisory_xact_lock(hashtextextended('inventory.connection', connection_id))
 FROM unnest($1::bigint[]) AS given (connection_id);
+
+-- name: any_holders
+-- Whether any SKU of these stores takes its stock from another one; most stores have none. Index: stock_holder_pkey.
+SELECT EXISTS (
+    SELECT 1
+    FROM unnest($1::text::bigint[], $2::text::bigint[]) AS given (business_id, connection_id)
+    WHERE EXISTS (
+        SELECT 1 FROM inventory.stock_holder AS h
+        WHERE h.business_id = given.business_id AND h.connection_id = given.connection_id
+    )
+);
 
 -- name: lock_orders
 -- The held ones of the orders that a batch names.
@@ -49,15 +61,30 @@ FROM inventory.stock_holder AS h
 JOIN unnest($1::text::bigint[], $2::text::bigint[], $3::text::text[]) AS given (business_id, connection_id, sku)
     ON h.business_id = given.business_id AND h.connection_id = given.connection_id AND h.sku = given.sku;
 
+-- name: untold_stock
+-- Which of these SKUs Prokip has not told, or nobody has named yet, and whether their locations are told completely.
+-- Without a lock: a SKU that has been told stays told, and one that is told meanwhile shows when it is locked.
+SELECT given.business_id, given.sku, given.location_id, coalesce(l.first_read_complete, false) AS unknown
+FROM unnest($1::text::bigint[], $2::text::text[], $3::text::text[]) AS given (business_id, sku, location_id)
+LEFT JOIN inventory.stock AS s
+    ON s.business_id = given.business_id AND s.sku = given.sku AND s.location_id = given.location_id
+LEFT JOIN inventory.location AS l ON l.business_id = given.business_id AND l.location_id = given.location_id
+WHERE s.observed_sequence IS NULL;
+
+-- name: enter_locations
+-- Alone with the stock of these locations, sorted, until the end of the transaction. Batches share so many SKUs that they
+-- would follow each other anyway. Who waits here does so before its next statement looks: waiting for rows instead would
+-- have Postgres fetch and check again each one that another batch has moved since, which costs more than moving it.
+SELECT pg_advisory_xact_lock(hashtextextended('inventory.stock ' || location_id, business_id))
+FROM unnest($1::text::bigint[], $2::text::text[]) AS given (business_id, location_id);
+
 -- name: lock_stock
 -- The stock that a batch may move. Numbers travel as text: asyncpg takes longer to make a Decimal than Python does.
 SELECT s.business_id, s.sku, s.location_id, s.base::text, s.taken::text, s.taken_by_connection, s.revision,
-    s.observed_sequence, s.quantity::text, s.recorded::text, s.observed_at,
-    coalesce(l.first_read_complete, false) AS first_read_complete
+    s.observed_sequence, s.quantity::text, s.recorded::text, s.observed_at
 FROM inventory.stock AS s
 JOIN unnest($1::text::bigint[], $2::text::text[], $3::text::text[]) AS given (business_id, sku, location_id)
     ON s.business_id = given.business_id AND s.sku = given.sku AND s.location_id = given.location_id
-LEFT JOIN inventory.location AS l ON l.business_id = s.business_id AND l.location_id = s.location_id
 ORDER BY s.business_id, s.sku, s.location_id
 FOR UPDATE OF s;
 
@@ -70,28 +97,6 @@ FROM unnest($1::text::bigint[], $2::text::text[], $3::text::text[], $4::text::te
 ORDER BY business_id, sku COLLATE "C", location_id COLLATE "C"
 ON CONFLICT DO NOTHING
 RETURNING sku;
-
--- name: told_locations
--- Which of these locations Prokip has told completely.
-SELECT l.business_id, l.location_id
-FROM inventory.location AS l
-JOIN unnest($1::text::bigint[], $2::text::text[]) AS given (business_id, location_id)
-    ON l.business_id = given.business_id AND l.location_id = given.location_id
-WHERE l.first_read_complete;
-
--- name: insert_orders
--- Orders at first sight, sorted. One that is not returned was inserted by another replica a moment ago.
-INSERT INTO inventory.orders (business_id, connection_id, order_ref, location_id, order_number, status, modified_at,
-    sold_at, needs_sweep, revision, due_revision, sale_state, lines, former_skus)
-SELECT business_id, connection_id, order_ref, location_id, order_number, status, modified_at, sold_at, needs_sweep,
-    revision, due_revision, sale_state, lines::json, former_skus::json
-FROM unnest($1::text::bigint[], $2::text::bigint[], $3::text::text[], $4::text::text[], $5::text::text[], $6::text::text[], $7::text::timestamptz[],
-    $8::text::timestamptz[], $9::text::boolean[], $10::text::bigint[], $11::text::bigint[], $12::text::text[], $13::text::text[], $14::text::text[])
-    AS given (business_id, connection_id, order_ref, location_id, order_number, status, modified_at, sold_at,
-        needs_sweep, revision, due_revision, sale_state, lines, former_skus)
-ORDER BY business_id, connection_id, order_ref COLLATE "C"
-ON CONFLICT DO NOTHING
-RETURNING order_ref;
 
 -- name: update_orders
 -- Orders that this transaction has locked, as decided.
@@ -119,24 +124,25 @@ FROM unnest($1::text::bigint[], $2::text::text[], $3::text::text[], $4::text::te
         recorded, observed_at)
 WHERE s.business_id = given.business_id AND s.sku = given.sku AND s.location_id = given.location_id;
 
--- name: insert_movements
--- History, in the order in which it came about; $11 is when the ledger learned it.
-INSERT INTO inventory.movement (business_id, sku, location_id, revision, at, reason, connection_id, order_ref, delta,
-    balance_after, correlation_id)
-SELECT business_id, sku, location_id, revision, $11, reason, connection_id, order_ref, delta::numeric,
-    balance_after::numeric, correlation_id
-FROM unnest($1::text::bigint[], $2::text::text[], $3::text::text[], $4::text::bigint[], $5::text::text[], $6::text::bigint[], $7::text::text[], $8::text::text[],
-    $9::text::text[], $10::text::text[])
-    AS given (business_id, sku, location_id, revision, reason, connection_id, order_ref, delta, balance_after,
-        correlation_id);
+-- name: take_stock
+-- As write_stock, for what orders change; $7 is now.
+UPDATE inventory.stock AS s
+SET taken = given.taken::numeric, taken_by_connection = given.taken_by_connection::json, revision = given.revision,
+    changed_at = $7
+FROM unnest($1::text::bigint[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::text[], $6::text::bigint[])
+    AS given (business_id, sku, location_id, taken, taken_by_connection, revision)
+WHERE s.business_id = given.business_id AND s.sku = given.sku AND s.location_id = given.location_id;
 
 -- name: complete_locations
--- Prokip has told these locations completely. Sorted; rows that say so already are not touched.
+-- Prokip has told these locations completely. Sorted; rows that say so already are not even locked.
 INSERT INTO inventory.location (business_id, location_id, first_read_complete)
 SELECT business_id, location_id, true FROM unnest($1::text::bigint[], $2::text::text[]) AS given (business_id, location_id)
+WHERE NOT EXISTS (
+    SELECT 1 FROM inventory.location AS l
+    WHERE l.business_id = given.business_id AND l.location_id = given.location_id AND l.first_read_complete
+)
 ORDER BY business_id, location_id COLLATE "C"
-ON CONFLICT (business_id, location_id) DO UPDATE SET first_read_complete = true
-WHERE NOT inventory.location.first_read_complete;
+ON CONFLICT (business_id, location_id) DO UPDATE SET first_read_complete = true;
 
 -- name: write_holders
 -- Who holds which SKU's stock in a store; its connection is seized.
