@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Generic, NoReturn, TypeVar
 
 import asyncpg
+import uvloop
 from aiohttp import web
 
 from prokip_shared.bus.open import BusAddress, migrate_bus
@@ -156,7 +157,7 @@ def run_service(definition: ServiceDefinition[Any]) -> NoReturn:
         if command == "migrate":
             asyncio.run(migrate_service(definition, settings))
             sys.exit(0)
-        sys.exit(asyncio.run(_serve(definition, settings)))
+        sys.exit(uvloop.run(_serve(definition, settings)))
     except MigrationError as error:
         sys.stderr.write(f"{definition.name}: DATABASE_URL: {error}\n")
         sys.exit(EXIT_BAD_SETTING)
