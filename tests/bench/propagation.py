@@ -134,6 +134,11 @@ async def _witness(operator: Operator, database_url: str, broker_url: str) -> As
         bus.consume(Subscription("bench", OrderObservedV1), witness.orders)
         bus.consume(Subscription("bench", SaleDueV1), witness.sales)
         bus.consume(Subscription("bench", ListingPushedV1), witness.pushes)
+
+        async def hears() -> bool:
+            return not await context.problems()
+
+        await eventually(hears, what="the witness's queues")
         yield witness
 
 
