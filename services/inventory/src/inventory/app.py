@@ -19,6 +19,8 @@ from prokip_shared.security.tokens import InternalTokens
 from prokip_shared.web.internal import require_business
 
 SCHEMA: Final = "inventory"
+ANSWERS_PACE_S: Final = 0.2
+"""What Prokip answered to a sale only stands in the sales log, so nobody waits for it."""
 READING_BATCH_MESSAGES_MAX: Final = 10
 """A reading of Prokip carries many SKUs, so a batch of few holds its locks about as long as one of many orders."""
 
@@ -55,7 +57,7 @@ async def open_app(context: ServiceContext, settings: InventorySettings) -> None
         Subscription(SCHEMA, ProkipObservedV1, batch_messages_max=READING_BATCH_MESSAGES_MAX), apply_observation_batch
     )
     bus.consume(Subscription(SCHEMA, StockHoldersObservedV1), apply_holder_batch)
-    bus.consume(Subscription(SCHEMA, SaleRecordedV1), apply_answer_batch)
+    bus.consume(Subscription(SCHEMA, SaleRecordedV1, pace_s=ANSWERS_PACE_S), apply_answer_batch)
 
 
 SERVICE: Final = ServiceDefinition("inventory", InventorySettings, open_app, schema=SCHEMA, package="inventory")

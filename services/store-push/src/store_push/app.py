@@ -37,6 +37,8 @@ from store_push.worker import Dispatcher, Worker
 
 NAME: Final = "store-push"
 SCHEMA: Final = "push"
+HINT_PACE_SHARE: Final = 1 / 6
+"""Of the time that an order gets to explain a hint: nobody looks earlier, and most hints are explained by then."""
 
 
 async def open_app(context: ServiceContext, settings: StorePushSettings) -> None:
@@ -106,7 +108,7 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
     context.side_task("prune", upkeep.prune(reads, retention_days=settings.retention_days))
 
     _add_routes(context.web, settings, reads, bus)
-    _consume(bus, StockHandlers(targets, rounds, settings.settle_s), follower)
+    _consume(bus, StockHandlers(targets, rounds, settings.settle_s), follower, settings.settle_s * HINT_PACE_SHARE)
 
 
 def _open_directory(context: ServiceContext, settings: StorePushSettings) -> Directory:
@@ -125,9 +127,9 @@ def _open_directory(context: ServiceContext, settings: StorePushSettings) -> Dir
     return directory
 
 
-def _consume(bus: Bus, stock: StockHandlers, follower: ConnectionHandlers) -> None:
+def _consume(bus: Bus, stock: StockHandlers, follower: ConnectionHandlers, hint_pace_s: float) -> None:
     bus.consume(Subscription(NAME, StockChangedV1), stock.mark_due)
-    bus.consume(Subscription(NAME, LevelHintedV1), stock.note_hints)
+    bus.consume(Subscription(NAME, LevelHintedV1, pace_s=hint_pace_s), stock.note_hints)
     bus.consume(Subscription(NAME, ConnectionChangedV1), follower.follow_changes)
     bus.consume(Subscription(NAME, SyncRequestedV1), follower.begin_rounds)
 
