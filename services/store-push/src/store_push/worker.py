@@ -76,14 +76,13 @@ class Worker:
     ) -> list[Bundle]:
         """Listings last: stock.changed waits for their locks, which end with the commit."""
         now = utc_now()
-        await self.storage.record_pushes(connection, claim, report.records, now)
         await self.storage.record_drift(connection, claim, report.settled, now)
         if _worth_noting(claim, health, now):
             await self.storage.record_attempt(
                 connection, claim.connection_id, health, pause_s=pause, pushed=report.failure is None
             )
         bundles = await self.outbox.write(connection, messages_of(claim, report, health, now))
-        await self.storage.record_listings(connection, report.settled, now)
+        await self.storage.record_results(connection, claim, report.records, report.settled, now)
         return bundles
 
     @staticmethod
