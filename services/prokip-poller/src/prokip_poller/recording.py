@@ -132,7 +132,7 @@ class Recorder:
                 room = self._limits.posting_concurrency - len(under_way)
                 send_before_s = time.monotonic() + self._limits.posting_margin_s
                 claimed = Claimed((), 0)
-                if account is not None and 2 * room >= self._limits.posting_concurrency:  # a claim for each costs more
+                if account is not None and room > 0:
                     claimed = await self._claim(place, room)
                     under_way |= {
                         asyncio.create_task(self._post(account, posting, send_before_s)) for posting in claimed.postings
