@@ -292,5 +292,5 @@ class Dispatcher:
             await asyncio.sleep(DATABASE_PAUSE_S)
             return
         if pushed:
-            self._linger.learn(time.perf_counter() - began_s)
+            self._linger.learn(time.perf_counter() - began_s, len(self._busy))
             self.wake()
