@@ -128,7 +128,8 @@ def _open_directory(context: ServiceContext, settings: StorePushSettings) -> Dir
 
 
 def _consume(bus: Bus, stock: StockHandlers, follower: ConnectionHandlers, hint_pace_s: float) -> None:
-    bus.consume(Subscription(NAME, StockChangedV1), stock.mark_due)
+    # At once: the ledger's batches keep a distance already, and a push waits for what belongs together.
+    bus.consume(Subscription(NAME, StockChangedV1, pace_s=0), stock.mark_due)
     bus.consume(Subscription(NAME, LevelHintedV1, pace_s=hint_pace_s), stock.note_hints)
     bus.consume(Subscription(NAME, ConnectionChangedV1), follower.follow_changes)
     bus.consume(Subscription(NAME, SyncRequestedV1), follower.begin_rounds)
