@@ -39,6 +39,18 @@ class Waiting(Intake):
         self.bundles.clear()
         return taken
 
+    @override
+    async def settle(self, deliveries: Sequence[Delivery]) -> None:
+        """Nothing is kept here."""
+
+    @override
+    async def release(self, deliveries: Sequence[Delivery]) -> None:
+        self.bundles.extend(deliveries)
+
+    @override
+    async def stop(self) -> None:
+        self.bundles.clear()
+
 
 async def test_the_first_bundle_is_taken_at_once_and_those_that_follow_soon_come_together() -> None:
     intake, stopped = Waiting(), asyncio.Event()
