@@ -4,7 +4,6 @@
 """
 
 import argparse
-import asyncio
 import sys
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -14,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
 import asyncpg
+import uvloop
 
 from prokip_onebox.postgres import embedded_postgres
 from tests.bench import ledger, poll, propagation, store_calls, webhooks
@@ -59,7 +59,7 @@ def main() -> int:
                 for name in names:
                     work = folder / name
                     work.mkdir()
-                    figures += asyncio.run(_on_fresh_database(BENCHES[name], server_url, node.url, work))
+                    figures += uvloop.run(_on_fresh_database(BENCHES[name], server_url, node.url, work))
                     sys.stdout.write(table(figures) + "\n\n")
                     sys.stdout.flush()
             finally:

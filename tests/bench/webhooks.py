@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+import uvloop
 from aiohttp import ClientConnectionError, ClientSession, web
 from aiohttp.test_utils import unused_port
 from pydantic_core import from_json
@@ -264,12 +265,12 @@ async def _alone(folder: Path) -> list[Figure]:
 
 def main() -> None:
     if sys.argv[1:2] == ["limit"]:
-        asyncio.run(serve_limit(int(sys.argv[2])))
+        uvloop.run(serve_limit(int(sys.argv[2])))
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         folder.chmod(0o755)  # the database server runs as its own user when this runs as root
-        figures = asyncio.run(_alone(folder))
+        figures = uvloop.run(_alone(folder))
     sys.stdout.write(table(figures) + "\n")
     write_json(figures, Path("build/bench/webhooks.json"))
 

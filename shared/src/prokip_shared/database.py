@@ -60,7 +60,16 @@ async def open_pool(database_url: str, *, service: str, connections_max: int, co
         max_size=connections_max,
         command_timeout=COMMAND_TIMEOUT_S,
         server_settings={"application_name": f"prokip-{service}", "timezone": "UTC"},
+        reset=_leave_as_it_is,
     )
+
+
+async def _leave_as_it_is(_connection: Connection) -> None:
+    """Instead of the four statements by which asyncpg undoes, at each release, what a session has set or listens to.
+
+    Nobody sets anything beyond a transaction here, and listeners have connections of their own. A transaction that
+    was left open is rolled back all the same.
+    """
 
 
 async def close_pool(pool: Pool) -> None:

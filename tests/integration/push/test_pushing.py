@@ -88,6 +88,7 @@ async def test_a_custom_store_is_told_its_quantities_signed(database_url: str) -
     async with notified() as (url, posted), open_world(database_url) as world:
         await world.tell_stock({"SKU-0001": 7})
         await world.connect_custom(url, "kiosk-secret")
+        await world.until(lambda: len(posted) >= 1, "the first delivery")
         await world.tell_stock({"SKU-0002": -1})
         await world.until(lambda: len(posted) >= 2, "two deliveries")
         told: dict[str, int] = {}

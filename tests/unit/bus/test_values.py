@@ -23,6 +23,7 @@ from prokip_shared.bus.bundles import (
 )
 from prokip_shared.bus.failures import Verdict, verdict_of
 from prokip_shared.bus.port import Bundle
+from prokip_shared.bus.rabbitmq import SettledTags
 from prokip_shared.bus.storage import BusTables
 from prokip_shared.messages import ConnectionUninstalledV1, DriftFoundV1, Encoded, StockOversoldV1
 
@@ -183,3 +184,25 @@ def test_queues_are_named_by_service_and_type() -> None:
 def test_a_schema_name_that_could_be_sql_is_refused() -> None:
     with pytest.raises(ValueError, match="plain lower-case"):
         BusTables('x"; DROP SCHEMA y')
+
+
+@QUICK
+@given(st.permutations(range(1, 13)), st.lists(st.integers(1, 4), min_size=1))
+def test_an_answer_for_many_deliveries_never_covers_one_that_is_not_settled(order: list[int], sizes: list[int]) -> None:
+    tags, settled = SettledTags(), set[int]()
+    waiting = list(order)
+    for size in [*sizes, len(order)]:
+        batch, waiting = waiting[:size], waiting[size:]
+        settled |= set(batch)
+        covered = tags.settle(batch)
+        assert covered in {0, *batch}
+        assert set(range(1, covered + 1)) <= settled
+    assert tags.settle([13]) == 13
+
+
+def test_bundles_that_came_one_after_the_other_are_answered_at_once() -> None:
+    tags = SettledTags()
+    assert tags.settle([1, 2, 3]) == 3
+    assert tags.settle([6, 5]) == 0
+    assert tags.settle([4]) == 4
+    assert tags.settle([7]) == 7

@@ -49,11 +49,11 @@ def test_the_linger_follows_the_cost_of_pushes_within_its_bounds() -> None:
     linger = Linger(0.01, 0.1)
     assert linger.seconds == 0.01
     for _ in range(100):
-        linger.learn(0.05)
+        linger.learn(0.025, 4)
     assert 0.04 < linger.seconds < 0.06
     for _ in range(100):
-        linger.learn(20)  # a store that hangs
+        linger.learn(20, 1)  # a store that hangs
     assert linger.seconds <= 0.1
     for _ in range(100):
-        linger.learn(0.001)
+        linger.learn(0.001, 2)
     assert linger.seconds == 0.01

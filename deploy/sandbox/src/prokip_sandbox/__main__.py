@@ -6,11 +6,14 @@ One JSON line on standard output says when it is ready and how to connect; a por
 import argparse
 import asyncio
 import contextlib
+import gc
 import json
 import signal
 import sys
 from pathlib import Path
 from typing import Any
+
+import uvloop
 
 from prokip_sandbox.catalogue import make_goods
 from prokip_sandbox.prokip import Erp, ProkipServer
@@ -18,11 +21,15 @@ from prokip_sandbox.shopify import Limits, ShopifyServer
 from prokip_sandbox.woocommerce import WooCommerceStore
 from prokip_sandbox.world import World, WorldSpec
 
+GC_YOUNG_OBJECTS = 50_000
+"""A world is hundreds of thousands of objects that stay. At the default of 700 the collector would look at all of them
+again and again, and find nothing: measured at a quarter of the time of a busy shop."""
+
 
 def main() -> int:
     arguments = _arguments()
     try:
-        asyncio.run(_serve(arguments))
+        uvloop.run(_serve(arguments))
     except OSError as error:
         sys.stderr.write(f"prokip_sandbox: cannot serve: {error.strerror or error}\n")
         return 1
@@ -56,6 +63,8 @@ async def _serve(arguments: argparse.Namespace) -> None:
         loop.add_signal_handler(number, stop.set)
     async with contextlib.AsyncExitStack() as stack:
         ready = await _world(arguments, stack) if arguments.what == "world" else await _single(arguments, stack)
+        gc.freeze()
+        gc.set_threshold(GC_YOUNG_OBJECTS)
         sys.stdout.write(json.dumps({"event": "ready", "simulated": True, **ready}) + "\n")
         sys.stdout.flush()
         await stop.wait()

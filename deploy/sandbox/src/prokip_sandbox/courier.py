@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-import aiohttp
-from yarl import URL
+from prokip_sandbox.poster import Poster
 
 Send = Callable[[], Awaitable[bool]]  # true when the receiver took it
 DisturbanceKind = Literal["drop", "duplicate", "delay", "reorder"]
@@ -49,27 +48,18 @@ class Courier:
 
     def __init__(self, rng: random.Random, *, connect_timeout_s: float | None, total_timeout_s: float) -> None:
         self._rng = rng
-        self._timeout = aiohttp.ClientTimeout(total=total_timeout_s, connect=connect_timeout_s)
-        self._session: aiohttp.ClientSession | None = None
+        self._poster = Poster(connect_timeout_s=connect_timeout_s, total_timeout_s=total_timeout_s)
         self._later: set[asyncio.Task[None]] = set()
         self._held: list[Send] = []
         self._hold_timers: list[asyncio.Task[None]] = []
         self.disturbances: list[Disturbance] = []
         self.sent: deque[Sent] = deque(maxlen=2000)
 
-    def open(self) -> None:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
-            skip_auto_headers=("Accept", "Accept-Encoding", "User-Agent", "Content-Type"),
-            timeout=self._timeout,
-        )
-
     async def close(self) -> None:
         for task in self._later:
             task.cancel()
         await asyncio.gather(*self._later, return_exceptions=True)
-        if self._session is not None:
-            await self._session.close()
+        self._poster.close()
 
     @property
     def busy(self) -> bool:
@@ -81,16 +71,10 @@ class Courier:
 
     async def post(self, topic: str, url: str, headers: Sequence[tuple[str, str]], body: bytes) -> int | None:
         """The status answered, or None for a refusal, a broken connection or a time-out. Redirects are not followed."""
-        if self._session is None:
-            raise RuntimeError("the courier is closed")
-        status: int | None = None
+        status: int | None
         try:
-            async with self._session.post(
-                URL(url, encoded=True), data=body, headers=headers, allow_redirects=False
-            ) as response:
-                await response.read()
-                status = response.status
-        except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+            status = await self._poster.post(url, headers, body)
+        except (TimeoutError, OSError, ValueError):
             status = None
         self.sent.append(Sent(topic, url, headers, body, status))
         return status

@@ -7,7 +7,10 @@ import types
 import typing
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeVar
+
+SECONDS_KEPT_MAX = 1024
 
 Clock = Callable[[], float]  # seconds since the epoch
 T = TypeVar("T")
@@ -37,6 +40,12 @@ def made_up_key(prefix: str, seed: str) -> str:
 
 def iso_seconds(timestamp_s: float, *, offset_hours: int = 0) -> str:
     """`2026-11-22T14:52:06`: one second of resolution and no zone, as WooCommerce writes times."""
+    return _iso_second(int(timestamp_s), offset_hours)
+
+
+@lru_cache(maxsize=SECONDS_KEPT_MAX)
+def _iso_second(timestamp_s: int, offset_hours: int) -> str:
+    """A busy shop writes the same second a thousand times."""
     return (datetime.fromtimestamp(timestamp_s, UTC) + timedelta(hours=offset_hours)).strftime("%Y-%m-%dT%H:%M:%S")
 
 

@@ -44,6 +44,8 @@ from prokip_shared.security.vault import Vault
 
 SCHEMA: Final = "gateway"
 TIDY_EVERY_S: Final = 60.0
+LIVE_PACE_S: Final = 0.2
+"""What people watch need not be told more often: a busy business's events share transactions."""
 
 log = Log("gateway")
 
@@ -162,7 +164,7 @@ def _add_routes(app: web.Application, settings: GatewaySettings) -> None:
 
 def _consume(bus: Bus, view: LiveView) -> None:
     def subscription(message: type[M]) -> Subscription[M]:
-        return Subscription(SCHEMA, message)
+        return Subscription(SCHEMA, message, pace_s=LIVE_PACE_S)
 
     bus.consume(subscription(messages.SaleDueV1), view.show)
     bus.consume(subscription(messages.SaleRecordedV1), view.show)

@@ -23,6 +23,8 @@ from prokip_shared.web.internal import require_business
 SCHEMA: Final = "inventory"
 ORDER_PREFETCH_BUNDLES: Final = 200
 """Enough for the batches in flight and the next one: of many orders several name a SKU, whose row is written once."""
+ANSWERS_PACE_S: Final = 0.2
+"""What Prokip answered to a sale only stands in the sales log, so nobody waits for it."""
 READING_BATCH_MESSAGES_MAX: Final = 10
 """A reading of Prokip carries many SKUs, so a batch of few holds its locks about as long as one of many orders."""
 
@@ -69,7 +71,7 @@ async def open_app(context: ServiceContext, settings: InventorySettings) -> None
         Subscription(SCHEMA, StockHoldersObservedV1),
         kept(apply_holder_batch),
     )
-    bus.consume(Subscription(SCHEMA, SaleRecordedV1), apply_answer_batch)
+    bus.consume(Subscription(SCHEMA, SaleRecordedV1, pace_s=ANSWERS_PACE_S), apply_answer_batch)
 
 
 SERVICE: Final = ServiceDefinition("inventory", InventorySettings, open_app, schema=SCHEMA, package="inventory")

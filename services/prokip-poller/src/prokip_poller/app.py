@@ -41,6 +41,8 @@ from prokip_shared.security.vault import Vault
 from prokip_shared.web.internal import require_business
 
 SCHEMA: Final = "prokip"
+SALES_PACE_S: Final = 0.1
+"""Prokip need not hear of a sale sooner; a busy business's sales share transactions."""
 GAUGE_INTERVAL_S: Final = 5.0
 FORGET_INTERVAL_S: Final = 60.0
 FORGET_READS_MAX: Final = 1000
@@ -116,7 +118,7 @@ async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
     context.on_drain(bus.outbox.flush)
 
     consumers = Consumers(sales=sales, polls=polls, logins=logins, accounts=accounts)
-    bus.consume(Subscription(context.name, SaleDueV1), consumers.sale_due)
+    bus.consume(Subscription(context.name, SaleDueV1, pace_s=SALES_PACE_S), consumers.sale_due)
     bus.consume(Subscription(context.name, SyncRequestedV1), consumers.sync_requested)
     bus.consume(Subscription(context.name, ConnectionChangedV1), consumers.connection_changed)
     context.side_task("reading", reader.run())

@@ -46,6 +46,8 @@ NAME: Final = "store-push"
 SCHEMA: Final = "push"
 SUBSCRIPTION_WATCHES: Final = 1
 """Stores whose webhooks one process looks at, at a time: seldom and short."""
+HINT_PACE_SHARE: Final = 1 / 6
+"""Of the time that an order gets to explain a hint: nobody looks earlier, and most hints are explained by then."""
 
 
 async def open_app(context: ServiceContext, settings: StorePushSettings) -> None:
@@ -127,7 +129,7 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
     context.side_task("prune", upkeep.prune(reads, retention_days=settings.retention_days))
 
     _add_routes(context.web, settings, reads, bus)
-    _consume(bus, StockHandlers(targets, rounds, settings.settle_s), follower)
+    _consume(bus, StockHandlers(targets, rounds, settings.settle_s), follower, settings.settle_s * HINT_PACE_SHARE)
 
 
 def wake_all(timers: Sequence[DueTimer]) -> None:
@@ -151,9 +153,10 @@ def _open_directory(context: ServiceContext, settings: StorePushSettings) -> Dir
     return directory
 
 
-def _consume(bus: Bus, stock: StockHandlers, follower: ConnectionHandlers) -> None:
-    bus.consume(Subscription(NAME, StockChangedV1), stock.mark_due)
-    bus.consume(Subscription(NAME, LevelHintedV1), stock.note_hints)
+def _consume(bus: Bus, stock: StockHandlers, follower: ConnectionHandlers, hint_pace_s: float) -> None:
+    # At once: the ledger's batches keep a distance already, and a push waits for what belongs together.
+    bus.consume(Subscription(NAME, StockChangedV1, pace_s=0), stock.mark_due)
+    bus.consume(Subscription(NAME, LevelHintedV1, pace_s=hint_pace_s), stock.note_hints)
     bus.consume(Subscription(NAME, ConnectionChangedV1), follower.follow_changes)
     bus.consume(Subscription(NAME, SyncRequestedV1), follower.begin_rounds)
 

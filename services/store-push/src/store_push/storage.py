@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 import asyncpg
 
 from prokip_shared.database import Connection, Pool, load_queries
-from prokip_shared.messages import LevelHintedV1, Platform, RoundPart
+from prokip_shared.messages import Platform, RoundPart
 from prokip_shared.platforms.store import ItemKey
 from store_push.domain.decisions import Settled, Swept
 from store_push.domain.health import Health
@@ -23,6 +23,8 @@ from store_push.pusher import PushRecord
 
 SAVE_ITEMS_MAX: Final = 5_000
 PRUNE_ROWS_MAX: Final = 10_000
+HISTORY_COLUMNS: Final = 12
+LISTING_COLUMNS: Final = 15
 
 Row: TypeAlias = asyncpg.Record
 
@@ -39,6 +41,16 @@ class Target:
     revision: int
     taken: dict[int, Decimal]
     correlation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A store says that one of its quantities changed; None: it does not say to what."""
+
+    connection_id: int
+    item_ref: str
+    place_ref: str | None
+    quantity: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,22 +122,20 @@ class TargetStorage:
         taken = [json.dumps({str(key): str(units) for key, units in target.taken.items()}) for target in targets]
         correlations = [target.correlation_id for target in targets]
         await connection.execute(
-            self._queries["upsert_targets"],
+            self._queries["save_targets"],
             businesses, locations, skus, available, quantities, revisions, taken, correlations,
         )  # fmt: skip
-        await connection.execute(self._queries["list_in_custom_stores"], businesses, locations, skus)
-        await connection.execute(self._queries["wake_workers"])
         await connection.execute(
             self._queries["mark_due"], businesses, locations, skus, quantities, revisions, taken, correlations
         )
 
-    async def note_hints(self, connection: Connection, hints: Sequence[LevelHintedV1], *, settle_s: float) -> None:
+    async def note_hints(self, connection: Connection, hints: Sequence[Hint], *, settle_s: float) -> None:
         await connection.execute(
             self._queries["note_hints"],
             [hint.connection_id for hint in hints],
             [hint.item_ref for hint in hints],
             [hint.place_ref for hint in hints],
-            [None if hint.quantity is None else int(hint.quantity) for hint in hints],
+            [hint.quantity for hint in hints],
             settle_s,
         )
 
@@ -166,27 +176,19 @@ class WorkStorage:
         rows = await connection.fetch(self._queries["due_listings"], connection_id, listings_max)
         return [_due_listing(row) for row in rows]
 
-    async def record_listings(self, connection: Connection, settled: Sequence[Settled], now: datetime) -> None:
-        rows = [_listing_row(one, now) for one in settled]
-        if rows:
-            await connection.execute(self._queries["record_listings"], *map(list, zip(*rows, strict=True)))
-
-    async def record_pushes(
-        self, connection: Connection, claim: Claim, records: Sequence[PushRecord], now: datetime
+    async def record_results(
+        self,
+        connection: Connection,
+        claim: Claim,
+        records: Sequence[PushRecord],
+        settled: Sequence[Settled],
+        now: datetime,
     ) -> None:
-        rows = [
-            (
-                record.listing.listing_id, record.listing.sku, record.listing.believed, record.shown, record.sent,
-                record.answered, record.outcome, record.detail, record.listing.target_revision, record.answer_ms,
-                record.window_ms, record.listing.correlation_id,
-            )
-            for record in records
-        ]  # fmt: skip
-        if rows:
-            columns = map(list, zip(*rows, strict=True))
-            await connection.execute(
-                self._queries["record_pushes"], claim.business_id, claim.connection_id, now, *columns
-            )
+        history = _columns([_history_row(record) for record in records], HISTORY_COLUMNS)
+        news = _columns([_listing_row(one, now) for one in settled], LISTING_COLUMNS)
+        await connection.execute(
+            self._queries["record_results"], claim.business_id, claim.connection_id, now, *history, *news
+        )
 
     async def record_drift(
         self, connection: Connection, claim: Claim, settled: Sequence[Settled], now: datetime
@@ -236,6 +238,28 @@ def _due_listing(row: Row) -> DueListing:
         hinted=row["hinted"],
         hints=row["hints"],
         gap=gap,
+    )
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], count: int) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)] if rows else [[] for _ in range(count)]
+
+
+def _history_row(record: PushRecord) -> tuple[Any, ...]:
+    listing = record.listing
+    return (
+        listing.listing_id,
+        listing.sku,
+        listing.believed,
+        record.shown,
+        record.sent,
+        record.answered,
+        record.outcome,
+        record.detail,
+        listing.target_revision,
+        record.answer_ms,
+        record.window_ms,
+        listing.correlation_id,
     )
 
 

@@ -86,7 +86,6 @@ class Worker:
     ) -> list[Bundle]:
         """Listings last: stock.changed waits for their locks, which end with the commit."""
         now = utc_now()
-        await self.storage.record_pushes(connection, claim, report.records, now)
         await self.storage.record_drift(connection, claim, report.settled, now)
         if _worth_noting(claim, health, now):
             await self.storage.record_attempt(
@@ -95,7 +94,7 @@ class Worker:
         if self.pusher.wants_sweep(report):
             await self.sweeps.want(connection, [claim.connection_id])
         bundles = await self.outbox.write(connection, messages_of(claim, report, health, now))
-        await self.storage.record_listings(connection, report.settled, now)
+        await self.storage.record_results(connection, claim, report.records, report.settled, now)
         return bundles
 
     @staticmethod
@@ -305,5 +304,5 @@ class Dispatcher:
             await asyncio.sleep(DATABASE_PAUSE_S)
             return
         if pushed:
-            self._linger.learn(time.perf_counter() - began_s)
+            self._linger.learn(time.perf_counter() - began_s, len(self._busy))
             self.wake()

@@ -29,16 +29,19 @@ class Stores:
         self._look_again_at = 0.0
         self._looking: asyncio.Task[None] | None = None
 
-    async def find(self, platform: Platform, store_key: str) -> ConnectionRecord | None:
-        """Raises DirectoryUnavailable where the store is not known and the database does not tell; waits no longer
-        than LOOK_TIMEOUT_S, which callers that are waited for shorten.
-        """
+    def known(self, platform: Platform, store_key: str) -> ConnectionRecord | None:
+        """From memory alone."""
         try:
-            found = self._directory.by_store(platform, store_key)
+            return self._directory.by_store(platform, store_key)
         except DirectoryUnavailable:
-            found = None
-        if found is not None or not store_key:
-            return found
+            return None
+
+    async def find(self, platform: Platform, store_key: str) -> ConnectionRecord | None:
+        """For a store that is not known. Raises DirectoryUnavailable where the database does not tell either; waits no
+        longer than LOOK_TIMEOUT_S, which callers that are waited for shorten.
+        """
+        if not store_key:
+            return None
         await self._look_again()
         return self._directory.by_store(platform, store_key)
 

@@ -17,6 +17,7 @@ from prokip_shared.bus.bundles import Element, Unpacked, bundle_of, business_of,
 from prokip_shared.bus.failures import Verdict, describe, is_lost_race, verdict_of
 from prokip_shared.bus.limits import BusLimits
 from prokip_shared.bus.outbox import Outbox
+from prokip_shared.bus.pace import PacedIntake
 from prokip_shared.bus.port import BatchHandler, Bundle, Delivery, Intake, R, Reader, Subscription
 from prokip_shared.bus.storage import BusTables, ParkedRow
 from prokip_shared.database import Pool
@@ -68,6 +69,7 @@ class Consumer(Generic[R]):
         self._queue = subscription.queue
         self._draining = asyncio.Event()
         self._ended = asyncio.Event()
+        self._paced = PacedIntake(intake, subscription, self._draining)
 
     async def run(self) -> None:
         """Returns when drained. Any other end is a bug and raises."""
@@ -88,7 +90,7 @@ class Consumer(Generic[R]):
         await self._ended.wait()
 
     async def _work_until_stopped(self) -> None:
-        while deliveries := await self._intake.take(self._subscription.batch_messages_max):
+        while deliveries := await self._paced.take():
             try:
                 await self._work(deliveries)
             except Interrupted:

@@ -6,6 +6,7 @@ So one message alone is as fast as ever, and a flood costs one confirm per round
 
 import asyncio
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from prokip_shared.bus import metrics
@@ -24,8 +25,11 @@ class Group:
     parts: list[bytes] = field(default_factory=list)
     size: int = 0
     waiters: list[asyncio.Future[None]] = field(default_factory=list)
+    expiry: asyncio.TimerHandle | None = None
 
     def settle(self, error: Exception | None) -> None:
+        if self.expiry is not None:
+            self.expiry.cancel()
         for waiter in self.waiters:
             if waiter.done():  # its caller has gone; the message may arrive all the same
                 continue
@@ -36,15 +40,31 @@ class Group:
 
 
 class GroupPublisher:
-    """Shares confirms among concurrent callers; at most `waiting_messages_max` may wait."""
+    """Shares confirms among concurrent callers; at most `waiting_messages_max` may wait.
 
-    def __init__(self, sender: Sender, limits: BusLimits, *, waiting_messages_max: int = 20_000) -> None:
+    `pace_s`: how far apart the bundles of a type begin at least, for types whose callers can wait. One that comes
+    after a rest leaves at once even so.
+    `wait_timeout_s`: how long a caller waits at most, whatever the sender does; one timer for a whole group.
+    """
+
+    def __init__(
+        self,
+        sender: Sender,
+        limits: BusLimits,
+        *,
+        waiting_messages_max: int = 20_000,
+        pace_s: Mapping[str, float] | None = None,
+        wait_timeout_s: float | None = None,
+    ) -> None:
         self._sender = sender
         self._messages_max = limits.bundle_messages_max
         self._bytes_max = limits.bundle_bytes_max
         self._waiting_messages_max = waiting_messages_max
         self._waiting = 0
         self._loop = asyncio.get_running_loop()
+        self._pace_s = pace_s or {}
+        self._wait_timeout_s = wait_timeout_s
+        self._next_at_s: dict[str, float] = {}
         self._groups: dict[str, deque[Group]] = {}
         self._sending: dict[str, asyncio.Task[None]] = {}
 
@@ -75,6 +95,9 @@ class GroupPublisher:
         if group is None or len(group.parts) >= self._messages_max or group.size + len(encoded) > self._bytes_max:
             group = Group(message_type)
             groups.append(group)
+            if self._wait_timeout_s is not None:
+                too_late = BusUnavailable(f"no answer within {self._wait_timeout_s} s")
+                group.expiry = self._loop.call_later(self._wait_timeout_s, group.settle, too_late)
         group.parts.append(encoded)
         group.size += len(encoded)
         group.waiters.append(waiter)
@@ -85,8 +108,12 @@ class GroupPublisher:
 
     async def _send_while_any(self, message_type: str, waiting: deque[Group]) -> None:
         """One send at a time per type, so that the next one carries everything that came meanwhile."""
+        pace_s = self._pace_s.get(message_type, 0.0)
         try:
             while waiting:
+                if pace_s:
+                    await asyncio.sleep(self._next_at_s.get(message_type, 0.0) - self._loop.time())
+                    self._next_at_s[message_type] = self._loop.time() + pace_s
                 groups = list(waiting)
                 waiting.clear()
                 await self._send(groups)

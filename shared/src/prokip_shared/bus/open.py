@@ -1,7 +1,7 @@
 """The bus of one service, wired: `open_bus` is what a composition root calls."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from typing import Any, Final, Protocol, overload
 
@@ -55,9 +55,21 @@ class PublishingBus:
         self._limits = limits
         self.publisher = BusPublisher(broker, limits)
 
-    def group_publisher(self, *, waiting_messages_max: int = 20_000) -> GroupPublisher:
+    def group_publisher(
+        self,
+        *,
+        waiting_messages_max: int = 20_000,
+        pace_s: Mapping[str, float] | None = None,
+        wait_timeout_s: float | None = None,
+    ) -> GroupPublisher:
         """Shares confirms among concurrent callers; for paths of thousands of messages a second."""
-        return GroupPublisher(self._broker, self._limits, waiting_messages_max=waiting_messages_max)
+        return GroupPublisher(
+            self._broker,
+            self._limits,
+            waiting_messages_max=waiting_messages_max,
+            pace_s=pace_s,
+            wait_timeout_s=wait_timeout_s,
+        )
 
 
 class Bus(PublishingBus):

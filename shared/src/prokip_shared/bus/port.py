@@ -53,6 +53,8 @@ class Subscription(Generic[M]):
     concurrency: int = 1
     """Batches of this queue that one process works on at a time."""
     attempts_max: int = 8
+    pace_s: float = 0.02
+    """How far apart batches begin while they are small; a message that comes alone waits for nobody."""
 
     @property
     def topic(self) -> str:

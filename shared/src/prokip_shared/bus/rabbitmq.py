@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Hashable, Sequence
 from functools import partial
 from typing import Final, cast
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -283,6 +283,7 @@ class RabbitIntake:
         self._arrived = asyncio.Event()
         self._stopped = False
         self._consumers: list[tuple[AbstractQueue, str]] = []
+        self._settled: dict[Hashable, SettledTags] = {}
 
     @property
     def consuming(self) -> bool:
@@ -319,6 +320,7 @@ class RabbitIntake:
 
     def detach(self) -> None:
         self._consumers = []
+        self._settled.clear()
         self._buffer.clear()  # the broker gives these again
 
     async def _on_delivery(self, exhausted: bool, message: AbstractIncomingMessage) -> None:  # noqa: FBT001  # partial
@@ -345,12 +347,19 @@ class RabbitIntake:
         return popped
 
     async def settle(self, deliveries: Sequence[Delivery]) -> None:
-        for delivery in deliveries:
-            await _answer(cast("AbstractIncomingMessage", delivery.receipt).ack())
+        """One acknowledgement for all that came one after the other, as the bundles of a batch usually do."""
+        for channel, messages in _by_channel(deliveries).items():
+            told = self._settled.setdefault(channel, SettledTags())
+            covered = told.settle(messages)
+            for tag, message in messages.items():
+                if tag >= covered:
+                    await _answer(message.ack(multiple=tag == covered))
 
     async def release(self, deliveries: Sequence[Delivery]) -> None:
-        for delivery in deliveries:
-            await _answer(cast("AbstractIncomingMessage", delivery.receipt).nack(requeue=True))
+        for channel, messages in _by_channel(deliveries).items():
+            self._settled.setdefault(channel, SettledTags()).settle(messages)
+            for message in messages.values():
+                await _answer(message.nack(requeue=True))
 
     async def stop(self) -> None:
         self._stopped = True
@@ -360,6 +369,39 @@ class RabbitIntake:
         for queue, tag in self._consumers:
             await _answer(queue.cancel(tag, timeout=CLOSE_TIMEOUT_S))
         await self.release(unworked)
+
+
+class SettledTags:
+    """Which deliveries of a channel are settled. A channel numbers its deliveries from 1, without gaps."""
+
+    def __init__(self) -> None:
+        self._below = 1
+        self._above: set[int] = set()
+
+    def settle(self, tags: Collection[int]) -> int:
+        """The highest of `tags` at or below which everything is settled now: it can be answered for all of them.
+
+        0 where there is none.
+        """
+        self._above.update(tags)
+        while self._below in self._above:
+            self._above.remove(self._below)
+            self._below += 1
+        return max((tag for tag in tags if tag < self._below), default=0)
+
+
+def _by_channel(deliveries: Sequence[Delivery]) -> dict[Hashable, dict[int, AbstractIncomingMessage]]:
+    """Messages by channel and delivery tag; those of a channel that has gone will come again and are left out."""
+    found: dict[Hashable, dict[int, AbstractIncomingMessage]] = {}
+    for delivery in deliveries:
+        message = cast("AbstractIncomingMessage", delivery.receipt)
+        try:
+            channel = message.channel
+        except ChannelInvalidStateError:
+            continue
+        if message.delivery_tag is not None:
+            found.setdefault(channel, {})[message.delivery_tag] = message
+    return found
 
 
 async def declare_events(channel: AbstractChannel) -> AbstractExchange:

@@ -12,7 +12,8 @@ from typing import Any, Final, TypeAlias
 from prokip_shared.messages import OrderSnapshot
 from prokip_shared.platforms.store import OrdersPage
 
-QUANTITY_MAX: Final = Decimal(10**9)
+UNITS_MAX: Final = 10**9
+QUANTITY_MAX: Final = Decimal(UNITS_MAX)
 """Beyond any real stock (Shopify refuses more); a larger number is damage, not an order."""
 QUANTITY_STEP: Final = Decimal("0.000001")
 """Finer digits are noise of a store that computes with floats."""
@@ -97,6 +98,8 @@ def read_reference(value: Any, what: str) -> str:
 
 def read_quantity(value: Any, what: str) -> Decimal:
     """Integers, decimals and both as text; refuses what is no finite number of plausible size."""
+    if type(value) is int and -UNITS_MAX <= value <= UNITS_MAX:  # nearly all are
+        return Decimal(value)
     number = _number(value)
     if number is None or abs(number) > QUANTITY_MAX:
         raise UnusableWebhook(f"{what} is no plausible quantity")

@@ -22,12 +22,13 @@ SELECT DISTINCT bundle_id FROM routed, (SELECT count(*) FROM woken) AS done;
 -- name: take
 -- The oldest bundles of a queue that nobody has, for $3 seconds, to the taker $4. SKIP LOCKED, so that takers never wait for each
 -- other; the count is committed before the work begins. ARRAY, because the planner may run a subquery of IN again and
--- again, and each run would take further rows. Index: message_pkey.
+-- again, and each run would take further rows. Neither this nor `settle` waits for the disk: what a crash of the server
+-- forgets is taken once more, and the inbox knows it. Index: message_pkey.
 UPDATE bus.message
 SET leased_until = now() + make_interval(secs => $3), deliveries = deliveries + 1, taken_by = $4
 WHERE queue = $1 AND id = ANY (ARRAY(
     SELECT id FROM bus.message WHERE queue = $1 AND leased_until <= now() ORDER BY id LIMIT $2 FOR UPDATE SKIP LOCKED
-))
+)) AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off'
 RETURNING id, bundle_id, type, body, messages, attempts, deliveries;
 
 -- name: extend
@@ -36,7 +37,8 @@ UPDATE bus.message SET leased_until = now() + make_interval(secs => $3) WHERE qu
 
 -- name: settle
 -- Done.
-DELETE FROM bus.message WHERE queue = $1 AND id = ANY ($2::bigint[]);
+DELETE FROM bus.message
+WHERE queue = $1 AND id = ANY ($2::bigint[]) AND (SELECT set_config('synchronous_commit', 'off', true)) = 'off';
 
 -- name: release
 -- Given back undone, which is no failure; another taker is woken.

@@ -29,18 +29,21 @@ log = Log("web")
 def base_middleware(service: str) -> Middleware:
     @web.middleware
     async def wrap(request: web.Request, handler: Handler) -> web.StreamResponse:
-        given = request.headers.get(CORRELATION_HEADER, "")
-        correlation_id = given if CORRELATION_FORM.match(given) else make_correlation_id()
+        given = request.headers.get(CORRELATION_HEADER)
+        correlation_id = given if given and CORRELATION_FORM.match(given) else make_correlation_id()
         request[CORRELATION] = correlation_id
         began = time.perf_counter()
+        response: web.StreamResponse
         with bind_correlation(correlation_id):
-            response = await _answer(service, request, handler)
+            try:
+                response = await handler(request)
+            except Exception as error:  # noqa: BLE001  # sorted there; what is no error answer is raised again
+                response = _answer_to(error, service, request)
         if not response.prepared:
             response.headers[CORRELATION_HEADER] = correlation_id
         resource = request.match_info.route.resource
         route = resource.canonical if resource is not None else "unknown"
-        elapsed_s = time.perf_counter() - began
-        _request_seconds(service, route, response.status).observe(elapsed_s)
+        _request_seconds(service, route, response.status).observe(time.perf_counter() - began)
         return response
 
     return wrap
@@ -57,20 +60,14 @@ def _request_seconds(service: str, route: str, status: int) -> Histogram:
     return HTTP_REQUEST_SECONDS.labels(service, route, str(status))
 
 
-async def _answer(service: str, request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except Problem as problem:
-        return problem.response()
-    except web.HTTPException as error:
-        if error.status < web.HTTPBadRequest.status_code:
-            raise
+def _answer_to(error: Exception, service: str, request: web.Request) -> web.Response:
+    """The one form of error answers; raises what is none."""
+    if isinstance(error, Problem):
+        return error.response()
+    if isinstance(error, web.HTTPException) and error.status >= web.HTTPBadRequest.status_code:
         return problem_of_http_error(error).response()
-    except ConnectionResetError:
-        raise
-    except Exception:
-        UNEXPECTED_ERRORS.labels(service).inc()
-        log.exception("request.failed", path=request.path, method=request.method)
-        return Problem(
-            500, "Internal error", code="internal_error", detail="The operator finds it in the log."
-        ).response()
+    if isinstance(error, (web.HTTPException, ConnectionResetError)):
+        raise error
+    UNEXPECTED_ERRORS.labels(service).inc()
+    log.error("request.failed", path=request.path, method=request.method, exc_info=error)
+    return Problem(500, "Internal error", code="internal_error", detail="The operator finds it in the log.").response()

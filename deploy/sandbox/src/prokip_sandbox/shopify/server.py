@@ -81,10 +81,6 @@ class ShopifyServer(SandboxServer):
             shop.seed_goods(every)
 
     @override
-    async def start(self) -> None:
-        self.courier.open()
-
-    @override
     async def stop(self) -> None:
         for shop in self.shops.values():
             await shop.webhooks.stop()

@@ -8,8 +8,9 @@ import base64
 import hashlib
 import hmac
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from random import Random
 from typing import Any
 
@@ -23,7 +24,10 @@ TOTAL_TIMEOUT_S = 5.0
 RETRY_DELAYS_S = (10, 30, 60, 300, 900, 1800, 3600, 7200)  # eight within four hours; the exact steps are not published
 PARALLEL_MAX = 16
 
+TREES_KEPT_MAX = 256
+
 BuildBody = Callable[[], dict[str, Any]]
+Tree = Mapping[str, "Tree | None"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,8 @@ class Webhooks:
                 task.add_done_callback(self._under_way.discard)
 
     async def _deliver(self, subscription: Subscription, build: BuildBody, event_id: str, triggered_s: float) -> None:
-        await asyncio.sleep(self._options.delay_s)
+        if self._options.delay_s:
+            await asyncio.sleep(self._options.delay_s)
         body = _chosen_fields(build(), subscription.include_fields)
         headers = self._headers(subscription, body, event_id, triggered_s)
         topic = topic_header(subscription.topic)
@@ -82,7 +87,8 @@ class Webhooks:
             return status is not None and status // 100 == 2  # noqa: PLR2004 - 2xx
 
         for delay_s in (0, *RETRY_DELAYS_S):
-            await asyncio.sleep(delay_s * self._options.retry_time_scale)
+            if delay_s:
+                await asyncio.sleep(delay_s * self._options.retry_time_scale)
             async with self._parallel:
                 if await self._courier.deliver(f"{topic} {self._site.domain}", send):
                     return
@@ -127,20 +133,26 @@ def _chosen_fields(body: dict[str, Any], include_fields: list[str]) -> bytes:
 
     https://shopify.dev/docs/apps/build/webhooks/customize/modify-payloads
     """
-    return compact_json(_chosen(body, include_fields) if include_fields else body).encode()
+    return compact_json(_chosen(body, _tree(tuple(include_fields))) if include_fields else body).encode()
 
 
-def _chosen(value: Any, paths: list[str]) -> Any:
-    if isinstance(value, list):
-        return [_chosen(one, paths) for one in value]
-    if not isinstance(value, dict):
-        return value
+@lru_cache(maxsize=TREES_KEPT_MAX)
+def _tree(paths: tuple[str, ...]) -> Tree:
+    """By field name what is chosen below it; None for all of it."""
     below: dict[str, list[str]] = {}
     for path in paths:
         name, _, rest = path.partition(".")
         below.setdefault(name, []).append(rest)
+    return {name: None if "" in rests else _tree(tuple(rests)) for name, rests in below.items()}
+
+
+def _chosen(value: Any, tree: Tree) -> Any:
+    if isinstance(value, list):
+        return [_chosen(one, tree) for one in value]
+    if not isinstance(value, dict):
+        return value
     return {
-        name: inner if "" in below[name] else _chosen(inner, below[name])
+        name: inner if (below := tree[name]) is None else _chosen(inner, below)
         for name, inner in value.items()
-        if name in below
+        if name in tree
     }

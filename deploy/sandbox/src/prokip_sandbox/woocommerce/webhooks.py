@@ -58,7 +58,6 @@ class Webhooks:
         self._runner: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        self._courier.open()
         self._runner = asyncio.create_task(self._run(), name="woocommerce_queue_runner")
 
     async def stop(self) -> None:

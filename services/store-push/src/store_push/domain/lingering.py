@@ -1,25 +1,29 @@
-"""How long changes gather before they are pushed: little when pushes are quick, more when the machine is busy."""
+"""How long changes gather before they are pushed: little when there is little to do, more when the machine is busy."""
 
 from dataclasses import dataclass
 from typing import Final
 
 LEARNING_SHARE: Final = 0.1
-LINGER_PER_PUSH: Final = 1.0
-"""A linger as long as a push takes keeps about half of a worker's time for gathering."""
+LINGER_PER_WORK: Final = 0.5
+"""Of the time of the pushes that run at a time, taken together. Under load a push costs far more than one more listing
+in it: at 100 orders a second in ten stores this makes the pushes about as rare as was measured to be the best."""
 
 
 @dataclass(slots=True)
 class Linger:
-    """The more a push costs, the larger the batches have to be: the loop settles instead of falling behind."""
+    """The more pushing costs, the larger the batches have to be: the loop settles instead of falling behind."""
 
     seconds_min: float
     seconds_max: float
-    _push_s: float = 0.0
+    _work_s: float = 0.0
 
     @property
     def seconds(self) -> float:
-        return min(max(self.seconds_min, self._push_s * LINGER_PER_PUSH), self.seconds_max)
+        return min(max(self.seconds_min, self._work_s * LINGER_PER_WORK), self.seconds_max)
 
-    def learn(self, push_s: float) -> None:
-        """A slow store counts as no more than the longest linger, so that one that hangs slows nobody down for long."""
-        self._push_s += (min(push_s, self.seconds_max) - self._push_s) * LEARNING_SHARE
+    def learn(self, push_s: float, at_a_time: int) -> None:
+        """How long a push took, and how many ran when it ended.
+
+        A slow store counts as no more than the longest linger, so that one that hangs slows nobody down for long.
+        """
+        self._work_s += (min(push_s, self.seconds_max) * at_a_time - self._work_s) * LEARNING_SHARE

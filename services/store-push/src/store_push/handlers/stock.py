@@ -8,7 +8,7 @@ from typing import Final
 from prokip_shared.database import Connection
 from prokip_shared.messages import LevelHintedV1, Message, StockChangedV1
 from store_push.domain.listings import QUANTITY_MAX, target_of
-from store_push.storage import RoundStorage, Target, TargetStorage
+from store_push.storage import Hint, RoundStorage, Target, TargetStorage
 
 QUANTITY_MIN: Final = -QUANTITY_MAX
 
@@ -32,21 +32,19 @@ def newest_targets(batch: Sequence[StockChangedV1]) -> list[Target]:
     return [newest[key] for key in sorted(newest)]
 
 
-def newest_hints(batch: Sequence[LevelHintedV1]) -> list[LevelHintedV1]:
+def newest_hints(batch: Sequence[LevelHintedV1]) -> list[Hint]:
     """One hint for each item and place: the last one that arrived. Numbers that no store can hold say nothing."""
-    newest = {
-        (hint.connection_id, hint.item_ref, hint.place_ref or ""): hint.model_copy(
-            update={"quantity": _whole(hint.quantity)}
-        )
-        for hint in batch
-    }
-    return [newest[key] for key in sorted(newest)]
+    newest = {(hint.connection_id, hint.item_ref, hint.place_ref or ""): hint for hint in batch}
+    return [
+        Hint(hint.connection_id, hint.item_ref, hint.place_ref, _whole(hint.quantity))
+        for _, hint in sorted(newest.items())
+    ]
 
 
-def _whole(quantity: Decimal | None) -> Decimal | None:
+def _whole(quantity: Decimal | None) -> int | None:
     if quantity is None or not quantity.is_finite() or not QUANTITY_MIN <= quantity <= QUANTITY_MAX:
         return None
-    return quantity if quantity == quantity.to_integral_value() else None
+    return int(quantity) if quantity == quantity.to_integral_value() else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,31 +4,39 @@
 SELECT pg_advisory_xact_lock_shared(hashtextextended('push.listing', business_id))
 FROM unnest($1::bigint[]) AS business_id;
 
--- name: upsert_targets
--- The highest revision of each SKU wins, in whatever order messages arrive.
-INSERT INTO push.stock_target AS t (business_id, location_id, sku, available, target, revision, taken, correlation_id)
-SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::numeric[], $5::bigint[], $6::bigint[], $7::jsonb[], $8::text[])
-ON CONFLICT (business_id, location_id, sku) DO UPDATE SET
-    available = EXCLUDED.available,
-    target = EXCLUDED.target,
-    revision = EXCLUDED.revision,
-    taken = EXCLUDED.taken,
-    correlation_id = EXCLUDED.correlation_id
-WHERE t.revision < EXCLUDED.revision;
-
--- name: list_in_custom_stores
--- A custom store has no catalogue to match: it is told of every SKU of its location.
-INSERT INTO push.listing (business_id, connection_id, location_id, item_ref, sku, state)
-SELECT w.business_id, w.connection_id, w.location_id, news.sku, news.sku, 'matched'
-FROM unnest($1::bigint[], $2::text[], $3::text[]) AS news (business_id, location_id, sku)
-JOIN push.connection_work w ON w.business_id = news.business_id AND w.location_id = news.location_id
-WHERE w.platform = 'custom' AND w.writable
-ORDER BY w.connection_id, news.sku
-ON CONFLICT (connection_id, item_ref) DO NOTHING;
+-- name: save_targets
+-- The highest revision of each SKU wins, in whatever order messages arrive. A custom store has no catalogue to match: it
+-- is told of every SKU of its location. Workers wake when the transaction commits.
+WITH news AS (
+    SELECT * FROM unnest(
+        $1::bigint[], $2::text[], $3::text[], $4::numeric[], $5::bigint[], $6::bigint[], $7::jsonb[], $8::text[]
+    ) AS n (business_id, location_id, sku, available, target, revision, taken, correlation_id)
+), saved AS (
+    INSERT INTO push.stock_target AS t (
+        business_id, location_id, sku, available, target, revision, taken, correlation_id
+    )
+    SELECT * FROM news
+    ON CONFLICT (business_id, location_id, sku) DO UPDATE SET
+        available = EXCLUDED.available,
+        target = EXCLUDED.target,
+        revision = EXCLUDED.revision,
+        taken = EXCLUDED.taken,
+        correlation_id = EXCLUDED.correlation_id
+    WHERE t.revision < EXCLUDED.revision
+), listed AS (
+    INSERT INTO push.listing (business_id, connection_id, location_id, item_ref, sku, state)
+    SELECT w.business_id, w.connection_id, w.location_id, news.sku, news.sku, 'matched'
+    FROM news
+    JOIN push.connection_work w ON w.business_id = news.business_id AND w.location_id = news.location_id
+    WHERE w.platform = 'custom' AND w.writable
+    ORDER BY w.connection_id, news.sku
+    ON CONFLICT (connection_id, item_ref) DO NOTHING
+)
+SELECT pg_notify('prokip_push_due', '');
 
 -- name: mark_due
 -- Gives the listings of changed SKUs their newest target. Rows are locked in the order of their ids, as
--- record_listings does, so that two transactions never wait for each other in a circle.
+-- record_results does, so that two transactions never wait for each other in a circle.
 WITH news AS (
     SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::jsonb[], $7::text[])
         AS n (business_id, location_id, sku, target, revision, taken, correlation_id)

@@ -33,14 +33,29 @@ WHERE connection_id = $1 AND state = 'matched' AND due_at <= clock_timestamp()
 ORDER BY (target = 0) DESC, due_at, id
 LIMIT $2;
 
--- name: record_listings
--- What a push settled. A target or a hint that came meanwhile keeps the listing due. Locked in the order of ids, as
--- mark_due does.
-WITH news AS (
+-- name: record_results
+-- What a push did ($4 to $15: one row of history for each listing that was written, refused, unanswered or in conflict)
+-- and what it settled. A target or a hint that came meanwhile keeps the listing due. Listings are locked in the order of
+-- their ids, as mark_due does.
+WITH history AS (
+    INSERT INTO push.push (
+        business_id, connection_id, listing_id, sku, expected, shown, sent, answered, outcome, detail, revision,
+        answer_ms, window_ms, correlation_id, at
+    )
+    SELECT $1, $2, n.listing_id, n.sku, n.expected, n.shown, n.sent, n.answered, n.outcome, n.detail, n.revision,
+        n.answer_ms, n.window_ms, n.correlation_id, $3
+    FROM unnest(
+        $4::bigint[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::text[],
+        $12::bigint[], $13::real[], $14::real[], $15::text[]
+    ) AS n (
+        listing_id, sku, expected, shown, sent, answered, outcome, detail, revision, answer_ms, window_ms,
+        correlation_id
+    )
+), news AS (
     SELECT * FROM unnest(
-        $1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::numeric[], $6::bigint[], $7::timestamptz[],
-        $8::timestamptz[], $9::timestamptz[], $10::boolean[], $11::bigint[], $12::numeric[], $13::timestamptz[],
-        $14::bigint[], $15::bigint[]
+        $16::bigint[], $17::text[], $18::text[], $19::bigint[], $20::numeric[], $21::bigint[], $22::timestamptz[],
+        $23::timestamptz[], $24::timestamptz[], $25::boolean[], $26::bigint[], $27::numeric[], $28::timestamptz[],
+        $29::bigint[], $30::bigint[]
     ) AS n (
         id, state, reason, confirmed, confirmed_taken, confirmed_revision, confirmed_at,
         drifted_at, due_at, must_read, gap, gap_taken, gap_since, revision, hints
@@ -67,21 +82,6 @@ UPDATE push.listing l SET
         ELSE news.due_at
     END
 FROM news, locked WHERE l.id = news.id AND locked.id = news.id;
-
--- name: record_pushes
--- One row for each listing that was written, refused, unanswered or in conflict.
-INSERT INTO push.push (
-    business_id, connection_id, listing_id, sku, expected, shown, sent, answered, outcome, detail, revision,
-    answer_ms, window_ms, correlation_id, at
-)
-SELECT $1, $2, n.listing_id, n.sku, n.expected, n.shown, n.sent, n.answered, n.outcome, n.detail, n.revision,
-    n.answer_ms, n.window_ms, n.correlation_id, $3
-FROM unnest(
-    $4::bigint[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::text[],
-    $12::bigint[], $13::real[], $14::real[], $15::text[]
-) AS n (
-    listing_id, sku, expected, shown, sent, answered, outcome, detail, revision, answer_ms, window_ms, correlation_id
-);
 
 -- name: record_drift
 -- What was found to be unexplained.

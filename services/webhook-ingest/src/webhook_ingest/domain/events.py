@@ -1,9 +1,7 @@
 """From what a webhook means to what is said about it; pure, the time and the ids are given."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final
-from uuid import UUID
+from typing import Any, Final, NamedTuple
 
 from pydantic_core import to_json
 
@@ -21,8 +19,7 @@ LEVEL_HINTED: Final = _name(LevelHintedV1)
 CONNECTION_UNINSTALLED: Final = _name(ConnectionUninstalledV1)
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """A message in the form in which it travels; tests hold it to the validated class, byte for byte."""
 
     type: str
@@ -30,7 +27,7 @@ class Event:
 
 
 def event_of(
-    meaning: Meaning, connection: ConnectionRecord, *, message_id: UUID, observed_at: datetime, correlation_id: str
+    meaning: Meaning, connection: ConnectionRecord, *, message_id: str, observed_at: datetime, correlation_id: str
 ) -> Event | None:
     """None where there is nothing to say."""
     match meaning:
@@ -43,7 +40,7 @@ def event_of(
         case Nothing():
             return None
     head = {
-        "message_id": str(message_id),
+        "message_id": message_id,
         "correlation_id": correlation_id,
         "business_id": connection.business_id,
         "type": message_type,

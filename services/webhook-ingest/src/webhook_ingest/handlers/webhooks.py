@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aiohttp import web
 from aiohttp.streams import StreamReader
@@ -46,8 +46,7 @@ class Limits:
     allow_unsigned_custom: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Webhook:
+class Webhook(NamedTuple):
     """One request, as far as its headers and address tell."""
 
     dialect: Dialect
@@ -118,9 +117,11 @@ class Webhooks:
         try:
             _require_json(request)
             body = await read_body(request, self._limits)
-            async with asyncio.timeout(self._limits.answer_timeout_s):
-                connection = await self._stores.find(webhook.dialect.platform, webhook.store_key)
-                outcome = await self._take(body, webhook, connection)
+            connection = self._stores.known(webhook.dialect.platform, webhook.store_key)
+            if connection is None:
+                async with asyncio.timeout(self._limits.answer_timeout_s):
+                    connection = await self._stores.find(webhook.dialect.platform, webhook.store_key)
+            outcome = await self._take(body, webhook, connection)
         except Problem as problem:
             self._refused(webhook, connection, problem)
             raise
@@ -144,7 +145,8 @@ class Webhooks:
         try:
             meaning = dialect.read(webhook.topic, payload)
         except UnusableWebhook as unusable:
-            await self._park(webhook, connection, str(unusable), payload)
+            async with asyncio.timeout(self._limits.answer_timeout_s):
+                await self._park(webhook, connection, str(unusable), payload)
             return "parked"
         event = event_of(
             meaning,
