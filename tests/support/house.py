@@ -22,6 +22,7 @@ URL_VARIABLES = {
     "store_push": "STORE_PUSH_URL",
 }
 """In the order in which they start: store-push must know where webhooks arrive."""
+SERVICE_MODULES = ("gateway", *URL_VARIABLES)
 
 
 @dataclass(frozen=True, slots=True)

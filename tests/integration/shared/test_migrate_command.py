@@ -6,8 +6,8 @@ from asyncio.subprocess import PIPE, STDOUT
 import asyncpg
 
 
-async def test_migrate_makes_every_schema_that_the_services_use_and_repeats_without_a_change(database_url: str) -> None:
-    environ = {"PATH": os.environ["PATH"], "DATABASE_URL": database_url}
+async def test_migrate_makes_every_schema_that_the_services_use_and_repeats_without_a_change(empty_database_url: str) -> None:
+    environ = {"PATH": os.environ["PATH"], "DATABASE_URL": empty_database_url}
     outputs = []
     for _time in range(2):
         process = await create_subprocess_exec(
@@ -17,7 +17,7 @@ async def test_migrate_makes_every_schema_that_the_services_use_and_repeats_with
         assert process.returncode == 0, outputs[-1]
     assert outputs[0].count("applied 0001") >= 6
     assert not outputs[1]
-    database = await asyncpg.connect(database_url)
+    database = await asyncpg.connect(empty_database_url)
     try:
         tables = {
             row["name"] for row in await database.fetch("SELECT schemaname || '.' || tablename AS name FROM pg_tables")

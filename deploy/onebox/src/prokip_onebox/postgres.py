@@ -14,7 +14,7 @@ SETTINGS = "max_connections = 200\n"
 
 
 @contextmanager
-def embedded_postgres(folder: Path) -> Iterator[str]:
+def embedded_postgres(folder: Path, settings: str = SETTINGS) -> Iterator[str]:
     """Starts the server on `folder` (made if new) and gives its address; stops it with the last user of the folder."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, which a bare machine does not set
@@ -23,7 +23,7 @@ def embedded_postgres(folder: Path) -> Iterator[str]:
         folder.parent.mkdir(parents=True, exist_ok=True)
         server = get_server(folder, cleanup_mode="stop", start=False)
         server.ensure_pgdata_inited()
-        (folder / "postgresql.auto.conf").write_text(SETTINGS, encoding="utf-8")
+        (folder / "postgresql.auto.conf").write_text(settings, encoding="utf-8")
         server.start()
     try:
         yield server.get_uri()
