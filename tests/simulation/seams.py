@@ -1,0 +1,67 @@
+"""Where the product touches time and chance, for as long as one history lasts."""
+
+import random
+import sys
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import datetime, timedelta, tzinfo
+from types import SimpleNamespace
+from typing import Any, Final
+from unittest import mock
+
+import structlog
+
+import prokip_shared.messages
+from tests.simulation.database import EPOCH
+from tests.simulation.life import SKEW_S
+from tests.simulation.loop import VirtualLoop
+
+PACKAGES: Final = ("prokip_shared.", "inventory.", "store_push.", "prokip_poller.", "webhook_ingest.")
+PACES: Final = {
+    "store_push.worker.POLL_S": 30.0,
+    "store_push.timers.POLL_S": 30.0,
+    "prokip_poller.recording.TICK_S": 3.0,
+    "prokip_poller.recording.EXPIRY_LOOK_S": 20.0,
+    "prokip_poller.reading.TICK_S": 4.0,
+    "prokip_poller.reading.QUIET_LOOK_S": 0.5,
+}
+"""How often somebody looks whether there is anything to do. Looking less often makes histories cheaper, not gentler."""
+
+ERROR_LEVEL: Final = 40
+
+
+@contextmanager
+def virtual(loop: VirtualLoop, chance: random.Random, note_error: Callable[[str], None]) -> Iterator[None]:
+    """The product's clocks are the loop's, its chance is the seed's, and of its log only errors are heard."""
+
+    def hear(_logger: object, _method: str, event: Any) -> Any:
+        note_error(" ".join(f"{name}={event[name]}" for name in sorted(event) if name != "exc_info"))
+        if event.get("exc_info"):
+            note_error(traceback.format_exc())
+        raise structlog.DropEvent
+
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(ERROR_LEVEL), processors=[hear])
+
+    class Moments(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> Any:
+            return EPOCH + timedelta(seconds=loop.time() + SKEW_S.get())
+
+    clock = SimpleNamespace(monotonic=loop.time, perf_counter=loop.time)
+    state = random.getstate()
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch.object(prokip_shared.messages, "datetime", Moments))
+        stack.enter_context(mock.patch.object(uuid, "os", SimpleNamespace(urandom=chance.randbytes)))
+        for name, module in sorted(sys.modules.items()):
+            if name.startswith(PACKAGES) and getattr(module, "time", None) is time:
+                stack.enter_context(mock.patch.object(module, "time", clock))
+        for path, pace in PACES.items():
+            stack.enter_context(mock.patch(path, pace))
+        random.seed(chance.random())
+        try:
+            yield
+        finally:
+            random.setstate(state)
