@@ -3,7 +3,6 @@
 import random
 import sys
 import time
-import traceback
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -39,8 +38,6 @@ def virtual(loop: VirtualLoop, chance: random.Random, note_error: Callable[[str]
 
     def hear(_logger: object, _method: str, event: Any) -> Any:
         note_error(" ".join(f"{name}={event[name]}" for name in sorted(event) if name != "exc_info"))
-        if event.get("exc_info"):
-            note_error(traceback.format_exc())
         raise structlog.DropEvent
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(ERROR_LEVEL), processors=[hear])

@@ -391,8 +391,8 @@ async def end_posting(
     row = tx.get("sale_posting", posting_id)
     if row is None or _key(row) != (business_id, connection_id, order_ref) or row["outcome"] not in only_from:
         return []
-    row |= {"outcome": outcome, "sell_id": sell_id or row["sell_id"], "answer": answer, "by_hand": by_hand}
-    await tx.put("sale_posting", posting_id, row | {"ended_at": tx.now})
+    news = {"outcome": outcome, "sell_id": sell_id or row["sell_id"], "answer": answer, "by_hand": by_hand}
+    await tx.put("sale_posting", posting_id, row | news | {"ended_at": tx.now})
     return [row]
 
 
