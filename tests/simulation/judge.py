@@ -63,7 +63,7 @@ class Judge:
 
     def written(self, shop: Shop, sku: str, before: int, quantity: int) -> None:
         basis = self.world.system.basis(shop, sku)
-        if basis is not None:
+        if basis is not None and sku not in shop.edited:
             target, known = basis
             untold = shop.taken[sku] - known
             if quantity > max(0, target - untold):

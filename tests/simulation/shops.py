@@ -99,7 +99,8 @@ class Shop:
         self.orders: dict[int, Order] = {}
         self.taken = dict.fromkeys(stock, 0)
         """Units that orders since the connection hold, by SKU."""
-        self.busy_until_s = 0.0
+        self.edited: set[str] = set()
+        """SKUs whose quantity a person changed: from then on it does not tell sales alone."""
         self._keys: dict[str, dict[ItemKey, WriteResult]] = {}
 
     # the shop's own life
@@ -163,6 +164,7 @@ class Shop:
     def edit_quantity(self, sku: str, quantity: int) -> None:
         """A person in the store's admin."""
         self.stock[sku] = quantity
+        self.edited.add(sku)
         self.world.note(f"{self.name} {sku} edited to {quantity}")
         self._tell_level(sku)
         self.world.judge.stock_changed(sku)

@@ -88,8 +88,9 @@ class World:
         self.judge = Judge(self)
         self.courier = Courier(self)
         self.broker = Broker(self)
+        self.system: System
         self._make(self.chance.stream("merchant"))
-        self.system = system(self)
+        self._system = system
 
     def _make(self, chance: Any) -> None:
         skus = [f"SKU-{number}" for number in range(1, chance.randint(3, 7))]
@@ -129,6 +130,7 @@ class World:
     async def _live(self) -> None:
         self.note(f"weather: {self.weather}")
         self._connect()
+        self.system = self._system(self)
         self.system.start()
         for shop in self.shops:
             self.spawn(Shopper(self, shop).run())
