@@ -1,5 +1,6 @@
 """Where the product touches time and chance, for as long as one history lasts."""
 
+import functools
 import random
 import sys
 import time
@@ -13,6 +14,7 @@ from unittest import mock
 
 import structlog
 
+import prokip_shared.database
 import prokip_shared.messages
 from tests.simulation.database import EPOCH
 from tests.simulation.life import SKEW_S
@@ -30,6 +32,9 @@ PACES: Final = {
 """How often somebody looks whether there is anything to do. Looking less often makes histories cheaper, not gentler."""
 
 ERROR_LEVEL: Final = 40
+
+load_once: Final = functools.cache(prokip_shared.database.load_queries)
+"""Processes are born often here, and their statements stay the same."""
 
 
 @contextmanager
@@ -53,8 +58,12 @@ def virtual(loop: VirtualLoop, chance: random.Random, note_error: Callable[[str]
         stack.enter_context(mock.patch.object(prokip_shared.messages, "datetime", Moments))
         stack.enter_context(mock.patch.object(uuid, "os", SimpleNamespace(urandom=chance.randbytes)))
         for name, module in sorted(sys.modules.items()):
-            if name.startswith(PACKAGES) and getattr(module, "time", None) is time:
+            if not name.startswith(PACKAGES):
+                continue
+            if getattr(module, "time", None) is time:
                 stack.enter_context(mock.patch.object(module, "time", clock))
+            if name != "prokip_shared.database" and hasattr(module, "load_queries"):
+                stack.enter_context(mock.patch.object(module, "load_queries", load_once))
         for path, pace in PACES.items():
             stack.enter_context(mock.patch(path, pace))
         random.seed(chance.random())

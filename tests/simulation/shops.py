@@ -101,7 +101,8 @@ class Shop:
         """Units that orders since the connection hold, by SKU."""
         self.edited: set[str] = set()
         """SKUs whose quantity a person changed: from then on it does not tell sales alone."""
-        self._keys: dict[str, dict[ItemKey, WriteResult]] = {}
+        self.keys: dict[str, dict[ItemKey, WriteResult]] = {}
+        """What was answered under each idempotency key."""
 
     # the shop's own life
 
@@ -201,6 +202,8 @@ class Shop:
         return "order.created" if what == "created" else "order.updated"
 
     def _tell_level(self, sku: str) -> None:
+        if self.world.mishaps.random() >= self.world.hints:
+            return
         item = self.items[sku]
         if self.platform == "shopify":
             level = {"inventory_item_id": int(item), "location_id": 1, "available": self.stock[sku]}
@@ -372,15 +375,19 @@ class ShopLink:
 
     def _compare_and_set(self, lines: Sequence[QuantityWrite], attempt_key: str) -> dict[ItemKey, WriteResult]:
         shop = self._shop
-        known = shop._keys.get(attempt_key)
-        if known is not None:
+        known = shop.keys.get(attempt_key)
+        if attempt_key and known is not None:
             return known
-        stale = {line.key for line in lines if shop.stock[shop.skus[line.key.item_ref]] != line.change_from}
+        stale = {
+            line.key
+            for line in lines
+            if line.change_from is not None and shop.stock[shop.skus[line.key.item_ref]] != line.change_from
+        }
         if stale:
             return {line.key: WriteResult("stale" if line.key in stale else "untouched") for line in lines}
         for line in lines:
             shop.set_quantity(shop.skus[line.key.item_ref], line.quantity)
-        shop._keys[attempt_key] = results = {line.key: WriteResult("written", line.quantity) for line in lines}
+        shop.keys[attempt_key] = results = {line.key: WriteResult("written", line.quantity) for line in lines}
         return results
 
     async def _write_in_turn(self, lines: Sequence[QuantityWrite]) -> dict[ItemKey, WriteResult]:
