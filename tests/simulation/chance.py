@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 CALM_PAUSE: Final = 0.15
+STEADY_SHARE: Final = 0.2
+"""Histories in which every write to a store is known to have happened or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,11 @@ class Weather:
     edit: float = 0.0
     """Somebody edits a quantity in a store's admin, instead of a shopper's order."""
 
+    @property
+    def steady(self) -> bool:
+        """Nothing comes between a store's answer and its being stored."""
+        return not self.crash and not self.database and not self.store_fails
+
 
 CALM: Final = Weather()
 
@@ -62,6 +69,8 @@ def weather_of(chance: random.Random) -> Weather:
         edit=0.03,
     )
     kinds = {name: getattr(worst, name) * rough for name in worst.__dataclass_fields__ if chance.random() < 0.75}
+    if chance.random() < STEADY_SHARE:
+        kinds |= {"crash": 0.0, "database": 0.0, "store_fails": 0.0}
     return replace(CALM, **kinds)
 
 

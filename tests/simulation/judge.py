@@ -36,6 +36,17 @@ class Row:
             setattr(self, name, max(mine, its) if name.endswith("_s") else mine + its)
 
 
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What a write to a store is about."""
+
+    target: int
+    known: int
+    """Units of the store's own sales that the target takes into account."""
+    first: bool
+    """Nothing was ever confirmed there: the first number is written over whatever the store shows."""
+
+
 @dataclass(slots=True)
 class Judge:
     world: "World"
@@ -62,20 +73,26 @@ class Judge:
         """Orders are counted at the end."""
 
     def written(self, shop: Shop, sku: str, before: int, quantity: int) -> None:
+        """A write is wrong where it gives back units that the store itself has sold.
+
+        What other stores have sold and nobody could know yet is no fault of the write; it shows as lag and oversell. A
+        quantity that a person edited says nothing about sales.
+        """
         basis = self.world.system.basis(shop, sku)
         if basis is not None and sku not in shop.edited:
-            target, known = basis
-            untold = shop.taken[sku] - known
-            if quantity > max(0, target - untold):
-                self._wrong_push(shop, sku, before, quantity, int(untold))
+            untold = shop.taken[sku] - basis.known
+            if untold > 0 and quantity > max(0, basis.target - untold):
+                self._wrong_push(shop, sku, f"{before} -> {quantity} gives back {untold} sold there", basis)
         self.stock_changed(sku)
 
-    def _wrong_push(self, shop: Shop, sku: str, before: int, quantity: int, untold: int) -> None:
-        self.world.note(f"{shop.name} {sku}: {before} -> {quantity} gives back {untold} sold there")
-        if shop.compare_and_set:
-            self.row.wrong_pushes += 1
-        else:
+    def _wrong_push(self, shop: Shop, sku: str, what: str, basis: Basis) -> None:
+        self.world.note(f"{shop.name} {sku}: {what}")
+        if not shop.compare_and_set or basis.first:
             self.row.wrong_in_window += 1
+            return
+        self.row.wrong_pushes += 1
+        if self.world.steady:
+            self.wrong.append(f"{shop.name} {sku}: {what}, although nothing broke")
 
     def stock_changed(self, sku: str) -> None:
         """Keeps the time for which a SKU is not right everywhere."""

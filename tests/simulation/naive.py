@@ -17,6 +17,7 @@ from prokip_shared.platforms.errors import StoreError
 from prokip_shared.platforms.prokip import NotAuthorised, ProkipError, Refused, ReturnedItem, Sale, SoldItem, Unsupported
 from prokip_shared.platforms.store import ItemKey, QuantityWrite
 from tests.simulation.erp import ErpLink
+from tests.simulation.judge import Basis
 from tests.simulation.life import Life, Process
 from tests.simulation.shops import Body, Shop, ShopLink
 
@@ -38,7 +39,7 @@ class Naive(ABC):
         self._world = world
         self._process = Process(world, self.name, self._begin)
         self._busy = 0
-        self._bases: dict[tuple[int, str], tuple[int, int]] = {}
+        self._bases: dict[tuple[int, str], Basis] = {}
         self._polled_calm = 0
 
     def start(self) -> None:
@@ -118,10 +119,10 @@ class Naive(ABC):
         """Does something with what Prokip holds. `known` is for the judge alone."""
 
     async def _write(self, life: Life, shop: Shop, sku: str, quantity: int, known: int) -> None:
-        self._bases[shop.connection_id, sku] = (max(0, quantity), known)
+        self._bases[shop.connection_id, sku] = Basis(max(0, quantity), known, first=False)
         await life.memory[shop.connection_id].write([QuantityWrite(_key(shop, sku), sku, max(0, quantity), None)], attempt_key="")
 
-    def basis(self, shop: Shop, sku: str) -> tuple[int, int] | None:
+    def basis(self, shop: Shop, sku: str) -> Basis | None:
         return self._bases.get((shop.connection_id, sku))
 
     def parked(self) -> int:

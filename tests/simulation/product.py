@@ -64,11 +64,11 @@ from store_push.worker import Dispatcher, Worker
 from tests.simulation.books import check_books
 from tests.simulation.database import Database, Pool
 from tests.simulation.erp import ErpLink
+from tests.simulation.judge import Basis
 from tests.simulation.life import Life, Process
 from tests.simulation.shops import Body, Shop, ShopLink
 from tests.simulation.statements import statements_of
 from tests.simulation.statements.poller import units_of
-from tests.simulation.statements.registry import from_json
 from tests.simulation.statements.push import CATALOGUE_CHANNEL, CLAIMED, PUSH_CHANNEL, SWEEP_CHANNEL
 from webhook_ingest.domain.dialects import DIALECTS
 from webhook_ingest.domain.events import event_of
@@ -324,8 +324,7 @@ class Product:
                     key, recorded=sell_id is not None, sell_id=sell_id, posting_id=posting["posting_id"]
                 )
         elif sale["state"] == "return_unsupported" and age_s > OPERATOR_S:
-            self._enter_returns(key, sale)
-            await settling.returns_entered(key, revision=sale["revision"])
+            await self._enter_returns(settling, key, sale["revision"])
         elif sale["state"] == "refused" and world.calm:
             await settling.retry(key)
 
@@ -352,25 +351,28 @@ class Product:
         known_back = told[posting["refund_of"], sku]["returned"]
         return sold.sell_id if sold.returned.get(sku, 0) > known_back else None
 
-    def _enter_returns(self, key: OrderKey, sale: Mapping[str, Any]) -> None:
-        """Brings Prokip to what the order should be there, by hand."""
+    async def _enter_returns(self, settling: Settling, key: OrderKey, revision: int) -> None:
+        """What the system then takes as given back is entered in Prokip, however the answer to that came."""
         self._world.hand_entries = True
-        erp = self._world.erp
-        due = {line["sku"]: line["units"] for line in from_json(sale["lines"])}
-        own = [erp.sales[row["sell_id"]] for row in self._postings(key) if row["kind"] == "sell" and row["sell_id"]]
-        for sku in {sku for sold in own for sku in sold.units}:
-            surplus = sum((sold.kept().get(sku, 0) for sold in own), start=0) - Decimal(due.get(sku, "0"))
-            for sold in reversed(own):
-                back = min(surplus, sold.kept().get(sku, 0))
-                if back > 0:
-                    erp.take_back(sold.sell_id, {sku: back})
-                    surplus -= back
+        before = self._returned(key)
+        try:
+            await settling.returns_entered(key, revision=revision)
+        finally:
+            for (sell_id, sku), units in self._returned(key).items():
+                if units > before[sell_id, sku]:
+                    self._world.erp.take_back(sell_id, {sku: units - before[sell_id, sku]})
+
+    def _returned(self, key: OrderKey) -> dict[tuple[str, str], Decimal]:
+        """What the system holds as given back, by sale and SKU."""
+        sells = {row["posting_id"]: row["sell_id"] for row in self._postings(key) if row["sell_id"]}
+        told = self.databases["prokip"].committed("told_line")
+        return {(sells[of], sku): line["returned"] for (of, sku), line in told.items() if of in sells}
 
     # what the world and its judge ask
 
-    def basis(self, shop: Shop, sku: str) -> tuple[int, int] | None:
-        basis = CLAIMED.get((shop.connection_id, shop.items[sku]))
-        return None if basis is None else (basis[0], int(basis[1]))
+    def basis(self, shop: Shop, sku: str) -> Basis | None:
+        claimed = CLAIMED.get((shop.connection_id, shop.items[sku]))
+        return None if claimed is None else Basis(claimed[0], int(claimed[1]), first=claimed[2] == 0)
 
     def parked(self) -> int:
         return sum(len(database.committed("parked")) for database in self.databases.values())

@@ -14,7 +14,7 @@ from tests.simulation.broker import Broker
 from tests.simulation.chance import CALM, Chance, weather_of
 from tests.simulation.database import EPOCH
 from tests.simulation.erp import Erp
-from tests.simulation.judge import Judge, Row
+from tests.simulation.judge import Basis, Judge, Row
 from tests.simulation.life import Life
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.seams import virtual
@@ -41,8 +41,8 @@ class System(Protocol):
         """A webhook; True: answered 2xx."""
         ...
 
-    def basis(self, shop: Shop, sku: str) -> tuple[int, int] | None:
-        """What a write to a store is about: its target, and the units of the store's own sales that this knows of."""
+    def basis(self, shop: Shop, sku: str) -> Basis | None:
+        """None where nothing is known of the write that is just arriving."""
         ...
 
     def parked(self) -> int: ...
@@ -82,6 +82,7 @@ class World:
         self.mishaps = self.chance.stream("mishaps")
         self.loop = VirtualLoop(self.chance.stream("ties"))
         self.weather = weather_of(self.chance.stream("weather"))
+        self.steady = self.weather.steady
         self.calm = False
         self.connected = False
         self.crashes = 0
@@ -172,7 +173,8 @@ class World:
     async def _recover(self) -> bool:
         deadline_s = self.loop.time() + self._recovery_s_max
         while self.loop.time() < deadline_s:
-            if self.judge.settled() and not self.courier.under_way and self.system.at_rest():
+            outside = self.judge.settled() and not self.courier.under_way
+            if outside and self.system.at_rest() and not self.system.check():
                 return True
             await asyncio.sleep(LOOK_S)
         return False

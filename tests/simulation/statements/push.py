@@ -17,8 +17,9 @@ catalogue = stands_in("store_push", "catalogue.sql")
 PUSH_CHANNEL = "prokip_push_due"
 CATALOGUE_CHANNEL = "prokip_push_catalogue"
 
-CLAIMED: dict[tuple[int, str], tuple[int, Decimal]] = {}
-"""The target that each write of a listing is about, and the units of the store's own sales that it knows of."""
+CLAIMED: dict[tuple[int, str], tuple[int, Decimal, int]] = {}
+"""What each write of a listing is about: its target, the units of the store's own sales that this knows of, and the
+revision that was confirmed before; 0 where it is the first."""
 
 NEW_LISTING: Mapping[str, Any] = {
     "parent_ref": None,
@@ -241,7 +242,7 @@ async def due_listings(tx: Transaction, connection_id: int, listings_max: int) -
     ]
     claimed = sorted(due, key=lambda row: (row["target"] != 0, row["due_at"], row["id"]))[:listings_max]
     for row in claimed:
-        CLAIMED[connection_id, row["item_ref"]] = (row["target"], row["target_taken"])
+        CLAIMED[connection_id, row["item_ref"]] = (row["target"], row["target_taken"], row["confirmed_revision"])
     return claimed
 
 
