@@ -80,7 +80,11 @@ class Judge:
         """
         basis = self.world.system.basis(shop, sku)
         if basis is not None and sku not in shop.edited:
-            untold = shop.taken[sku] - basis.known
+            if basis.first:
+                untold = shop.taken[sku] - basis.known
+                shop.covered[sku] = shop.taken[sku]
+            else:
+                untold = shop.taken[sku] - max(basis.known, shop.covered.get(sku, 0))
             if untold > 0 and quantity > max(0, basis.target - untold):
                 self._wrong_push(shop, sku, f"{before} -> {quantity} gives back {untold} sold there", basis)
         self.stock_changed(sku)
