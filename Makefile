@@ -6,7 +6,7 @@ MEMBERS := shared services/gateway services/webhook-ingest services/inventory se
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench migrate clean install lock
+.PHONY: help run test check bench migrate rebuild clean install lock
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -30,6 +30,9 @@ bench: $(STAMP) ## measure each path against a limit measured in the same run
 
 migrate: $(STAMP) ## bring every schema of DATABASE_URL up to date
 	$(BIN)/python -m prokip_onebox migrate
+
+rebuild: $(STAMP) ## rebuild stock from its history in DATABASE_URL and compare
+	$(BIN)/python -m inventory rebuild
 
 clean: ## remove the environment, caches and the data of `make run`
 	rm -rf $(VENV) .data .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

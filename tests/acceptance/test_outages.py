@@ -31,7 +31,6 @@ QUICK: Final = {
     "DATABASE_TIMEOUT_S": "1",
 }
 HOLD_S: Final = 3.0
-LOCATION: Final = "LOC001"
 
 
 async def sales_in(market: Market, state: str) -> list[Any]:
@@ -84,11 +83,10 @@ async def test_a_sale_without_a_clear_answer_is_in_doubt_until_an_operator_settl
 async def test_a_reading_of_prokip_that_fails_or_is_empty_changes_nothing(database_url: str, kind: str) -> None:
     async with open_market(database_url, "postgres", ONE_OF_EACH, settings=QUICK | {"SYNC_TIMEOUT_S": "10"}) as market:
         operator, prokip = market.house.operator, market.world.prokip
-        held = prokip.state.stock[LOCATION]
         market.world.woocommerce[0].buy({market.world.skus[0]: 1})
         await market.expect(market.world.skus[0], 99)
         if kind == "empty list":
-            prokip.state.stock[LOCATION] = {}
+            prokip.faults.add(Fault("empty_list", path="/inventory", times=None))
         else:
             prokip.faults.add(Fault(kind, path="/inventory", times=None))  # type: ignore[arg-type]  # a table of kinds
         answered = prokip.calls.counts["GET /inventory"]
@@ -102,7 +100,6 @@ async def test_a_reading_of_prokip_that_fails_or_is_empty_changes_nothing(databa
             assert await market.available(sku) == 100 - (number == 0)
             assert market.shown(sku) == [100 - (number == 0)] * 2
         prokip.faults.clear()
-        prokip.state.stock[LOCATION] = held
         prokip.counter_sale({market.world.skus[1]: 4})
         await operator.call("POST", "/sync/manual")
         await market.expect(market.world.skus[1], 96)

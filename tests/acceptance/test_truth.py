@@ -234,7 +234,7 @@ async def test_after_a_day_of_everything_all_numbers_are_the_one_truth(
         prokip = await operator.call("GET", "/api/v1/prokip")
         settings = {"apiUrl": prokip["apiUrl"], "locationId": prokip["locationId"], "intervalS": POLL_INTERVAL_S}
         await operator.call("PUT", "/api/v1/prokip", settings)
-        start = {sku: int(quantity) for sku, quantity in world.prokip.state.stock[prokip["locationId"]].items()}
+        start = {sku: int(quantity) for sku, quantity in world.prokip.held(prokip["locationId"]).items()}
         history = History(world, clock, rng, start)
         connections = await connection_ids(operator, history)
         watch = Watch(history)

@@ -88,13 +88,14 @@ async def at_dashboard(
     size: tuple[int, int] = DESKTOP,
     colours: Literal["light", "dark"] = "light",
     refused: frozenset[tuple[int, str]] = frozenset(),
+    led_to: frozenset[str] = frozenset(),
 ) -> AsyncIterator[Person]:
-    """A fresh window. Leaving it checks that nothing went wrong in it but the `refused` answers that were wanted."""
+    """A fresh window, which may be led to the hosts `led_to` and ask no other. Leaving it checks that nothing went wrong in it but the `refused` answers that were wanted."""
     context = await browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme=colours)
     await context.add_init_script(REPORT_VIOLATIONS)
     page = await context.new_page()
     person = Person(page, url)
-    _watch(person)
+    _watch(person, led_to)
     try:
         yield person
         assert person.complaints == []
@@ -120,8 +121,8 @@ async def operator_at(
         yield person
 
 
-def _watch(person: Person) -> None:
-    own_host = urlsplit(person.url).netloc
+def _watch(person: Person, led_to: frozenset[str]) -> None:
+    hosts = led_to | {urlsplit(person.url).netloc}
 
     def on_console(message: ConsoleMessage) -> None:
         # The browser reports refused answers on the console as well; those are watched as answers.
@@ -129,7 +130,7 @@ def _watch(person: Person) -> None:
             person.complaints.append(message.text)
 
     def on_request(request: Request) -> None:
-        if urlsplit(request.url).netloc != own_host:
+        if urlsplit(request.url).netloc not in hosts:
             person.complaints.append(f"asked another host: {request.url}")
 
     def on_response(response: Response) -> None:

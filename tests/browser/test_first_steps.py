@@ -1,5 +1,7 @@
 """From nothing to moving stock, as somebody who has never seen the product."""
 
+from urllib.parse import urlsplit
+
 import pytest
 from playwright.async_api import Browser, expect
 
@@ -115,7 +117,7 @@ async def test_a_shop_with_several_locations_asks_which_one(chromium: Browser, d
         shopify = market.world.connections()["shopify"]
         shop = shopify["shops"][0]
         await person.sign_in()
-        await person.open("/dashboard/stores/connect/shopify")
+        await person.open("/dashboard/stores/connect/shopify?token")
         await person.fill(
             {
                 "Shop": shop["shop"],
@@ -152,3 +154,21 @@ async def test_the_secret_of_a_custom_store_is_shown_once_with_a_ready_curl_line
         await person.page.reload()
         await person.ready()
         await expect(person.page.get_by_text(secret)).to_have_count(0)
+
+
+async def test_a_shop_is_connected_on_shopifys_own_page(chromium: Browser, database_url: str) -> None:
+    """Away and back, with the choice of a location at the end."""
+    async with open_market(database_url, "postgres", TWO_PLACES, connect=False) as market:
+        shopify = frozenset({urlsplit(market.world.shopify.url).netloc})
+        async with at_dashboard(chromium, market.house.url("gateway"), led_to=shopify) as person:
+            shop = market.world.connections()["shopify"]["shops"][0]
+            await person.sign_in()
+            await person.open("/dashboard/stores/connect/shopify")
+            await person.fill({"Shop": shop["shop"], "Prokip location": "LOC001"})
+            await person.press("Continue to Shopify")
+            await person.page.locator("#install").click()
+            await person.sees("let us in")
+            await person.page.get_by_label("Back", exact=True).check()
+            await person.press("Connect")
+            await person.sees_heading("Stores")
+            await expect(person.page.get_by_role("article")).to_have_count(1)

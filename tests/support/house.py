@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import Any
 
 from aiohttp import ClientSession
+from aiohttp.test_utils import unused_port
 
 from prokip_onebox.operator import Operator
 from prokip_shared.runtime import RunningService, ServiceDefinition, running
@@ -66,7 +67,9 @@ async def open_house(database_url: str, broker_url: str, **more: str) -> AsyncIt
             services[module] = await stack.enter_async_context(open_service(module, environ))
             environ[variable] = services[module].url
             environ.setdefault("PUBLIC_WEBHOOK_URL", environ["INGEST_URL"])
-        services["gateway"] = await stack.enter_async_context(open_service("gateway", environ))
+        port = unused_port()  # Shopify's consent page must know the way back before the gateway listens
+        doors = {"PORT": str(port), "PUBLIC_URL": f"http://127.0.0.1:{port}"}
+        services["gateway"] = await stack.enter_async_context(open_service("gateway", environ | doors))
         await eventually(lambda: _all_ready(services), timeout_s=30, what="every service is ready")
         session = await stack.enter_async_context(ClientSession())
         operator = Operator(session, services["gateway"].url)

@@ -63,10 +63,13 @@ async def open_market(
     """
     world = world or World(spec)
     async with world.serve():
-        template = world.connections()["shopify"]["urlTemplate"]
-        async with open_house(
-            database_url, broker_url, SHOPIFY_URL_TEMPLATE=template, **(settings or {}), **environ
-        ) as house:
+        shopify = world.connections()["shopify"]
+        app = {
+            "SHOPIFY_URL_TEMPLATE": shopify["urlTemplate"],
+            "SHOPIFY_CLIENT_ID": shopify["clientId"],
+            "SHOPIFY_CLIENT_SECRET": shopify["apiSecret"],
+        }
+        async with open_house(database_url, broker_url, **app, **(settings or {}), **environ) as house:
             market = Market(house, world)
             if connect:
                 await connect_world(house.operator, world.connections(), market.told.append)

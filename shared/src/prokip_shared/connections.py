@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated, Final, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, TypeAdapter
 
 from prokip_shared.messages import Platform
 
@@ -18,6 +18,9 @@ class ShopifyCredentials(_Credentials):
     access_token: SecretStr
     api_secret: SecretStr
     """Signs the shop's webhooks."""
+    refresh_token: SecretStr | None = None
+    """Only for tokens that expire; the gateway exchanges both before `expires_at`."""
+    expires_at: AwareDatetime | None = None
 
 
 class WooCredentials(_Credentials):

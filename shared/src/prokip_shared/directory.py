@@ -50,6 +50,11 @@ def seal_credentials(vault: Vault, business_id: int, store_key: str, credentials
     return vault.seal(text, context=_connection_context(business_id, credentials.platform, store_key))
 
 
+def open_credentials(vault: Vault, business_id: int, platform: Platform, store_key: str, sealed: bytes) -> Credentials:
+    """What `seal_credentials` sealed. Raises VaultError."""
+    return CREDENTIALS.validate_json(vault.open(sealed, context=_connection_context(business_id, platform, store_key)))
+
+
 def seal_prokip_token(vault: Vault, business_id: int, token: str) -> bytes:
     """For the gateway, which alone writes the directory."""
     return vault.seal(token, context=_prokip_context(business_id))
@@ -156,13 +161,13 @@ class Directory:
     def _connection(self, row: asyncpg.Record) -> ConnectionRecord | None:
         """None, and a loud line, where the key does not open the credentials: one bad row must not stop the rest."""
         fields = dict(row)
-        context = _connection_context(row["business_id"], row["platform"], row["store_key"])
+        sealed = fields.pop("credentials")
         try:
-            opened = self._vault.open(fields.pop("credentials"), context=context)
+            credentials = open_credentials(self._vault, row["business_id"], row["platform"], row["store_key"], sealed)
         except VaultError as error:
             log.error("directory.credentials_sealed", connection_id=row["id"], cause=str(error))
             return None
-        return ConnectionRecord(**fields, credentials=CREDENTIALS.validate_json(opened))
+        return ConnectionRecord(**fields, credentials=credentials)
 
     def _account(self, row: asyncpg.Record) -> ProkipAccount | None:
         fields = dict(row)

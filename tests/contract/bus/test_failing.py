@@ -4,10 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
-from prokip_shared.bus import PermanentFailure, Subscription, TransientFailure
+from prokip_shared.bus import PermanentFailure, Subscription, TransientFailure, metrics
 from prokip_shared.bus.bundles import encode
+from prokip_shared.bus.consumer import RACES_AT_ONCE_MAX
 from prokip_shared.bus.port import Bundle
 from prokip_shared.database import Connection
 from prokip_shared.messages import DriftFoundV1, Message
@@ -62,6 +64,33 @@ async def test_a_permanent_failure_is_parked_at_once_and_its_neighbours_go_throu
         assert {row["reason"] for row in rows} == {"PermanentFailure: no such store"}
         assert {row["queue"] for row in rows} == {"inventory.drift.found.v1"}
         assert failing.alone == {"sku-3": 1, "sku-70": 1}
+
+
+async def test_a_lost_race_is_run_again_at_once_and_only_a_long_row_of_them_is_held(
+    database_url: str, broker_url: str
+) -> None:
+    async with member(database_url, broker_url) as one:
+        await make_applied_table(one.pool)
+        failing = Failing(asyncpg.SerializationError("another replica was first"), {"sku-0"}, times=RACES_AT_ONCE_MAX)
+        one.bus.consume(DRIFT, failing)
+        await one.ready()
+        before = held_batches()
+        await one.bus.publisher.publish([drift(0)])
+        await all_applied(one.pool, [drift(0)])
+        assert held_batches() == before
+        failing.bad, failing.times = {"sku-1"}, RACES_AT_ONCE_MAX + 1
+        await one.bus.publisher.publish([drift(1)])
+        await all_applied(one.pool, drifts(2))
+        assert held_batches() == before + 1
+
+
+def held_batches() -> float:
+    return sum(
+        sample.value
+        for metric in metrics.HELD.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_total") and sample.labels["queue"] == DRIFT.queue
+    )
 
 
 async def parked_are(one: Member, count: int) -> bool:

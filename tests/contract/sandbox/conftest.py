@@ -14,7 +14,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from prokip_sandbox import Good, Limits, ProkipServer, Shop, ShopifyServer, WooCommerceStore, make_goods
+from prokip_sandbox import Erp, Good, Limits, ProkipServer, Shop, ShopifyServer, WooCommerceStore, make_goods
 
 WEBHOOK_SECRET = "hook-secret"
 WOO_TOPICS = (
@@ -127,6 +127,89 @@ class GraphqlClient:
             assert answer.body["data"]["webhookSubscriptionCreate"]["userErrors"] == []
 
 
+@dataclass
+class HandClock:
+    """Stands still until it is moved. It begins at 2026-11-25 23:30:00 UTC, which is the 26th in Lagos."""
+
+    now_s: float = 1_795_649_400.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+class ConnectorClient:
+    """Logged in to Prokip's connector; `rows` and `sell` spare the tests their envelopes."""
+
+    def __init__(self, session: aiohttp.ClientSession, server: ProkipServer, clock: HandClock) -> None:
+        self._session = session
+        self.server = server
+        self.clock = clock
+        self.token = ""
+        self.refresh_token = ""
+
+    @property
+    def location_id(self) -> int:
+        return self.server.location_numbers["BL0001"]
+
+    async def grant(self, **fields: str) -> Answer:
+        login = self.server.login
+        form = {"grant_type": "password", "client_id": login.client_id, "client_secret": login.client_secret} | fields
+        async with self._session.post(f"{self.server.url}/oauth/token", data=form) as response:
+            return Answer(response.status, dict(response.headers), await response.json())
+
+    async def log_in(self) -> Answer:
+        login = self.server.login
+        answer = await self.grant(username=login.username, password=login.password, scope="")
+        self.token, self.refresh_token = answer.body["access_token"], answer.body["refresh_token"]
+        return answer
+
+    async def call(self, method: str, path: str, body: Any = None, *, accept: str = "application/json") -> Answer:
+        headers = {"Authorization": f"Bearer {self.token}", "Accept": accept}
+        url = path if path.startswith("http") else f"{self.server.url}/connector/api{path}"
+        async with self._session.request(method, url, json=body, headers=headers, allow_redirects=False) as response:
+            text = await response.text()
+            parsed = json.loads(text) if response.content_type == "application/json" else text
+            return Answer(response.status, dict(response.headers), parsed)
+
+    async def rows(self, path: str) -> list[Any]:
+        answer = await self.call("GET", path)
+        assert answer.status == 200, answer
+        rows: list[Any] = answer.body["data"]
+        return rows
+
+    def line(self, sku: str, quantity: Any = 1, /, **more: Any) -> dict[str, Any]:
+        variation = self.server.variation(sku)
+        return {"product_id": variation.product_id, "variation_id": variation.id, "quantity": quantity} | more
+
+    def sale(self, *lines: dict[str, Any], **more: Any) -> dict[str, Any]:
+        header = {"location_id": self.location_id, "contact_id": self.server.walk_in_id, "products": list(lines)}
+        return header | more
+
+    async def post_sales(self, *sales: Any) -> list[Any]:
+        answer = await self.call("POST", "/sell", {"sells": list(sales)})
+        assert answer.status == 200, answer
+        elements: list[Any] = answer.body
+        return elements
+
+    async def sell(self, sku: str, quantity: Any = 1, **more: Any) -> dict[str, Any]:
+        [element] = await self.post_sales(self.sale(self.line(sku, quantity), **more))
+        assert isinstance(element["id"], int), element
+        recorded: dict[str, Any] = element
+        return recorded
+
+    async def give_back(self, sale: Mapping[str, Any], quantity: Any, **more: Any) -> Answer:
+        line = {"sell_line_id": sale["sell_lines"][0]["id"], "quantity": quantity, "unit_price_inc_tax": 100}
+        return await self.call("POST", "/sell-return", {"transaction_id": sale["id"], "products": [line]} | more)
+
+
+def refusal(element: Mapping[str, Any]) -> str:
+    """What a failed element of POST /sell says; the element is exactly a serialised answer object."""
+    assert element.keys() == {"headers", "original", "exception"}
+    assert (element["headers"], element["exception"]) == ({}, None)
+    message: str = element["original"]["error"]["message"]
+    return message
+
+
 def basic(name: str, secret: str) -> str:
     return "Basic " + base64.b64encode(f"{name}:{secret}".encode()).decode()
 
@@ -210,3 +293,36 @@ async def prokip() -> AsyncIterator[ProkipServer]:
     server.seed_goods(make_goods(20))
     async with server.serve():
         yield server
+
+
+@pytest.fixture
+def open_connector(
+    session: aiohttp.ClientSession,
+) -> Callable[..., contextlib.AbstractAsyncContextManager[ConnectorClient]]:
+    """A Prokip with two locations and goods of every awkward kind; keywords are the fields of `Erp`."""
+
+    @contextlib.asynccontextmanager
+    async def opened(*, seed: int = 0, **erp: Any) -> AsyncIterator[ConnectorClient]:
+        clock = HandClock()
+        server = ProkipServer(locations=("BL0001", "BL0002"), erp=Erp(**erp), seed=seed, clock=clock)
+        server.add_awkward_goods()
+        async with server.serve():
+            client = ConnectorClient(session, server, clock)
+            await client.log_in()
+            yield client
+
+    return opened
+
+
+@pytest.fixture(params=["legacy", "modern"])
+def generation(request: pytest.FixtureRequest) -> str:
+    chosen: str = request.param
+    return chosen
+
+
+@pytest.fixture
+async def connector(
+    open_connector: Callable[..., contextlib.AbstractAsyncContextManager[ConnectorClient]], generation: str
+) -> AsyncIterator[ConnectorClient]:
+    async with open_connector(generation=generation) as client:
+        yield client

@@ -29,6 +29,8 @@ OPEN_TO_ALL = {
     "GET /health/live",
     "GET /health/ready",
     "GET /metrics",
+    # Shopify sends a browser there, which is known by a cookie of its own: test_shopify_consent
+    "GET /connections/callback/shopify",
     # the dashboard's own files, the same for everybody
     "GET /",
     "GET /dashboard",
@@ -78,7 +80,13 @@ def attempts(victim: Victim) -> dict[str, Attempt]:
         "GET /api/v1/prokip": Attempt(200),
         "PUT /api/v1/prokip": Attempt(422, json={"apiUrl": "https://10.0.0.1", "locationId": "L"}),
         "GET /connections": Attempt(200),
-        "GET /connections/shopify": Attempt(501, path="/connections/shopify?shop=x.myshopify.com"),
+        "GET /connections/shopify": Attempt(409, path="/connections/shopify?shop=x.myshopify.com"),
+        "GET /api/v1/connections/shopify/installs/{install_id}": Attempt(
+            404, path=f"/api/v1/connections/shopify/installs/{uuid4()}"
+        ),
+        "POST /api/v1/connections/shopify/installs/{install_id}": Attempt(
+            404, path=f"/api/v1/connections/shopify/installs/{uuid4()}", json={"placeId": "1"}
+        ),
         "POST /connections/woocommerce": Attempt(
             422, json={"storeUrl": "http://10.0.0.1", "consumerKey": "k", "consumerSecret": "s", "locationId": "L"}
         ),
@@ -94,6 +102,7 @@ def attempts(victim: Victim) -> dict[str, Attempt]:
             422, json={"shop": "x", "accessToken": "t", "apiSecret": "s", "locationId": "L"}
         ),
         "POST /api/v1/connections/custom": Attempt(201, json={"name": "Bob's stall", "locationId": "L"}),
+        "GET /api/v1/connections/due": Attempt(200),
         "GET /api/v1/connections/{id}": Attempt(404, path=f"/api/v1/connections/{store}"),
         "PATCH /api/v1/connections/{id}": Attempt(
             404, path=f"/api/v1/connections/{store}", json={"syncEnabled": False}
@@ -109,6 +118,8 @@ def attempts(victim: Victim) -> dict[str, Attempt]:
         "GET /api/v1/stock": Attempt(200, path=f"/api/v1/stock?search={victim.sku}"),
         "GET /api/v1/stock/movements": Attempt(404, path=f"/api/v1/stock/movements{sku}"),
         "GET /api/v1/stock/explanation": Attempt(404, path=f"/api/v1/stock/explanation{sku}"),
+        "GET /api/v1/stock/at": Attempt(404, path=f"/api/v1/stock/at{sku}&moment=2026-01-01T00:00:00Z"),
+        "GET /api/v1/stock/listings": Attempt(200, path=f"/api/v1/stock/listings{sku}"),
         "GET /api/v1/stock/pushes": Attempt(200, path=f"/api/v1/stock/pushes{sku}"),
         "GET /api/v1/sales": Attempt(200, path=f"/api/v1/sales?connectionId={store}"),
         "GET /api/v1/prokip/sales": Attempt(200),
@@ -259,6 +270,9 @@ async def test_the_owner_is_shown_all_of_it(market: Market, victim: Victim, http
         ("GET /api/v1/stock", victim.sku),
         ("GET /api/v1/stock/movements", "98"),
         ("GET /api/v1/stock/explanation", victim.sku),
+        ("GET /api/v1/stock/at", victim.sku),
+        ("GET /api/v1/stock/listings", "and does."),
+        ("GET /api/v1/connections/due", f'"connectionId": {victim.store_id}'),
         ("GET /api/v1/stock/pushes", victim.sku),
         ("GET /api/v1/sales", victim.sku),
         ("GET /api/v1/prokip/sales", victim.sale_id),

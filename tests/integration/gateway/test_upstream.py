@@ -8,6 +8,7 @@ import pytest
 from aiohttp import ClientSession, web
 from aiohttp.test_utils import TestServer
 
+from gateway.domain.operations import SaleKey
 from prokip_shared.security.tokens import InternalTokens
 from prokip_shared.web.problems import Problem
 from tests.integration.gateway.client import Gateway, open_gateway
@@ -114,3 +115,93 @@ async def test_any_sku_reaches_the_service_as_it_is_and_the_business_only_by_its
     assert {one for _, one in asked} == {business}
     assert [path[3] for path, _ in asked] == ["A%2FB", "50%25", "%C3%BC%20%C3%A4", "a%3Fb%23c", "..", "-", "%5C"]
     assert {path[4] for path, _ in asked} == {"movements"}
+
+
+async def test_a_decision_reaches_the_poller_with_what_was_looked_at(
+    environ: dict[str, str], http: ClientSession
+) -> None:
+    decided: list[tuple[str, object]] = []
+
+    async def note(request: web.Request) -> web.StreamResponse:
+        decided.append((request.path.rpartition("/")[2], await request.json()))
+        return web.json_response({"state": "recorded"})
+
+    async with gateway_beside(note, environ, http) as gateway:
+        alice = await gateway.person()
+        sale = f"/api/v1/prokip/sales/{SaleKey(3, '1001').encode()}"
+        await alice.ok("POST", f"{sale}/settle", {"recorded": True, "postingId": 9, "prokipSellId": "S-1"})
+        await alice.ok("POST", f"{sale}/settle", {"recorded": False})
+        await alice.ok("POST", f"{sale}/returns-entered", {"revision": 0})
+        await alice.ok("POST", f"{sale}/returns-entered")
+        for path, body in (("settle", {"recorded": True, "postingId": 0}), ("returns-entered", {"revision": True})):
+            assert (await alice.call("POST", f"{sale}/{path}", body)).status == 422
+    assert decided == [
+        ("settle", {"outcome": "recorded", "sell_id": "S-1", "posting_id": 9}),
+        ("settle", {"outcome": "not_recorded"}),
+        ("returns-entered", {"revision": 0}),
+        ("returns-entered", {}),
+    ]
+
+
+EXPLANATION = {
+    "sku": "A",
+    "location_id": "L",
+    "state": "managed",
+    "available": "7",
+    "balance": "7",
+    "base": "12",
+    "taken": "5",
+    "quantity": "10",
+    "recorded": "2",
+    "observed_at": None,
+    "revision": 4,
+    "open_units": "3",
+    "earlier_orders_units": "0",
+    "adds_up": True,
+}
+
+
+@pytest.mark.parametrize(("poller_is_there", "state"), [(True, "posting"), (False, "due")])
+async def test_an_order_that_prokip_is_being_told_of_says_so_as_far_as_the_poller_tells(
+    environ: dict[str, str], http: ClientSession, poller_is_there: bool, state: str
+) -> None:
+    def order(order_ref: str, units: str, sale_state: str, detail: str = "") -> dict[str, object]:
+        named = {"connection_id": 3, "order_ref": order_ref, "order_number": f"#{order_ref}", "status": "processing"}
+        return named | {"units": units, "sale_state": sale_state, "sale_detail": detail}
+
+    orders = [order("1", "1", "due"), order("2", "2", "refused", "no such contact"), order("3", "2", "recorded")]
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if request.path != "/internal/sale-records":
+            return web.json_response(EXPLANATION | {"orders": orders})
+        if not poller_is_there:
+            return web.json_response({}, status=503)
+        assert request.query["state"] == "posting"
+        return web.json_response({"sale_records": [{"connection_id": 3, "order_ref": "1"}], "next": None})
+
+    async with gateway_beside(answer, environ, http) as gateway:
+        alice = await gateway.person()
+        told = await alice.ok("GET", "/api/v1/stock/explanation?sku=A")
+    parts = [(part["orderNumber"], part["prokipState"], part["open"], part["detail"]) for part in told["parts"]]
+    assert parts == [("#1", state, True, ""), ("#2", "refused", True, "no such contact"), ("#3", "recorded", False, "")]
+    assert (told["openUnits"], told["addsUp"]) == ("3", True)
+
+
+@pytest.mark.parametrize("moment", ["2026-03-01T12:00:00+02:00", "0001-01-01T00:00:00+14:00"])
+async def test_a_moment_reaches_inventory_as_it_was_meant(
+    environ: dict[str, str], http: ClientSession, moment: str
+) -> None:
+    asked: list[str] = []
+
+    async def note(request: web.Request) -> web.StreamResponse:
+        asked.append(request.query["moment"])
+        return Problem(400, "Bad request", code="bad_moment", detail="None.").response()
+
+    async with gateway_beside(note, environ, http) as gateway:
+        alice = await gateway.person()
+        params = {"sku": "A", "moment": moment}
+        answer = await alice.call("GET", "/api/v1/stock/at", params=params)
+        assert (answer.status, answer.body["code"]) == (400, "bad_moment")
+        for wrong in ("", "yesterday", "2026-03-01T12:00:00"):
+            assert (await alice.call("GET", "/api/v1/stock/at", params=params | {"moment": wrong})).status == 422
+    assert asked == [moment]

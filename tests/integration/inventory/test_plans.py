@@ -1,8 +1,9 @@
 """The hot statements use the indexes that their comments name, on tables with rows in them."""
 
 import random
+import re
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -68,6 +69,8 @@ READS = {
     "stock_of_sku": ("stock_pkey", (BUSINESS, "Hose/00001", None)),
     "list_movements": ("movement_pkey", (BUSINESS, "Hose/00001", LOCATION, BIGINT_MAX, 50)),
     "orders_holding_units": ("movement_pkey", (BUSINESS, "Hose/00001", LOCATION, 100)),
+    "movement_at": ("movement_pkey", (BUSINESS, "Hose/00001", LOCATION, datetime(2027, 1, 1, tzinfo=UTC))),
+    "troubled_orders": ("orders_troubled_idx", (BUSINESS, 500)),
     "list_sales": ("orders_sold_at_idx", (BUSINESS, None, *NEWEST_SALE, 50, None)),
     "list_troubled_sales": ("orders_troubled_idx", (BUSINESS, None, *NEWEST_SALE, 50, "in_doubt")),
     "read_sale": ("orders_pkey", (BUSINESS, 1, "7")),
@@ -82,6 +85,34 @@ async def test_a_read_uses_its_index_and_no_sequential_scan(filled: Connection, 
     assert index in plan, plan
     for table in ("stock", "orders", "movement"):
         assert f"Seq Scan on {table}" not in plan, plan
+
+
+async def test_a_moment_among_thousands_of_movements_is_found_by_a_few_probes(pool: Pool) -> None:
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+    await pool.execute(
+        """
+        INSERT INTO inventory.movement (business_id, sku, location_id, revision, at, reason, delta, balance_after,
+            correlation_id)
+        SELECT $1, 'A', $2, n * 3, $3::timestamptz + n * interval '1 second', 'prokip', 1, n, ''
+        FROM generate_series(1, 4000) AS n
+        """,
+        BUSINESS,
+        LOCATION,
+        began,
+    )
+    await pool.execute("ANALYZE inventory.movement")
+    async with pool.acquire() as connection:
+        for second in (0, 1, 2, 777, 3999, 4000, 9000):
+            moment = began + timedelta(seconds=second, microseconds=5)
+            found = await connection.fetch(reading.QUERIES["movement_at"], BUSINESS, "A", LOCATION, moment)
+            assert [row["balance_after"] for row in found] == ([min(second, 4000)] if second else [])
+            plan = await plan_of(connection, reading.QUERIES["movement_at"], BUSINESS, "A", LOCATION, moment)
+            assert "Seq Scan on movement" not in plan, plan
+            read_rows = [int(rows) * int(loops) for rows, loops in ROWS_OF_INDEX_SCANS.findall(plan)]
+            assert sum(read_rows) <= 20, plan
+
+
+ROWS_OF_INDEX_SCANS = re.compile(r"Index (?:Only )?Scan.*on movement.*actual rows=([0-9]+)[.0-9]* loops=([0-9]+)")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
@@ -198,6 +198,76 @@ async def test_the_explanation_of_any_sku_adds_up_after_any_history(
         assert Decimal(told["base"]) - units == Decimal(told["balance"]) == row.available
         assert told["quantity"] is None or Decimal(told["quantity"]) + Decimal(told["recorded"]) == row.base
         assert len({(order["connection_id"], order["order_ref"]) for order in told["orders"]}) == len(told["orders"])
+
+
+async def test_an_order_in_trouble_is_named_however_many_sales_came_after_it(
+    pool: Pool, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reads, "EXPLAINED_MOVEMENTS_MAX", 3)
+    monkeypatch.setattr(reads, "EXPLAINED_ORDERS_MAX", 2)
+    await read(pool, reading(1, {"A": 50, "B": 1}))
+    refused = answer("old").model_copy(update={"state": "refused", "detail": "no such contact"})
+    await sell(pool, seen("old", 1, line("l", "A", 2)), seen("other", 1, line("l", "B", 1)))
+    await hear(pool, refused)
+    await hear(pool, answer("other").model_copy(update={"state": "in_doubt"}))
+    for number in range(5):
+        await sell(pool, seen(str(number), 1, line("l", "A", 1)))
+        await hear(pool, answer(str(number)))
+    told = await reader.ask(of_sku("A", "explanation"))
+    assert [(order["order_ref"], order["sale_state"], order["sale_detail"]) for order in told["orders"]] == [
+        ("old", "refused", "no such contact"),
+        ("4", "recorded", ""),
+    ]
+    assert (told["taken"], told["open_units"], told["earlier_orders_units"]) == ("7", "2", "4")
+    assert told["adds_up"] is True
+
+
+async def test_movements_name_the_order_as_people_do(pool: Pool, reader: Reader) -> None:
+    await read(pool, reading(1, {"A": 10}))
+    await sell(pool, seen("771", 1, line("l", "A", 2)))
+    items = await reader.pages(of_sku("A", "movements"))
+    assert [(item["order_ref"], item["order_number"]) for item in items] == [("771", "#771"), (None, None)]
+
+
+async def test_a_quantity_is_known_for_any_moment_since_prokip_told_it(pool: Pool, reader: Reader) -> None:
+    await sell(pool, seen("0", 1, line("l", "A", 3)))
+    await read(pool, reading(1, {"A": 10}))
+    await sell(pool, seen("1", 1, line("l", "A", 1)), seen("2", 1, line("l", "A", 2)))
+    history = await reader.pages(of_sku("A", "movements"))
+    *_, told, early = history
+    newest = history[0]
+
+    async def at(moment: str) -> dict[str, Any]:
+        return await reader.ask(of_sku("A", "at"), moment=moment)
+
+    def shortly_before(moment: str) -> str:
+        return (datetime.fromisoformat(moment) - timedelta(microseconds=1)).isoformat()
+
+    before = await at(shortly_before(early["at"]))
+    assert (before["available"], before["movement"]) == (None, None)
+    pending = await at(shortly_before(told["at"]))
+    assert (pending["available"], pending["movement"]) == (None, early)
+    first = await at(told["at"])
+    assert (first["sku"], first["available"], first["movement"]) == ("A", "7", told)
+    assert (await at(shortly_before(newest["at"])))["available"] == "7"
+    now = await at(newest["at"])
+    assert (now["available"], now["movement"]) == ("4", newest)
+    assert datetime.fromisoformat(now["moment"]) == datetime.fromisoformat(newest["at"])
+
+
+@pytest.mark.parametrize("moment", ["", "yesterday", "2999-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00", "25"])
+async def test_a_moment_that_is_none_or_still_to_come_is_refused(pool: Pool, reader: Reader, moment: str) -> None:
+    await read(pool, reading(1, {"A": 10}))
+    assert (await reader.ask(of_sku("A", "at"), 400, moment=moment))["code"] == "bad_moment"
+
+
+async def test_a_moment_is_asked_of_one_sku_of_ones_own(pool: Pool, reader: Reader) -> None:
+    await read(pool, reading(1, {"A": 1}), reading(1, {"A": 2}, location_id="other"))
+    moment = "2026-01-01T00:00:00"
+    assert (await reader.ask(of_sku("A", "at"), 400))["code"] == "bad_moment"
+    assert (await reader.ask(of_sku("A", "at"), 409, moment=moment))["code"] == "choose_location"
+    assert (await reader.ask(of_sku("A", "at"), moment=moment, location="other"))["available"] is None
+    assert (await reader.of_business(8).ask(of_sku("A", "at"), 404, moment=moment))["code"] == "stock_not_found"
 
 
 async def test_a_sku_at_several_locations_wants_one_named(pool: Pool, reader: Reader) -> None:

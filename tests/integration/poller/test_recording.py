@@ -98,11 +98,15 @@ async def test_a_doubt_settled_by_its_request_is_not_taken_for_a_later_one(world
     world.prokip.faults.add(Fault("reset_before", method="POST", times=2))
     await world.due("1001", {"A": 2})
     first = (await world.until_state("1001", "in_doubt"))["postings"][0]["posting_id"]
+    _, page = await world.ask("GET", "/internal/sale-records")
+    assert [(one["doubt_posting_id"], one["revision"]) for one in page["sale_records"]] == [(first, 1)]
     body = {"outcome": "not_recorded", "posting_id": first}
     assert (await world.act("1001", "settle", body))[0] == 200
     await world.until_state("1001", "in_doubt")
     assert (await world.act("1001", "settle", body))[0] == 200
-    assert (await world.until_state("1001", "in_doubt"))["postings"][1]["outcome"] == "in_doubt"
+    record = await world.until_state("1001", "in_doubt")
+    assert record["postings"][1]["outcome"] == "in_doubt"
+    assert record["doubt_posting_id"] == record["postings"][1]["posting_id"] != first
 
 
 async def test_a_sale_recorded_without_its_id_gets_its_returns_by_hand(world: PollerWorld) -> None:

@@ -35,6 +35,27 @@ async def test_listings_are_found_by_connection_state_and_part_of_the_sku(databa
         assert (status, problem["code"]) == (422, "invalid_input")
 
 
+async def test_a_listing_tells_how_what_it_should_show_and_what_it_shows_come_about(database_url: str) -> None:
+    woo, shopify = woo_with(2), shopify_with(2)
+    async with woo.serve(), shopify.serve(), open_world(database_url, shopify) as world:
+        first, second = await world.connect_woo(woo), await world.connect_shop(shopify)
+        await world.tell_stock({"SKU-0001": 5})
+        await world.until_settled(first, second)
+        _, page = await world.ask("/internal/listings-of-sku?sku=SKU-0001")
+        shown = [
+            tuple(item[name] for name in ("connection_id", "state", "available", "target", "believed", "taken_since"))
+            for item in page["items"]
+        ]
+        assert shown == [(first, "matched", "5", 5, "5", "0"), (second, "matched", "5", 5, "5", "0")]
+        _, other = await world.ask("/internal/listings-of-sku?sku=SKU-0001&location=elsewhere")
+        assert other["items"] == []
+        assert (await world.ask("/internal/listings-of-sku"))[0] == 422
+        _, page = await world.ask("/internal/due")
+        assert page["items"] == [
+            {"connection_id": connection, "due": 0, "oldest_due_at": None} for connection in (first, second)
+        ]
+
+
 async def test_a_connection_tells_how_it_is_doing(database_url: str) -> None:
     woo = woo_with(2)
     async with woo.serve(), open_world(database_url) as world:
@@ -54,7 +75,7 @@ async def test_another_business_sees_nothing(database_url: str) -> None:
         connection = await world.connect_woo(woo)
         await world.tell_stock({"SKU-0001": 5})
         await world.until_settled(connection)
-        for path in ("listings", "pushes", "drift", "connections"):
+        for path in ("listings", "listings-of-sku?sku=SKU-0001", "due", "pushes", "drift", "connections"):
             status, page = await world.ask(f"/internal/{path}", business_id=world.business_id + 1)
             assert (status, page["items"]) == (200, [])
 

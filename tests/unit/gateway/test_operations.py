@@ -5,7 +5,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.numbers import plain_number
-from gateway.domain.operations import SaleKey, explain_in_words, fits_search, listing_status, summarise_parked
+from gateway.domain.operations import (
+    SaleKey,
+    explain_in_words,
+    explain_listing,
+    fits_search,
+    listing_status,
+    summarise_parked,
+)
 from gateway.domain.rounds import RoundReport, round_failure
 
 
@@ -46,9 +53,34 @@ def test_a_parked_message_says_what_it_is_about(body: str, summary: str) -> None
 
 
 def test_a_quantity_is_explained_as_a_sum() -> None:
-    told = {"sku": "SHIRT", "quantity": "98", "recorded": "2", "taken": "4", "balance": "96"}
+    told = {"sku": "SHIRT", "quantity": "98", "recorded": "2", "taken": "4", "balance": "96", "open_units": "0"}
     assert explain_in_words(told).endswith("98 + 2 - 4 = 96.")
+    assert explain_in_words(told | {"open_units": "2"}).endswith("Not settled with Prokip yet: 2 of them.")
     assert "not told" in explain_in_words(told | {"quantity": None})
+
+
+LISTING = {"state": "matched", "reason": "", "available": "5", "target": 5, "believed": "5", "gap": None}
+
+
+@pytest.mark.parametrize(
+    ("differs", "sentence"),
+    [
+        ({}, "It should show 5, and does."),
+        ({"believed": "7.0"}, "It should show 5 and shows 7."),
+        ({"believed": None}, "It should show 5; what it shows is not known yet."),
+        ({"gap": 2}, "It should show 5; it showed 2 more than is explained, and is looked at again."),
+        ({"gap": -2}, "It should show 5; it showed 2 less than is explained, and is looked at again."),
+        (
+            {"available": "-1.5", "target": 0, "believed": "0"},
+            "It should show 0 (of -1.5 available: whole units, and none that are not there), and does.",
+        ),
+        ({"target": None, "available": None}, "Nothing is written to it until Prokip tells a quantity."),
+        ({"state": "no_sku", "reason": "no SKU there"}, "Nothing is written to it: no SKU there."),
+        ({"state": "gone"}, "Nothing is written to it: gone."),
+    ],
+)
+def test_a_listing_is_explained_in_a_sentence(differs: dict[str, object], sentence: str) -> None:
+    assert explain_listing(LISTING | differs) == sentence
 
 
 def test_only_a_store_that_fails_fails_a_round() -> None:

@@ -5,6 +5,7 @@ import os
 from prokip_onebox.config import OneboxSettings
 from prokip_onebox.keys import Keys
 from prokip_onebox.processes import Program
+from prokip_sandbox.shopify.consent import SANDBOX_APP
 
 SECONDS_PER_MINUTE = 60
 SERVICE_MODULES = ("inventory", "prokip_poller", "store_push", "webhook_ingest", "gateway")
@@ -27,6 +28,7 @@ def service_programs(settings: OneboxSettings, keys: Keys, database_url: str) ->
         "JWT_SECRET": keys.jwt_secret,
         "HOST": settings.host,
         "LOG_LEVEL": settings.log_level,
+        "PUBLIC_URL": _url(settings, settings.gateway_port),
         "PUBLIC_WEBHOOK_URL": _url(settings, settings.ingest_port),
         "INVENTORY_URL": _url(settings, settings.inventory_port),
         "STORE_PUSH_URL": _url(settings, settings.store_push_port),
@@ -37,6 +39,8 @@ def service_programs(settings: OneboxSettings, keys: Keys, database_url: str) ->
         common |= {
             "ALLOWED_PRIVATE_HOSTS": settings.host,
             "SHOPIFY_URL_TEMPLATE": f"http://{settings.host}:{settings.sandbox_port + 1}/{{shop}}",
+            "SHOPIFY_CLIENT_ID": SANDBOX_APP.client_id,
+            "SHOPIFY_CLIENT_SECRET": SANDBOX_APP.client_secret,
         }
     return [
         Program(

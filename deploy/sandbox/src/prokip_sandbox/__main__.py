@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from prokip_sandbox.catalogue import make_goods
-from prokip_sandbox.prokip import ProkipServer
+from prokip_sandbox.prokip import Erp, ProkipServer
 from prokip_sandbox.shopify import Limits, ShopifyServer
 from prokip_sandbox.woocommerce import WooCommerceStore
 from prokip_sandbox.world import World, WorldSpec
@@ -43,6 +43,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--shopify", type=int, default=2, metavar="N", help="shops of a world or of the Shopify server")
     parser.add_argument("--orders-per-s", type=float, default=0.0, help="shoppers of a world; 0: none")
     parser.add_argument("--once-connected", action="store_true", help="shoppers come when every store is connected")
+    parser.add_argument("--generation", choices=("legacy", "modern"), default="legacy", help="of Prokip's connector")
     parser.add_argument("--unlimited", action="store_true", help="no throttling by Shopify")
     parser.add_argument("--behind-tls-proxy", action="store_true", help="WooCommerce takes Basic over plain http")
     return parser.parse_args()
@@ -70,6 +71,7 @@ async def _world(arguments: argparse.Namespace, stack: contextlib.AsyncExitStack
         seed=arguments.seed,
         base_port=arguments.port,
         shopify_limits=Limits(unlimited=arguments.unlimited),
+        prokip_erp=Erp(generation=arguments.generation),
         woocommerce_behind_tls_proxy=arguments.behind_tls_proxy,
     )
     world = await stack.enter_async_context(World(spec).serve(arguments.host, arguments.state_dir))
@@ -97,10 +99,10 @@ async def _single(arguments: argparse.Namespace, stack: contextlib.AsyncExitStac
         await stack.enter_async_context(server.serve(arguments.host, arguments.port, state_dir=arguments.state_dir))
         tokens = {domain: shop.access_token for domain, shop in server.shops.items()}
         return {"urlTemplate": f"{server.url}/{{shop}}", "apiSecret": server.api_secret, "accessTokens": tokens}
-    prokip = ProkipServer(seed=arguments.seed)
+    prokip = ProkipServer(erp=Erp(generation=arguments.generation), seed=arguments.seed)
     prokip.seed_goods(goods)
     await stack.enter_async_context(prokip.serve(arguments.host, arguments.port, state_dir=arguments.state_dir))
-    return {"apiUrl": prokip.url, "token": prokip.token, "locationIds": prokip.location_ids}
+    return prokip.connections()
 
 
 if __name__ == "__main__":

@@ -4,12 +4,13 @@ import asyncio
 import random
 import re
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 from aiohttp import web
 
+T = TypeVar("T")
 FaultKind = Literal[
     "status",  # an HTML error page with `status`, the request has no effect
     "rate_limit",  # 429 with Retry-After, no effect
@@ -21,6 +22,13 @@ FaultKind = Literal[
     "slow",  # a good answer after `hold_s`
     "truncated",  # it happens; half of the announced body arrives
     "wrong_type",  # it happens; an HTML page with status 200 is the answer
+    "mislabelled",  # it happens; the good answer calls itself text/html
+    "revoke_token",  # Prokip's connector: all logins end before this request is looked at
+    "expire_token",  # as above, but refresh tokens still work
+    "empty_list",  # Prokip: a list has no rows
+    "half_list",  # Prokip: a list has the first half of its rows
+    "drift",  # Prokip's connector: the page of a list is `shift` rows off
+    "race",  # Prokip's connector: a return writes the stock `hold_s` after it has read it
 ]
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -39,6 +47,7 @@ class Fault:
     status: int = 500
     retry_after_s: float = 1.0
     hold_s: float = 60.0
+    shift: int = 1
     met: int = 0  # how many requests have met it
 
     def __post_init__(self) -> None:
@@ -51,6 +60,9 @@ class Fault:
             and re.search(self.path, path)
             and (not self.body or re.search(self.body, body))
         )
+
+
+ACTIVE_FAULT = web.RequestKey("active_fault", Fault)  # for a handler that must fail from the inside
 
 
 class Faults:
@@ -83,13 +95,21 @@ class Faults:
         return None
 
 
+def left_of(request: web.Request, rows: Sequence[T]) -> Sequence[T]:
+    """The rows that a list shows when a fault takes some of them."""
+    fault = request.get(ACTIVE_FAULT)
+    if fault is not None and fault.kind == "empty_list":
+        return []
+    return rows[: len(rows) // 2] if fault is not None and fault.kind == "half_list" else rows
+
+
 async def answer_with(fault: Fault, request: web.Request, handler: Handler) -> web.StreamResponse:
     """What the client meets instead of the plain answer; the handler is called only by kinds that have an effect."""
     match fault.kind:
         case "slow":
             await asyncio.sleep(fault.hold_s)
             return await handler(request)
-        case "timeout_after" | "reset_after" | "truncated" | "wrong_type":
+        case "timeout_after" | "reset_after" | "truncated" | "wrong_type" | "mislabelled":
             return await _spoil(fault, request, await handler(request))
         case "timeout_before":
             await asyncio.sleep(fault.hold_s)
@@ -98,6 +118,9 @@ async def answer_with(fault: Fault, request: web.Request, handler: Handler) -> w
             return _hang_up(request)
         case "status" | "rate_limit" | "throttled":
             return _refuse(fault)
+        case "revoke_token" | "expire_token" | "empty_list" | "half_list" | "drift" | "race":
+            request[ACTIVE_FAULT] = fault
+            return await handler(request)
 
 
 def _refuse(fault: Fault) -> web.Response:
@@ -114,6 +137,9 @@ async def _spoil(fault: Fault, request: web.Request, good: web.StreamResponse) -
         return await _half(request, good)
     if fault.kind == "wrong_type":
         return _html(200)
+    if fault.kind == "mislabelled":
+        good.content_type = "text/html"
+        return good
     if fault.kind == "timeout_after":
         await asyncio.sleep(fault.hold_s)
     return _hang_up(request)

@@ -58,8 +58,7 @@ class Shoppers:
         elif draw < habits.cancel + habits.refund and self._open:
             did = self._refund()
         elif draw < habits.cancel + habits.refund + habits.counter and self.counter_sale:
-            self.counter_sale({self._rng.choice(self.skus): 1})
-            did = "counter_sale"
+            did = self._sell_at_counter(self.counter_sale)
         else:
             did = self._buy()
         self.done[did] += 1
@@ -80,6 +79,13 @@ class Shoppers:
                 await asyncio.sleep(0)
             steps = max(steps, due)
             await asyncio.sleep(TICK_S)
+
+    def _sell_at_counter(self, counter_sale: Callable[[Mapping[str, float]], object]) -> str:
+        try:
+            counter_sale({self._rng.choice(self.skus): 1})
+        except OutOfStock:
+            return "out_of_stock"
+        return "counter_sale"
 
     def _buy(self) -> str:
         storefront = self._rng.choice(self.storefronts)

@@ -27,8 +27,7 @@ class OutOfStock(Exception):
     """A storefront refuses to sell more than it has."""
 
 
-def compact_json(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"))
+compact_json = json.JSONEncoder(separators=(",", ":")).encode
 
 
 def made_up_key(prefix: str, seed: str) -> str:

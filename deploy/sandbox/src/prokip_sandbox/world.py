@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from prokip_sandbox.catalogue import Good, make_goods, stock_by_sku
-from prokip_sandbox.prokip import Policies, ProkipServer
+from prokip_sandbox.prokip import Erp, Policies, ProkipServer
 from prokip_sandbox.server import SandboxServer
 from prokip_sandbox.shopify import Limits, ShopifyServer
 from prokip_sandbox.shoppers import Habits, Shoppers, Storefront
@@ -31,6 +31,7 @@ class WorldSpec:
     shopify_locations: tuple[str, ...] = ("Main",)
     shopify_limits: Limits = dataclasses.field(default_factory=Limits)
     prokip_policies: Policies = dataclasses.field(default_factory=Policies)
+    prokip_erp: Erp = dataclasses.field(default_factory=Erp)
     woocommerce_behind_tls_proxy: bool = False
 
 
@@ -41,7 +42,9 @@ class World:
         self.goods: list[Good] = make_goods(
             made.goods, seed=made.seed, quantity=made.quantity, simple_only=made.simple_only
         )
-        self.prokip = ProkipServer(locations=made.prokip_locations, policies=made.prokip_policies, seed=made.seed)
+        self.prokip = ProkipServer(
+            locations=made.prokip_locations, policies=made.prokip_policies, erp=made.prokip_erp, seed=made.seed
+        )
         domains = [f"sandbox-{n}.myshopify.com" for n in range(1, made.shopify_shops + 1)]
         self.shopify = ShopifyServer(
             domains, locations=made.shopify_locations, limits=made.shopify_limits, seed=made.seed
@@ -109,7 +112,7 @@ class World:
     def connections(self) -> dict[str, Any]:
         """What a merchant would type in to connect all this."""
         return {
-            "prokip": {"apiUrl": self.prokip.url, "token": self.prokip.token, "locationIds": self.prokip.location_ids},
+            "prokip": self.prokip.connections(),
             "woocommerce": [
                 {
                     "storeUrl": store.url,
@@ -121,6 +124,7 @@ class World:
             "shopify": {
                 "urlTemplate": f"{self.shopify.url}/{{shop}}",
                 "apiSecret": self.shopify.api_secret,
+                "clientId": self.shopify.app_access.client_id,
                 "shops": [
                     {"shop": shop.domain, "accessToken": shop.access_token, "locationIds": shop.location_ids}
                     for shop in self.shopify.shops.values()

@@ -10,6 +10,7 @@ from aiohttp import ClientSession, DummyCookieJar, web
 from gateway import keys
 from gateway.callers import Doorkeeper
 from gateway.config import GatewaySettings
+from gateway.connecting.shopify_consent import ShopifyConsent, TokenKeeper
 from gateway.connecting.stores import StoreOffice, WayOut
 from gateway.dashboard import add_dashboard
 from gateway.headers import add_security_headers
@@ -26,17 +27,19 @@ from gateway.storage.accounts import Accounts
 from gateway.storage.connections import Connections
 from gateway.storage.live import LiveEvents
 from gateway.storage.rounds import RoundStore
+from gateway.storage.shopify_oauth import ShopifyGrants
 from gateway.storage.states import ConnectionStates
 from gateway.upstream import InternalApi, Upstream
 from prokip_shared import messages
 from prokip_shared.bus.open import Bus, open_bus
 from prokip_shared.bus.port import M, Subscription
-from prokip_shared.database import DATABASE_TROUBLE, open_pool
+from prokip_shared.database import DATABASE_TROUBLE, Pool, open_pool
 from prokip_shared.directory import Directory
 from prokip_shared.http import open_client
 from prokip_shared.logs import Log
 from prokip_shared.platforms.prokip import ProkipClient
 from prokip_shared.platforms.prokip_simple import SimpleLimits, SimpleProkip
+from prokip_shared.platforms.shopify_oauth import AppCredentials
 from prokip_shared.runtime import ServiceContext, ServiceDefinition
 from prokip_shared.security.tokens import InternalTokens
 from prokip_shared.security.vault import Vault
@@ -59,6 +62,7 @@ async def open_app(context: ServiceContext, settings: GatewaySettings) -> None:
     bus = await open_bus(context, settings, pool, SCHEMA)
 
     accounts, events = Accounts(pool), LiveEvents(pool)
+    grants = ShopifyGrants(pool, vault)
     connections = Connections(pool, vault, bus.outbox)
     rounds = Rounds(RoundStore(pool, bus.outbox))
     hub = EventHub(clients_max=settings.live_clients_max)
@@ -71,7 +75,7 @@ async def open_app(context: ServiceContext, settings: GatewaySettings) -> None:
     context.check("listener", listener.check)
     context.on_drain(hub.close)
     _consume(bus, LiveView(events, ConnectionStates(), rounds.store, messages.utc_now))
-    context.side_task("tidying", _tidy_for_ever(accounts, rounds.store, events, settings.live_events_kept_max))
+    context.side_task("tidying", _tidy_for_ever(accounts, grants, rounds.store, events, settings.live_events_kept_max))
 
     session = await context.stack.enter_async_context(
         open_client(allowed_private_hosts=settings.allowed_private_hosts, timeout_s=settings.store_timeout_s)
@@ -89,7 +93,9 @@ async def open_app(context: ServiceContext, settings: GatewaySettings) -> None:
     app[keys.SESSIONS] = sessions
     app[keys.PASSWORDS] = passwords
     app[keys.CONNECTIONS] = connections
-    app[keys.STORES] = StoreOffice(connections, _way_out(settings, session))
+    way_out = _way_out(settings, session)
+    app[keys.STORES] = office = StoreOffice(connections, way_out)
+    app[keys.CONSENT] = _open_consent(context, settings, pool, office, way_out, grants)
     app[keys.PROKIP_CLIENTS] = _prokip_clients(settings, session)
     app[keys.ROUNDS] = rounds
     app[keys.LIVE_EVENTS] = events
@@ -109,6 +115,23 @@ def _way_out(settings: GatewaySettings, session: ClientSession) -> WayOut:
         shopify_url_template=settings.shopify_url_template,
         public_webhook_url=settings.public_webhook_url,
     )
+
+
+def _open_consent(
+    context: ServiceContext,
+    settings: GatewaySettings,
+    pool: Pool,
+    office: StoreOffice,
+    way_out: WayOut,
+    grants: ShopifyGrants,
+) -> ShopifyConsent | None:
+    """None where no Shopify app is set up."""
+    if not settings.shopify_client_id or settings.shopify_client_secret is None or settings.public_url is None:
+        return None
+    app = AppCredentials(settings.shopify_client_id, settings.shopify_client_secret)
+    keeper = TokenKeeper(pool, grants, way_out, app, messages.utc_now)
+    context.side_task("tokens", keeper.run())
+    return ShopifyConsent(grants, office, way_out, app, settings.public_url)
 
 
 def _prokip_clients(settings: GatewaySettings, session: ClientSession) -> Callable[[str, str], ProkipClient]:
@@ -159,11 +182,14 @@ def _consume(bus: Bus, view: LiveView) -> None:
     bus.consume(subscription(messages.SyncCompletedV1), view.on_round)
 
 
-async def _tidy_for_ever(accounts: Accounts, rounds: RoundStore, events: LiveEvents, events_kept_max: int) -> None:
+async def _tidy_for_ever(
+    accounts: Accounts, grants: ShopifyGrants, rounds: RoundStore, events: LiveEvents, events_kept_max: int
+) -> None:
     """Every replica does so; what one has deleted the next does not find."""
     while True:
         try:
             await accounts.forget_past()
+            await grants.forget_past()
             await rounds.forget_old()
             await events.forget_old(events_kept_max=events_kept_max)
         except DATABASE_TROUBLE as error:

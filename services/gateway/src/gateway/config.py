@@ -1,6 +1,6 @@
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
 from prokip_shared.settings import CommaList, HttpUrl, ServiceSettings
 
@@ -29,6 +29,11 @@ class GatewaySettings(ServiceSettings):
 
     public_webhook_url: HttpUrl
     """Where stores reach webhook-ingest; written into the webhooks that are created there."""
+    shopify_client_id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """Of the Shopify app whose consent page shops are connected by; without it they are connected by a pasted token."""
+    shopify_client_secret: Annotated[SecretStr | None, Field(validate_default=True)] = None
+    public_url: Annotated[HttpUrl | None, Field(validate_default=True)] = None
+    """Where browsers reach this gateway; Shopify's consent page leads back to it."""
     shopify_url_template: Annotated[str, Field(pattern=r"^https?://.*\{shop\}.*$")] = "https://{shop}"
     allowed_private_hosts: CommaList = ()
     """Hosts that stores and Prokip may have although they resolve to private addresses; only they may use plain http."""
@@ -50,3 +55,10 @@ class GatewaySettings(ServiceSettings):
     live_heartbeat_s: Annotated[float, Field(gt=0, le=300)] = 15.0
     live_send_timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
     """A client that does not take an event for so long is dropped; it resumes where it was."""
+
+    @field_validator("shopify_client_secret", "public_url")
+    @classmethod
+    def _needed_for_consent(cls, value: object, info: ValidationInfo) -> object:
+        if value is None and info.data.get("shopify_client_id") is not None:
+            raise ValueError("is needed with SHOPIFY_CLIENT_ID")
+        return value

@@ -6,6 +6,7 @@ from typing import Final
 from aiohttp import web
 
 from gateway.config import GatewaySettings
+from gateway.connecting.shopify_consent import ShopifyConsent
 from gateway.connecting.stores import StoreOffice
 from gateway.live.hub import EventHub
 from gateway.passwords import Passwords
@@ -24,6 +25,8 @@ ACCOUNTS: Final = web.AppKey("accounts", Accounts)
 SESSIONS: Final = web.AppKey("sessions", Sessions)
 PASSWORDS: Final = web.AppKey("passwords", Passwords)
 CONNECTIONS: Final = web.AppKey("connections", Connections)
+CONSENT: Final[web.AppKey[ShopifyConsent | None]] = web.AppKey("consent")
+"""None where no Shopify app is set up."""
 STORES: Final = web.AppKey("stores", StoreOffice)
 ROUNDS: Final = web.AppKey("rounds", Rounds)
 LIVE_EVENTS: Final = web.AppKey("live_events", LiveEvents)

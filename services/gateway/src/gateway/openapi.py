@@ -84,7 +84,7 @@ def _operation(route: Route, refs: dict[tuple[type[BaseModel], str], Any]) -> di
     if route.given is not None and route.method != "GET":
         schema = {"schema": refs[route.given, "validation"]}
         kinds = ("application/json", FORM) if route.form_too else ("application/json",)
-        operation["requestBody"] = {"required": not route.form_too, "content": dict.fromkeys(kinds, schema)}
+        operation["requestBody"] = {"required": not route.body_optional, "content": dict.fromkeys(kinds, schema)}
     problem = {"content": {PROBLEM_CONTENT_TYPE: {"schema": refs[ProblemBody, "serialization"]}}}
     for status in _problem_statuses(route):
         operation["responses"][str(status)] = {"description": HTTPStatus(status).phrase, **problem}

@@ -2,7 +2,19 @@
 
 from typing import Final
 
-from gateway.handlers import accounts, connections, earlier, events, operations, prokip, rounds, sales, stock
+from gateway.connecting.shopify_consent import CALLBACK_PATH
+from gateway.handlers import (
+    accounts,
+    connections,
+    earlier,
+    events,
+    operations,
+    prokip,
+    rounds,
+    sales,
+    shopify_consent,
+    stock,
+)
 from gateway.models.accounts import (
     BusinessChoice,
     Login,
@@ -15,6 +27,7 @@ from gateway.models.accounts import (
 from gateway.models.base import Message, Page
 from gateway.models.connections import (
     ChangeConnection,
+    ChoosePlace,
     ConnectCustom,
     Connected,
     ConnectedCustom,
@@ -22,11 +35,14 @@ from gateway.models.connections import (
     ConnectionsQuery,
     ConnectShopify,
     ConnectWooCommerce,
+    ConsentQuery,
     Disconnected,
+    DueListings,
     LegacyConnections,
     Listing,
     ListingsQuery,
-    ShopQuery,
+    WaitingInstall,
+    WayToShopify,
 )
 from gateway.models.live import EventsQuery, LiveEvent, RecentQuery
 from gateway.models.operations import (
@@ -41,16 +57,19 @@ from gateway.models.operations import (
 )
 from gateway.models.prokip import Prokip, ProkipChange, ProkipSettings
 from gateway.models.rounds import Round
-from gateway.models.sales import Sale, SaleRecord, SaleRecordsQuery, SalesQuery, SaleState, SettleSale
+from gateway.models.sales import EnterReturns, Sale, SaleRecord, SaleRecordsQuery, SalesQuery, SaleState, SettleSale
 from gateway.models.stock import (
     Explanation,
+    MomentQuery,
     Movement,
     Push,
     SkuPageQuery,
     SkuPushesQuery,
     SkuQuery,
+    StockAt,
     StockQuery,
     StockRow,
+    StoreListing,
 )
 from gateway.routing import Docs, Route, route, route_given
 
@@ -146,10 +165,34 @@ CONNECTION_ROUTES: Final = (
     route_given(
         "GET",
         "/connections/shopify",
-        ShopQuery,
-        connections.refuse_consent_page,
+        ConsentQuery,
+        shopify_consent.begin_consent,
+        answer=WayToShopify,
+        docs=Docs("connections", "To Shopify's consent page: a redirect, or its address as JSON", (501,)),
+    ),
+    route(
+        "GET",
+        CALLBACK_PATH,
+        shopify_consent.finish_consent,
+        answer=Message,
+        access="open",
+        docs=Docs("connections", "Where Shopify's consent page leads back to", (403, *STORE_PROBLEMS, 501)),
+    ),
+    route(
+        "GET",
+        f"{V1}/connections/shopify/installs/{{install_id}}",
+        shopify_consent.show_install,
+        answer=WaitingInstall,
+        docs=Docs("connections", "A shop that let us in and waits for a location", (404, 501, 502)),
+    ),
+    route_given(
+        "POST",
+        f"{V1}/connections/shopify/installs/{{install_id}}",
+        ChoosePlace,
+        shopify_consent.choose_place,
         answer=Connected,
-        docs=Docs("connections", "Shopify's consent page, not offered yet", (501,)),
+        status=201,
+        docs=Docs("connections", "Choose the location whose stock is written", (404, *STORE_PROBLEMS, 501)),
     ),
     route_given(
         "POST",
@@ -209,6 +252,13 @@ CONNECTION_ROUTES: Final = (
         answer=ConnectedCustom,
         status=201,
         docs=CUSTOM_DOCS,
+    ),
+    route(
+        "GET",
+        f"{V1}/connections/due",
+        connections.list_due,
+        answer=Page[DueListings],
+        docs=Docs("connections", "How many listings of each store wait to be written", AWAY),
     ),
     route(
         "GET",
@@ -311,6 +361,22 @@ STOCK_ROUTES: Final = (
     ),
     route_given(
         "GET",
+        f"{V1}/stock/at",
+        MomentQuery,
+        stock.show_stock_at,
+        answer=StockAt,
+        docs=Docs("stock", "What there was at a past moment, and the movement that made it", (400, 404, 409, *AWAY)),
+    ),
+    route_given(
+        "GET",
+        f"{V1}/stock/listings",
+        SkuQuery,
+        stock.list_store_listings,
+        answer=Page[StoreListing],
+        docs=Docs("stock", "What each store shows of one SKU, and why", AWAY),
+    ),
+    route_given(
+        "GET",
         f"{V1}/stock/pushes",
         SkuPushesQuery,
         stock.list_pushes,
@@ -360,11 +426,13 @@ SALE_ROUTES: Final = (
         answer=SaleState,
         docs=Docs("sales", "Send a refused sale again", (404, 409, *AWAY)),
     ),
-    route(
+    route_given(
         "POST",
         f"{V1}/prokip/sales/{SALE_ID}/returns-entered",
+        EnterReturns,
         sales.enter_returns,
         answer=SaleState,
+        body_optional=True,
         docs=Docs("sales", "Say that a return was entered in Prokip by hand", (404, 409, *AWAY)),
     ),
 )

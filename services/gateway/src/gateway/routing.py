@@ -51,6 +51,8 @@ class Route:
     access: Access
     form_too: bool
     """Takes the body as a form as well, as the earlier system did."""
+    body_optional: bool
+    """A call without a body is one that gives nothing of what it may."""
     answer_type: str
 
     @property
@@ -74,7 +76,7 @@ def route(
     async def endpoint(request: web.Request) -> web.StreamResponse:
         return _respond_with(await handler(request), status)
 
-    return Route(method, path, endpoint, docs, answer, None, status, access, False, answer_type)
+    return Route(method, path, endpoint, docs, answer, None, status, access, False, True, answer_type)
 
 
 def route_given(
@@ -88,15 +90,17 @@ def route_given(
     status: int = 200,
     access: Access = "caller",
     form_too: bool = False,
+    body_optional: bool = False,
     answer_type: str = "application/json",
 ) -> Route:
     """A route whose handler takes the validated query or body."""
 
     async def endpoint(request: web.Request) -> web.StreamResponse:
-        value = await _read_given(request, given, form_too=form_too)
+        value = await _read_given(request, given, form_too=form_too, body_optional=optional)
         return _respond_with(await handler(request, value), status)
 
-    return Route(method, path, endpoint, docs, answer, given, status, access, form_too, answer_type)
+    optional = body_optional or form_too
+    return Route(method, path, endpoint, docs, answer, given, status, access, form_too, optional, answer_type)
 
 
 def respond(body: BaseModel, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:
@@ -123,14 +127,14 @@ def _respond_with(result: BaseModel | web.StreamResponse, status: int) -> web.St
     return result if isinstance(result, web.StreamResponse) else respond(result, status=status)
 
 
-async def _read_given(request: web.Request, given: type[G], *, form_too: bool) -> G:
+async def _read_given(request: web.Request, given: type[G], *, form_too: bool, body_optional: bool) -> G:
     if request.method == "GET":
         return validate(given, dict(request.query))
     if form_too and request.content_type == FORM:
         return validate(given, _form_fields(await read_body(request, body_bytes_max=BODY_BYTES_MAX)))
     if form_too and request.content_type == "multipart/form-data":
         return validate(given, await _multipart_fields(request))
-    if form_too and not request.body_exists:
+    if body_optional and not request.body_exists:
         return validate(given, {})
     return await read_json(request, given, body_bytes_max=BODY_BYTES_MAX)
 

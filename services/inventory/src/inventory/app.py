@@ -9,6 +9,7 @@ from inventory.handlers.holders import apply_holder_batch
 from inventory.handlers.observations import apply_observation_batch
 from inventory.handlers.orders import apply_order_batch
 from inventory.handlers.sales import apply_answer_batch
+from inventory.recording import Handler, M, recorded
 from prokip_shared.bus.open import open_bus
 from prokip_shared.bus.parked import parked_routes
 from prokip_shared.bus.port import Subscription
@@ -42,6 +43,10 @@ async def open_app(context: ServiceContext, settings: InventorySettings) -> None
     context.web[api.POOL] = pool
     context.web.add_routes(api.routes())
     context.web.add_routes(parked_routes(bus.parked))
+
+    def kept(handler: Handler[M]) -> Handler[M]:
+        return recorded(handler) if settings.record_messages else handler
+
     bus.consume(
         Subscription(
             SCHEMA,
@@ -49,12 +54,16 @@ async def open_app(context: ServiceContext, settings: InventorySettings) -> None
             batch_messages_max=settings.order_batch_messages_max,
             concurrency=settings.order_batches_in_flight,
         ),
-        apply_order_batch,
+        kept(apply_order_batch),
     )
     bus.consume(
-        Subscription(SCHEMA, ProkipObservedV1, batch_messages_max=READING_BATCH_MESSAGES_MAX), apply_observation_batch
+        Subscription(SCHEMA, ProkipObservedV1, batch_messages_max=READING_BATCH_MESSAGES_MAX),
+        kept(apply_observation_batch),
     )
-    bus.consume(Subscription(SCHEMA, StockHoldersObservedV1), apply_holder_batch)
+    bus.consume(
+        Subscription(SCHEMA, StockHoldersObservedV1),
+        kept(apply_holder_batch),
+    )
     bus.consume(Subscription(SCHEMA, SaleRecordedV1), apply_answer_batch)
 
 

@@ -16,6 +16,8 @@ from prokip_shared.database import Connection, Pool, load_queries
 QUERIES: Final = load_queries("inventory", "reads.sql")
 EXPLAINED_MOVEMENTS_MAX: Final = 2_000
 EXPLAINED_ORDERS_MAX: Final = 200
+TROUBLED_ORDERS_MAX: Final = 500
+"""Of a business, looked through for one SKU: however long ago it moved, an order in trouble explains it."""
 TROUBLED_STATES: Final = frozenset({"in_doubt", "refused", "return_unsupported"})
 """In these a sale waits for a person; they are few."""
 
@@ -111,7 +113,29 @@ def movement_as_json(stock: asyncpg.Record, row: asyncpg.Record) -> dict[str, An
         "balance_after": plain(row["balance_after"]),
         "connection_id": row["connection_id"],
         "order_ref": row["order_ref"],
+        "order_number": row["order_number"],
         "correlation_id": row["correlation_id"],
+    }
+
+
+async def stock_at(
+    pool: Pool, business_id: int, sku: str, location_id: str | None, moment: datetime
+) -> dict[str, Any] | None:
+    """A SKU's quantity at a past moment, by the times at which the ledger learned. Raises AmbiguousLocation.
+
+    Nothing is known of it before its first movement, and no quantity before Prokip told one.
+    """
+    async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        stock = await find_sku(connection, business_id, sku, location_id)
+        if stock is None:
+            return None
+        movement = await connection.fetchrow(QUERIES["movement_at"], business_id, sku, stock["location_id"], moment)
+    return {
+        "sku": sku,
+        "location_id": stock["location_id"],
+        "moment": moment,
+        "available": plain(movement["balance_after"]) if movement is not None and movement["told"] else None,
+        "movement": None if movement is None else movement_as_json(stock, movement),
     }
 
 
@@ -124,7 +148,9 @@ async def explain_sku(pool: Pool, business_id: int, sku: str, location_id: str |
         orders = await connection.fetch(
             QUERIES["orders_holding_units"], business_id, sku, stock["location_id"], EXPLAINED_MOVEMENTS_MAX
         )
+        orders += await connection.fetch(QUERIES["troubled_orders"], business_id, TROUBLED_ORDERS_MAX)
     told = explain(stock_of(stock), map(order_of, orders), orders_max=EXPLAINED_ORDERS_MAX)
+    words = {(row["connection_id"], row["order_ref"]): row["sale_detail"] for row in orders}
     return {
         "sku": sku,
         "location_id": stock["location_id"],
@@ -137,7 +163,11 @@ async def explain_sku(pool: Pool, business_id: int, sku: str, location_id: str |
         "balance": plain(told.available),
         "observed_at": stock["observed_at"],
         "revision": stock["revision"],
-        "orders": [asdict(order) | {"units": plain(order.units)} for order in told.orders],
+        "orders": [
+            asdict(order) | {"units": plain(order.units), "sale_detail": words[order.connection_id, order.order_ref]}
+            for order in told.orders
+        ],
+        "open_units": plain(told.open_units),
         "earlier_orders_units": plain(told.earlier_orders_units),
         "adds_up": told.adds_up,
     }

@@ -510,6 +510,12 @@ class ReadStorage:
             self._queries["listings"], business_id, after_id, connection_id, state, search, rows_max
         )
 
+    async def listings_of_sku(self, business_id: int, *, sku: str, location_id: str | None, rows_max: int) -> list[Row]:
+        return await self._pool.fetch(self._queries["listings_of_sku"], business_id, sku, location_id, rows_max)
+
+    async def due(self, business_id: int) -> list[Row]:
+        return await self._pool.fetch(self._queries["due_by_connection"], business_id)
+
     async def pushes(
         self, business_id: int, *, before_id: int | None, sku: str | None, connection_id: int | None, rows_max: int
     ) -> list[Row]:

@@ -9,12 +9,12 @@ import random
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from prokip_shared.bus import metrics
 from prokip_shared.bus.backoff import full_jitter_s
 from prokip_shared.bus.bundles import Element, Unpacked, bundle_of, encode, parked_id, unpack
-from prokip_shared.bus.failures import Verdict, describe, verdict_of
+from prokip_shared.bus.failures import Verdict, describe, is_lost_race, verdict_of
 from prokip_shared.bus.limits import BusLimits
 from prokip_shared.bus.outbox import Outbox
 from prokip_shared.bus.port import BatchHandler, Bundle, Delivery, Intake, M, Subscription
@@ -23,6 +23,9 @@ from prokip_shared.database import Pool
 from prokip_shared.logs import Log
 
 T = TypeVar("T")
+
+RACES_AT_ONCE_MAX: Final = 3
+"""Lost in a row; whoever loses more of them is in a crowd, and waits as for infrastructure."""
 
 log = Log("consumer")
 
@@ -217,7 +220,7 @@ class Consumer(Generic[M]):
 
     async def _through(self, step: Callable[[], Awaitable[T]]) -> T:
         """Does a step, again and again while it is the infrastructure that fails. Raises Interrupted at drain."""
-        attempt = 0
+        attempt = races = 0
         while True:
             try:
                 return await step()
@@ -226,6 +229,9 @@ class Consumer(Generic[M]):
                     raise
                 if self._draining.is_set():
                     raise Interrupted from error
+                if is_lost_race(error) and races < RACES_AT_ONCE_MAX:
+                    races += 1
+                    continue
                 metrics.HELD.labels(self._queue).inc()
                 log.warning("batch.held", queue=self._queue, attempt=attempt, reason=describe(error))
             await self._pause(attempt)

@@ -50,6 +50,11 @@ def verdict_of(error: Exception) -> Verdict:
     return Verdict.RETRY
 
 
+def is_lost_race(error: Exception) -> bool:
+    """Another transaction was first, and has committed: the same work goes through now, there is nothing to wait for."""
+    return isinstance(error, asyncpg.SerializationError)
+
+
 def is_closed_connection(error: Exception) -> bool:
     """A connection that was lost under an operation or before it, in the words that asyncpg has for that.
 

@@ -1,6 +1,6 @@
-"""A simulated Prokip that speaks the simple dialect."""
+"""A simulated Prokip that speaks the connector's dialect and the simple ones, all on one stock."""
 
-from prokip_sandbox.prokip.ledger import Policies, Sale
-from prokip_sandbox.prokip.server import ProkipServer
+from prokip_sandbox.prokip.server import Item, ProkipServer, Sale
+from prokip_sandbox.prokip.settings import Erp, Policies
 
-__all__ = ["Policies", "ProkipServer", "Sale"]
+__all__ = ["Erp", "Item", "Policies", "ProkipServer", "Sale"]

@@ -149,6 +149,12 @@ class Remembered:
 
 
 @dataclass
+class RefreshGrant:
+    expires_s: float
+    replaces: str | None = None  # the refresh token that stays good until this one is used
+
+
+@dataclass
 class ShopState:
     """Everything that a restart keeps."""
 
@@ -159,6 +165,8 @@ class ShopState:
     orders: dict[int, Order] = field(default_factory=dict)
     subscriptions: dict[int, Subscription] = field(default_factory=dict)
     remembered: dict[str, Remembered] = field(default_factory=dict)
+    access_tokens: dict[str, float] = field(default_factory=dict)  # until when, in seconds since the epoch
+    refresh_grants: dict[str, RefreshGrant] = field(default_factory=dict)
     last_id: int = 7_000_000_000_000
 
     def next_id(self) -> int:

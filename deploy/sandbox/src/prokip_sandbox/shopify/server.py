@@ -28,11 +28,12 @@ from prokip_sandbox.catalogue import Good
 from prokip_sandbox.courier import Courier, Disturbance
 from prokip_sandbox.server import CALL_KIND, CONTROL_PREFIX, SandboxServer, from_fields
 from prokip_sandbox.shopify.bodies import order_body
+from prokip_sandbox.shopify.consent import SANDBOX_APP, Consent
 from prokip_sandbox.shopify.model import API_VERSIONS, ShopState
 from prokip_sandbox.shopify.shop import Shop, ShopOptions
 from prokip_sandbox.shopify.throttle import Limits, actual_cost, requested_cost
 from prokip_sandbox.shopify.webhooks import CONNECT_TIMEOUT_S, TOTAL_TIMEOUT_S, WebhookOptions
-from prokip_sandbox.values import ApiError, Clock, OutOfStock, compact_json, made_up_key, revive
+from prokip_sandbox.values import ApiError, Clock, OutOfStock, compact_json, revive
 
 DOCUMENTS_KEPT_MAX = 256
 
@@ -55,7 +56,7 @@ class ShopifyServer(SandboxServer):
         clock: Clock = time.time,
     ) -> None:
         super().__init__(seed=seed)
-        self.api_secret = made_up_key("shpss_", "prokip-sync app")
+        self.api_secret = SANDBOX_APP.client_secret
         self.courier = Courier(self.rng, connect_timeout_s=CONNECT_TIMEOUT_S, total_timeout_s=TOTAL_TIMEOUT_S)
         webhooks = WebhookOptions(self.api_secret, retry_time_scale, webhook_delay_s)
         options = ShopOptions(webhooks, limits or Limits())
@@ -63,6 +64,9 @@ class ShopifyServer(SandboxServer):
             options = dataclasses.replace(options, scopes=frozenset(scopes))
         places = tuple(locations)
         self.shops = {domain: Shop(domain, places, options, self.courier, self.rng, clock) for domain in shops}
+        self.app_access = dataclasses.replace(SANDBOX_APP)
+        states = {domain: shop.state for domain, shop in self.shops.items()}
+        self.consent = Consent(self.app_access, states, clock, options.scopes)
 
     def shop(self, domain: str | None = None) -> Shop:
         """The named shop, or the first."""
@@ -116,6 +120,8 @@ class ShopifyServer(SandboxServer):
     @override
     def add_routes(self, app: web.Application) -> None:
         app.router.add_post("/{shop}/admin/api/{version}/graphql.json", self._graphql)
+        app.router.add_get("/{shop}/admin/oauth/authorize", self._consent_page)
+        app.router.add_post("/{shop}/admin/oauth/access_token", self._grant)
         prefix = f"{CONTROL_PREFIX}/{{shop}}"
         app.router.add_post(f"{CONTROL_PREFIX}/disturbances", self._control_disturb)
         app.router.add_delete(f"{CONTROL_PREFIX}/disturbances", self._control_calm)
@@ -133,7 +139,8 @@ class ShopifyServer(SandboxServer):
         if shop is None:
             raise ApiError(404, {"errors": "Not Found"})
         token = request.headers.get("X-Shopify-Access-Token", "")
-        if not hmac.compare_digest(token.encode(), shop.access_token.encode()):
+        pasted = hmac.compare_digest(token.encode(), shop.access_token.encode())
+        if not pasted and not self.consent.accepts(shop.domain, token):
             raise ApiError(
                 401, {"errors": "[API] Invalid API key or access token (unrecognized login or wrong password)"}
             )
@@ -150,6 +157,12 @@ class ShopifyServer(SandboxServer):
         # an unsupported version falls forward to the oldest supported one
         response.headers["X-Shopify-API-Version"] = version if version in API_VERSIONS else API_VERSIONS[0]
         return response
+
+    async def _consent_page(self, request: web.Request) -> web.Response:
+        return self.consent.page(self._known_shop(request).domain, request.query)
+
+    async def _grant(self, request: web.Request) -> web.Response:
+        return await self.consent.grant(self._known_shop(request).domain, request)
 
     def _answer(
         self, request: web.Request, shop: Shop, text: str, variables: Mapping[str, Any], operation_name: str | None

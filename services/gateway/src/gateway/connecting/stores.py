@@ -9,6 +9,7 @@ import shlex
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -17,7 +18,7 @@ from pydantic import SecretStr
 
 from gateway.connecting.problems import StoreProblems, invalid, not_ready, wrong_address
 from gateway.domain.addresses import AddressProblem, parse_http_address, parse_shop_domain, slug_of
-from gateway.models.connections import ConnectCustom, ConnectShopify, ConnectWooCommerce
+from gateway.models.connections import Choice, ConnectCustom, ConnectShopify, ConnectWooCommerce
 from gateway.storage.connections import Connections, NewConnection, StoreInHand
 from prokip_shared.connections import ConnectionRecord, CustomCredentials, ShopifyCredentials, WooCredentials
 from prokip_shared.messages import Platform, utc_now
@@ -33,6 +34,8 @@ SECRET_BYTES: Final = 32
 STORE_KEY_RANDOM_BYTES: Final = 4
 AT_ONCE_MAX: Final = 3
 """Each holds a database connection while the store is asked, so most of the pool stays free."""
+RENEW_BEFORE: Final = timedelta(minutes=15)
+"""Tokens live for an hour; whoever holds one must find it good until the new one has reached them."""
 SALE_EXAMPLE: Final = {"orderId": "1001", "sku": "SKU-1", "quantity": 2, "status": "completed"}
 
 
@@ -128,14 +131,35 @@ class StoreOffice:
             shop = parse_shop_domain(given.shop)
         except AddressProblem as error:
             raise wrong_address(error) from error
-        client = self._way_out.shopify(shop, given.access_token)
+        credentials = ShopifyCredentials(access_token=given.access_token, api_secret=given.api_secret)
+        return await self.connect_granted_shop(
+            business_id,
+            shop,
+            credentials,
+            place_id=given.place_id,
+            location_id=location_id,
+            choice=given.choice,
+        )
+
+    async def connect_granted_shop(
+        self,
+        business_id: int,
+        shop: str,
+        credentials: ShopifyCredentials,
+        *,
+        place_id: str | None,
+        location_id: str,
+        choice: Choice | None = None,
+    ) -> int:
+        """A shop that has let us in, by a pasted token or by its consent page."""
+        client = self._way_out.shopify(shop, credentials.access_token)
         with StoreProblems():
             checked = await client.check()
             not_ready(checked.problems)
             places = await client.locations()
         if checked.store_key != shop:
             raise invalid(f"The token belongs to {checked.store_key}, not to {shop}.")
-        place = choose_place(places, given.place_id)
+        place = choose_place(places, place_id)
         async with self._store(business_id, "shopify", shop) as store:
             with StoreProblems():
                 await client.create_webhooks(delivery_url=self._way_out.webhook_url("shopify"))
@@ -147,9 +171,10 @@ class StoreOffice:
                     store_name=checked.store_name,
                     location_id=location_id,
                     place_ref=place.place_ref,
-                    choice=given.choice,
+                    choice=choice,
                     connected_at=checked.store_clock or utc_now(),
-                    credentials=ShopifyCredentials(access_token=given.access_token, api_secret=given.api_secret),
+                    credentials=credentials,
+                    tokens_due_at=tokens_due_at(credentials),
                 )
             )
 
@@ -221,6 +246,11 @@ class StoreOffice:
             f"curl -sS -X POST {self._way_out.webhook_url('custom')} -H 'Content-Type: application/json'"
             f" -H 'X-Prokip-Store: {store_key}' -H {signature} --data-raw {body}"
         )
+
+
+def tokens_due_at(credentials: ShopifyCredentials) -> datetime | None:
+    """When a pair of tokens is to be exchanged; None for those that do not expire."""
+    return None if credentials.expires_at is None else credentials.expires_at - RENEW_BEFORE
 
 
 def choose_place(places: list[StoreLocation], place_id: str | None) -> StoreLocation:

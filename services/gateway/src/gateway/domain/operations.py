@@ -5,8 +5,13 @@ import binascii
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
+from gateway.domain.numbers import plain_number
+
+SETTLED_STATES: Final = frozenset({"none", "recorded"})
+"""Of a sale: Prokip knows the order's newest state, or need not."""
 SUMMARY_FIELDS: Final = (("order_ref", "order"), ("sku", "SKU"), ("connection_id", "store"), ("round_id", "round"))
 
 
@@ -65,10 +70,31 @@ def explain_in_words(told: Mapping[str, Any]) -> str:
         return (
             f"Prokip has not told a quantity of {told['sku']}; {told['taken']} sold in the stores, nothing is pushed."
         )
+    still_open = f" Not settled with Prokip yet: {told['open_units']} of them." if told["open_units"] != "0" else ""
     return (
         f"Prokip says {told['quantity']}, was told of {told['recorded']} sold by us, and the stores hold "
         f"{told['taken']} as sold: {told['quantity']} + {told['recorded']} - {told['taken']} = {told['balance']}."
+        f"{still_open}"
     )
+
+
+def explain_listing(listing: Mapping[str, Any]) -> str:
+    """Why a store should show what it should, and whether it does."""
+    if listing["state"] != "matched":
+        return f"Nothing is written to it: {listing['reason'] or listing['state']}."
+    if listing["target"] is None:
+        return "Nothing is written to it until Prokip tells a quantity."
+    available, target = Decimal(listing["available"]), Decimal(listing["target"])
+    should = f"It should show {plain_number(target)}"
+    if available != target:
+        should += f" (of {plain_number(available)} available: whole units, and none that are not there)"
+    if listing["believed"] is None:
+        return f"{should}; what it shows is not known yet."
+    believed, gap = Decimal(listing["believed"]), listing["gap"]
+    if gap is not None:
+        beyond = f"{plain_number(abs(Decimal(gap)))} {'more' if Decimal(gap) > 0 else 'less'}"
+        return f"{should}; it showed {beyond} than is explained, and is looked at again."
+    return f"{should}, and does." if believed == target else f"{should} and shows {plain_number(believed)}."
 
 
 def fits_search(search: str, texts: Sequence[str | None]) -> bool:

@@ -4,7 +4,7 @@ from aiohttp import web
 
 from gateway.callers import CALLER
 from gateway.handlers.shown import connection_of, legacy_connection_of
-from gateway.keys import CONNECTIONS, DIRECTORY, STORES
+from gateway.keys import CONNECTIONS, DIRECTORY, STORES, UPSTREAM
 from gateway.models.base import Page
 from gateway.models.connections import (
     ChangeConnection,
@@ -16,8 +16,8 @@ from gateway.models.connections import (
     ConnectShopify,
     ConnectWooCommerce,
     Disconnected,
+    DueListings,
     LegacyConnections,
-    ShopQuery,
 )
 from gateway.storage.connections import ConnectionRow
 from prokip_shared.web.problems import Problem
@@ -35,43 +35,37 @@ async def list_connections_as_before(request: web.Request) -> LegacyConnections:
     return LegacyConnections([legacy_connection_of(row) for row in rows])
 
 
+async def list_due(request: web.Request) -> Page[DueListings]:
+    """Apart from the list of stores, which is answered whoever else is away."""
+    told = await request.app[UPSTREAM].store_push.get(request[CALLER].business_id, "/internal/due")
+    return Page[DueListings](items=[DueListings.model_validate(row) for row in told["items"]])
+
+
 async def show_connection(request: web.Request) -> Connection:
     return connection_of(await find_connection(request))
 
 
 async def connect_woocommerce(request: web.Request, given: ConnectWooCommerce) -> Connected:
-    location_id = await _location(request, given.location_id)
+    location_id = await location_or_default(request, given.location_id)
     connection_id = await request.app[STORES].connect_woocommerce(
         request[CALLER].business_id, given, location_id=location_id
     )
-    return await _connected(request, connection_id, "WooCommerce store connected successfully")
+    return await connected_answer(request, connection_id, "WooCommerce store connected successfully")
 
 
 async def connect_shopify(request: web.Request, given: ConnectShopify) -> Connected:
-    location_id = await _location(request, given.location_id)
+    location_id = await location_or_default(request, given.location_id)
     connection_id = await request.app[STORES].connect_shopify(
         request[CALLER].business_id, given, location_id=location_id
     )
-    return await _connected(request, connection_id, "Shopify store connected successfully")
+    return await connected_answer(request, connection_id, "Shopify store connected successfully")
 
 
 async def connect_custom(request: web.Request, given: ConnectCustom) -> ConnectedCustom:
-    location_id = await _location(request, given.location_id)
+    location_id = await location_or_default(request, given.location_id)
     made = await request.app[STORES].connect_custom(request[CALLER].business_id, given, location_id=location_id)
-    connected = await _connected(request, made.connection_id, "Custom store connected successfully")
+    connected = await connected_answer(request, made.connection_id, "Custom store connected successfully")
     return ConnectedCustom(**dict(connected), store_key=made.store_key, secret=made.secret, curl=made.curl)
-
-
-async def refuse_consent_page(request: web.Request, given: ShopQuery) -> Connected:
-    """The address exists because the earlier system had it; the browser flow is not offered yet."""
-    del request
-    raise Problem(
-        501,
-        "Not offered yet",
-        code="oauth_not_offered",
-        detail=f"Shopify's consent page is not offered yet. Connect {given.shop} with an access token: "
-        "POST /connections/shopify {shop, accessToken, apiSecret}.",
-    )
 
 
 async def change_connection(request: web.Request, given: ChangeConnection) -> Connection:
@@ -126,14 +120,14 @@ def no_such_store() -> Problem:
     return Problem(404, "No such store", code="connection_not_found", detail="The business has no such store.")
 
 
-async def _connected(request: web.Request, connection_id: int, message: str) -> Connected:
+async def connected_answer(request: web.Request, connection_id: int, message: str) -> Connected:
     row = await request.app[CONNECTIONS].one(request[CALLER].business_id, connection_id)
     if row is None:
         raise no_such_store()
     return Connected(message=message, id=connection_id, connection=connection_of(row))
 
 
-async def _location(request: web.Request, given: str | None) -> str:
+async def location_or_default(request: web.Request, given: str | None) -> str:
     """The Prokip location of the store's sales: the one that was named, else the one of the Prokip settings."""
     if given is not None:
         return given

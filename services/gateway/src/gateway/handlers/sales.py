@@ -9,7 +9,7 @@ from gateway.domain.operations import SaleKey, fits_search
 from gateway.handlers.translated import sale_record_of, sales_of
 from gateway.keys import UPSTREAM
 from gateway.models.base import Page
-from gateway.models.sales import Sale, SaleRecord, SaleRecordsQuery, SalesQuery, SaleState, SettleSale
+from gateway.models.sales import EnterReturns, Sale, SaleRecord, SaleRecordsQuery, SalesQuery, SaleState, SettleSale
 from gateway.upstream import path_of
 from prokip_shared.web.problems import Problem
 
@@ -44,7 +44,8 @@ async def list_sale_records(request: web.Request, given: SaleRecordsQuery) -> Pa
 
 async def settle_sale(request: web.Request, given: SettleSale) -> SaleState:
     outcome = "recorded" if given.recorded else "not_recorded"
-    body = {"outcome": outcome} | ({"sell_id": given.prokip_sell_id} if given.prokip_sell_id else {})
+    named = {"sell_id": given.prokip_sell_id, "posting_id": given.posting_id}
+    body = {"outcome": outcome} | {name: value for name, value in named.items() if value is not None}
     told = await _decide(request, "settle", body)
     return SaleState(message="Noted as recorded" if given.recorded else "It is sent again", state=told["state"])
 
@@ -54,8 +55,8 @@ async def retry_sale(request: web.Request) -> SaleState:
     return SaleState(message="It is sent again", state=told["state"])
 
 
-async def enter_returns(request: web.Request) -> SaleState:
-    told = await _decide(request, "returns-entered", {})
+async def enter_returns(request: web.Request, given: EnterReturns) -> SaleState:
+    told = await _decide(request, "returns-entered", {} if given.revision is None else {"revision": given.revision})
     return SaleState(message="Noted", state=told["state"])
 
 

@@ -3,22 +3,34 @@
 from aiohttp import web
 
 from gateway.callers import CALLER
+from gateway.domain.operations import SaleKey
 from gateway.handlers.connections import find_connection
-from gateway.handlers.translated import explanation_of, listing_of, movement_of, push_of, stock_row_of
+from gateway.handlers.translated import (
+    explanation_of,
+    listing_of,
+    movement_of,
+    push_of,
+    stock_at_of,
+    stock_row_of,
+    store_listing_of,
+)
 from gateway.keys import UPSTREAM
-from gateway.models.base import Page
+from gateway.models.base import PAGE_ITEMS_MAX, Page
 from gateway.models.connections import Listing, ListingsQuery
 from gateway.models.stock import (
     Explanation,
+    MomentQuery,
     Movement,
     Push,
     SkuPageQuery,
     SkuPushesQuery,
     SkuQuery,
+    StockAt,
     StockQuery,
     StockRow,
+    StoreListing,
 )
-from gateway.upstream import path_of
+from gateway.upstream import InternalApi, answer_or_none, path_of
 
 
 async def list_stock(request: web.Request, given: StockQuery) -> Page[StockRow]:
@@ -46,12 +58,38 @@ async def list_movements(request: web.Request, given: SkuPageQuery) -> Page[Move
 
 
 async def explain_stock(request: web.Request, given: SkuQuery) -> Explanation:
+    business_id, upstream = request[CALLER].business_id, request.app[UPSTREAM]
+    told = await upstream.inventory.get(
+        business_id, path_of("internal", "stock", given.sku, "explanation"), {"location": given.location_id}
+    )
+    posting: frozenset[SaleKey] = frozenset()
+    if any(order["sale_state"] == "due" for order in told["orders"]):
+        posting = await _being_told(upstream.poller, business_id)
+    return explanation_of(told, posting)
+
+
+async def show_stock_at(request: web.Request, given: MomentQuery) -> StockAt:
     told = await request.app[UPSTREAM].inventory.get(
         request[CALLER].business_id,
-        path_of("internal", "stock", given.sku, "explanation"),
-        {"location": given.location_id},
+        path_of("internal", "stock", given.sku, "at"),
+        {"location": given.location_id, "moment": given.moment.isoformat()},
     )
-    return explanation_of(told)
+    return stock_at_of(told)
+
+
+async def list_store_listings(request: web.Request, given: SkuQuery) -> Page[StoreListing]:
+    told = await request.app[UPSTREAM].store_push.get(
+        request[CALLER].business_id, "/internal/listings-of-sku", {"sku": given.sku, "location": given.location_id}
+    )
+    return Page[StoreListing](items=[store_listing_of(row) for row in told["items"]])
+
+
+async def _being_told(poller: InternalApi, business_id: int) -> frozenset[SaleKey]:
+    """Orders of which a request is under way; none where the poller is away, and then they are shown as due."""
+    query = {"state": "posting", "limit": PAGE_ITEMS_MAX}
+    told = await answer_or_none(poller.get(business_id, "/internal/sale-records", query))
+    records = () if told is None else told["sale_records"]
+    return frozenset(SaleKey(record["connection_id"], record["order_ref"]) for record in records)
 
 
 async def list_pushes(request: web.Request, given: SkuPushesQuery) -> Page[Push]:

@@ -6,8 +6,10 @@ from decimal import Decimal
 from typing import Any
 
 from gateway.domain.operations import (
+    SETTLED_STATES,
     SaleKey,
     explain_in_words,
+    explain_listing,
     listing_name,
     listing_status,
     summarise_parked,
@@ -16,7 +18,7 @@ from gateway.models.connections import Listing
 from gateway.models.operations import ParkedMessage, PulledProduct, ServiceName
 from gateway.models.prokip import ProkipState
 from gateway.models.sales import Sale, SaleRecord
-from gateway.models.stock import Explanation, ExplanationPart, Movement, Push, StockRow
+from gateway.models.stock import Explanation, ExplanationPart, Movement, Push, StockAt, StockRow, StoreListing
 
 Told = Mapping[str, Any]
 
@@ -30,7 +32,18 @@ def movement_of(row: Told) -> Movement:
     return Movement.model_validate({**row, **renamed})
 
 
-def explanation_of(told: Told) -> Explanation:
+def stock_at_of(told: Told) -> StockAt:
+    movement = told["movement"]
+    return StockAt.model_validate({**told, "movement": None if movement is None else movement_of(movement)})
+
+
+def store_listing_of(row: Told) -> StoreListing:
+    more = {"name": listing_name(row), "detail": row["reason"] or "", "sentence": explain_listing(row)}
+    return StoreListing.model_validate({**row, **more})
+
+
+def explanation_of(told: Told, posting: frozenset[SaleKey]) -> Explanation:
+    """`posting`: the orders of which Prokip is being told right now."""
     parts = [
         ExplanationPart(
             label="",
@@ -38,7 +51,11 @@ def explanation_of(told: Told) -> Explanation:
             connection_id=order["connection_id"],
             order_ref=order["order_ref"],
             order_number=order["order_number"],
-            prokip_state=order["sale_state"],
+            prokip_state="posting"
+            if SaleKey(order["connection_id"], order["order_ref"]) in posting and order["sale_state"] == "due"
+            else order["sale_state"],
+            open=order["sale_state"] not in SETTLED_STATES,
+            detail=order["sale_detail"],
         )
         for order in told["orders"]
     ]

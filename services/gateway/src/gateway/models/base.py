@@ -27,14 +27,14 @@ Quantity = Annotated[Decimal, PlainSerializer(plain_number, return_type=str)]
 Time = Annotated[datetime, AfterValidator(lambda value: value.astimezone(UTC))]
 
 
-def _refuse_boolean(value: Any) -> Any:
+def refuse_boolean(value: Any) -> Any:
+    """To JSON readers `true` is no number; to Python it is 1, which would be somebody's store."""
     if isinstance(value, bool):
-        raise ValueError("An id is a whole number")  # noqa: TRY004  # the one error that pydantic names
+        raise ValueError("A whole number is wanted")  # noqa: TRY004  # the one error that pydantic names
     return value
 
 
-Id = Annotated[int, Field(ge=1, le=BIGINT_MAX), BeforeValidator(_refuse_boolean)]
-"""To JSON readers `true` is no number; to Python it is 1, which would be somebody's store."""
+Id = Annotated[int, Field(ge=1, le=BIGINT_MAX), BeforeValidator(refuse_boolean)]
 ShortText = Annotated[str, Field(min_length=1, max_length=255)]
 WrittenId = BeforeValidator(lambda value: str(value) if type(value) is int else value)
 """Ids that look like numbers are texts; a caller that sends the number means the same."""

@@ -38,8 +38,31 @@ class ConnectCustom(Given):
     location_id: LocationId | None = None
 
 
-class ShopQuery(Given):
+class ConsentQuery(Given):
     shop: Address
+    location_id: LocationId | None = None
+    """The Prokip location whose stock the shop sells; the one of the Prokip settings when left out."""
+
+
+class WayToShopify(Answer):
+    authorize_url: str
+    """Shopify's consent page, for browsers that follow an address instead of a redirect."""
+
+
+class Place(Answer):
+    id: str
+    name: str
+
+
+class WaitingInstall(Answer):
+    """A shop that let us in and has several locations: one of them is to be chosen."""
+
+    shop: str
+    places: list[Place]
+
+
+class ChoosePlace(Given):
+    place_id: PlaceId
 
 
 class Connection(Answer):
@@ -89,6 +112,15 @@ class ChangeConnection(Given):
     sync_enabled: bool | None = None
     choice: Choice | None = None
     location_id: LocationId | None = None
+
+
+class DueListings(Answer):
+    """How far one store is behind."""
+
+    connection_id: int
+    due: int
+    """Listings that wait to be written or looked at."""
+    oldest_due_at: Time | None
 
 
 ListingState = Literal["matched", "no_sku", "duplicate_sku", "held_by_parent", "not_tracked", "inactive", "gone"]

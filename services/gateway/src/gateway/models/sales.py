@@ -1,8 +1,8 @@
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
-from gateway.models.base import Answer, Given, Id, PageQuery, Quantity, Time
+from gateway.models.base import BIGINT_MAX, Answer, Given, Id, PageQuery, Quantity, Time, refuse_boolean
 
 ProkipState = Literal["none", "due", "recorded", "in_doubt", "refused", "return_unsupported"]
 RecordState = Literal["due", "posting", "recorded", "in_doubt", "refused", "return_unsupported"]
@@ -51,12 +51,23 @@ class SaleRecord(Answer):
     prokip_sell_id: str | None
     detail: str
     attempts: int
+    revision: int
+    """Of the order's newest state; give it back with a decision about a return."""
+    doubt_posting_id: int | None
+    """The request that is in doubt; give it back with a decision about it. None: none is."""
 
 
 class SettleSale(Given):
     recorded: bool
     """What the operator found in Prokip."""
+    posting_id: Id | None = None
+    """The request that was looked up (`doubtPostingId`); without it the one that is in doubt by now."""
     prokip_sell_id: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+
+
+class EnterReturns(Given):
+    revision: Annotated[int, Field(ge=0, le=BIGINT_MAX), BeforeValidator(refuse_boolean)] | None = None
+    """The state that was looked at; 409 where the order has changed since."""
 
 
 class SaleState(Answer):

@@ -1,8 +1,9 @@
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from gateway.models.base import Answer, Given, LocationId, PageQuery, Quantity, Time
+from gateway.models.connections import ListingState
 from prokip_shared.messages import Sku
 
 StockState = Literal["managed", "pending", "unmatched", "oversold"]
@@ -32,6 +33,11 @@ class SkuQuery(Given):
     """Needed where several locations hold the SKU."""
 
 
+class MomentQuery(SkuQuery):
+    moment: AwareDatetime
+    """With an offset or Z; in the past."""
+
+
 class SkuPageQuery(PageQuery):
     sku: Sku
     location_id: LocationId | None = None
@@ -52,7 +58,51 @@ class Movement(Answer):
     balance: Quantity
     connection_id: int | None
     order_ref: str | None
+    order_number: str | None
+    """The order's name for people; null where no order moved it."""
     correlation_id: str | None
+
+
+class StockAt(Answer):
+    """What there was at a past moment, by when the ledger learned of it."""
+
+    sku: str
+    location_id: str
+    moment: Time
+    available: Quantity | None
+    """None: unknown, because Prokip had told no quantity yet."""
+    movement: Movement | None
+    """The one that had made it so; None before the first."""
+
+
+class StoreListing(Answer):
+    """What one store shows of a SKU, and how that comes about: `believed = confirmed - takenSince`."""
+
+    id: int
+    connection_id: int
+    location_id: str
+    name: str
+    """The store's own numbers for it."""
+    state: ListingState
+    """Only `matched` ones are written to."""
+    available: Quantity | None
+    """The ledger's word, with fractions and below zero; None while Prokip has told no quantity."""
+    target: Quantity | None
+    """What it should show: `available` without fractions, and not below zero."""
+    confirmed: Quantity | None
+    """What it showed at our last confirmed write or read."""
+    confirmed_at: Time | None
+    taken_since: Quantity
+    """Units that this store has sold since, by its own orders; below zero where it took back."""
+    believed: Quantity | None
+    """What it is believed to show now."""
+    due_at: Time | None
+    """When it is looked at or written next; None: nothing is to be done."""
+    gap: Quantity | None
+    """What it was seen to show beyond what is believed, while that is unexplained."""
+    gap_since: Time | None
+    detail: str
+    sentence: str
 
 
 class ExplanationPart(Answer):
@@ -65,6 +115,11 @@ class ExplanationPart(Answer):
     order_ref: str | None = None
     order_number: str | None = None
     prokip_state: str | None = None
+    """As of a sale; `posting` while Prokip is being told."""
+    open: bool = False
+    """Prokip does not know the order's newest state, or is not known to know it."""
+    detail: str = ""
+    """Prokip's words where it refused, or what a person should know."""
 
 
 class Explanation(Answer):
@@ -80,7 +135,10 @@ class Explanation(Answer):
     recorded: Quantity | None
     observed_at: Time | None
     revision: int
+    open_units: Quantity
+    """Those in `taken` whose orders are open."""
     parts: list[ExplanationPart]
+    """Open orders first, then those that moved the SKU last."""
     adds_up: bool
     sentence: str
 

@@ -35,9 +35,9 @@ SELECT business_id FROM gateway.connection WHERE platform = $1 AND store_key = $
 -- connected_at moves only if the store was away, because older orders are a baseline.
 INSERT INTO gateway.connection AS c (
     business_id, platform, store_key, store_url, store_name, location_id, place_ref, choice, status, connected_at,
-    credentials
+    credentials, tokens_due_at
 )
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'connected', $9, $10)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 'connected', $9, $10, $11)
 ON CONFLICT (platform, store_key) DO UPDATE SET
     store_url = excluded.store_url,
     store_name = excluded.store_name,
@@ -48,7 +48,8 @@ ON CONFLICT (platform, store_key) DO UPDATE SET
     sync_enabled = c.sync_enabled OR c.status = 'disconnected',
     connected_at = CASE WHEN c.status = 'disconnected' THEN excluded.connected_at ELSE c.connected_at END,
     disconnected_at = NULL,
-    credentials = excluded.credentials
+    credentials = excluded.credentials,
+    tokens_due_at = excluded.tokens_due_at
 WHERE c.business_id = excluded.business_id
 RETURNING id;
 
@@ -76,7 +77,7 @@ RETURNING sync_enabled;
 -- name: disconnect
 -- Credentials are gone for good; the row, its orders and its stock stay.
 UPDATE gateway.connection
-SET status = 'disconnected', credentials = NULL, disconnected_at = now(), sync_enabled = false
+SET status = 'disconnected', credentials = NULL, tokens_due_at = NULL, disconnected_at = now(), sync_enabled = false
 WHERE business_id = $1 AND id = $2 AND status <> 'disconnected'
 RETURNING id;
 

@@ -46,6 +46,8 @@ class NewConnection:
     choice: str | None
     connected_at: datetime
     credentials: Credentials
+    tokens_due_at: datetime | None = None
+    """When the credentials are to be exchanged; None where they do not expire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,7 @@ class StoreInHand:
             new.choice,
             new.connected_at,
             sealed,
+            new.tokens_due_at,
         )
         await self.transaction.connection.execute(
             self.queries["reset_connection_state"], connection_id, self.business_id

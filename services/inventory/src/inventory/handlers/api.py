@@ -32,6 +32,7 @@ def routes() -> list[web.RouteDef]:
         web.get("/internal/stock", list_stock),
         web.get("/internal/stock/{sku}/movements", list_movements),
         web.get("/internal/stock/{sku}/explanation", explain_sku),
+        web.get("/internal/stock/{sku}/at", show_stock_at),
         web.get("/internal/sales", list_sales),
         web.get("/internal/sales/{connection_id}/{order_ref}", read_sale),
         web.get("/internal/summary", summarise),
@@ -80,6 +81,22 @@ async def explain_sku(request: web.Request) -> web.Response:
     return _answer(told)
 
 
+async def show_stock_at(request: web.Request) -> web.Response:
+    given = request.query.get("moment")
+    if given is None:
+        raise _bad("moment", "`moment` is wanted: an ISO 8601 time.")
+    moment = _moment(given, "moment")
+    if moment > utc_now():
+        raise _bad("moment", "`moment` is still to come; nothing is known of it.")
+    try:
+        told = await reading.stock_at(request.app[POOL], request[BUSINESS], _sku(request), _location(request), moment)
+    except AmbiguousLocation as error:
+        _refuse_ambiguous(error)
+    if told is None:
+        raise _unknown("stock", "This business has no such SKU.")
+    return _answer(told)
+
+
 async def list_sales(request: web.Request) -> web.Response:
     query = request.query
     connection_id = None if "connection" not in query else _bigint(query["connection"], "connection")
@@ -103,7 +120,7 @@ async def read_sale(request: web.Request) -> web.Response:
 async def summarise(request: web.Request) -> web.Response:
     """`since` is where the operator's day began; without it, the day of UTC."""
     given = request.query.get("since")
-    since = utc_now().replace(hour=0, minute=0, second=0, microsecond=0) if given is None else _moment(given)
+    since = utc_now().replace(hour=0, minute=0, second=0, microsecond=0) if given is None else _moment(given, "since")
     return _answer(await reading.summarise(request.app[POOL], request[BUSINESS], since))
 
 
@@ -161,12 +178,13 @@ def _bigint(given: str, name: str) -> int:
     return number
 
 
-def _moment(given: str) -> datetime:
+def _moment(given: str, name: str) -> datetime:
+    """In UTC, which a time without an offset is taken for."""
     try:
         moment = datetime.fromisoformat(given)
-    except ValueError as error:
-        raise _bad("since", "`since` is an ISO 8601 time.") from error
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+        return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:  # year 1 in Sydney is no year in UTC
+        raise _bad(name, f"`{name}` is an ISO 8601 time.") from error
 
 
 def _cursor(place: tuple[Any, ...]) -> str:
@@ -196,7 +214,7 @@ def _sale_place(cursor: str | None) -> SalePlace:
         return NEWEST_SALE
     match _place(cursor):
         case [str(sold_at), int(connection_id), str(order_ref)] if 0 <= connection_id <= BIGINT_MAX:
-            return _moment(sold_at), connection_id, _text(order_ref)
+            return _moment(sold_at, "cursor"), connection_id, _text(order_ref)
         case _:
             raise _bad_cursor()
 

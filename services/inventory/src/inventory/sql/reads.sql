@@ -68,12 +68,52 @@ WHERE business_id = $1 AND sku = $2 AND ($3::text IS NULL OR location_id = $3)
 ORDER BY location_id;
 
 -- name: list_movements
--- One SKU's history, newest first. Primary key, backwards.
-SELECT revision, at, reason, connection_id, order_ref, delta, balance_after, correlation_id
-FROM inventory.movement
-WHERE business_id = $1 AND sku = $2 AND location_id = $3 AND revision < $4
-ORDER BY revision DESC
+-- One SKU's history, newest first, with the orders' numbers. Primary keys of both tables, the first backwards.
+SELECT m.revision, m.at, m.reason, m.connection_id, m.order_ref, o.order_number, m.delta, m.balance_after,
+    m.correlation_id
+FROM inventory.movement AS m
+LEFT JOIN inventory.orders AS o
+    ON o.business_id = m.business_id AND o.connection_id = m.connection_id AND o.order_ref = m.order_ref
+WHERE m.business_id = $1 AND m.sku = $2 AND m.location_id = $3 AND m.revision < $4
+ORDER BY m.revision DESC
 LIMIT $5;
+
+-- name: movement_at
+-- The movement that had made a SKU's balance at the moment $4, and whether Prokip had told a quantity by then. Found by
+-- halving the revisions: a SKU's times rise with them, and an index on the time would cost every sale half an insert
+-- more. Each step is one probe of the primary key, about log2(revision) in all.
+WITH RECURSIVE halving (low, high) AS (
+    SELECT 0::bigint, max(revision) FROM inventory.movement WHERE business_id = $1 AND sku = $2 AND location_id = $3
+    UNION ALL
+    SELECT
+        CASE WHEN probe.at <= $4 THEN probe.revision ELSE halving.low END,
+        CASE WHEN probe.at <= $4 THEN halving.high ELSE halving.low + (halving.high - halving.low + 1) / 2 - 1 END
+    FROM halving
+    CROSS JOIN LATERAL (
+        SELECT m.revision, m.at FROM inventory.movement AS m
+        WHERE m.business_id = $1 AND m.sku = $2 AND m.location_id = $3
+            AND m.revision >= halving.low + (halving.high - halving.low + 1) / 2
+        ORDER BY m.revision
+        LIMIT 1
+    ) AS probe
+    WHERE halving.low < halving.high
+), found AS (
+    SELECT max(low) AS revision FROM halving
+)
+SELECT m.revision, m.at, m.reason, m.connection_id, m.order_ref, o.order_number, m.delta, m.balance_after,
+    m.correlation_id,
+    (
+        SELECT true FROM inventory.movement AS reading
+        WHERE reading.business_id = $1 AND reading.sku = $2 AND reading.location_id = $3
+            AND reading.revision <= m.revision AND reading.reason = 'prokip'
+        ORDER BY reading.revision
+        LIMIT 1
+    ) IS NOT NULL AS told
+FROM found
+JOIN inventory.movement AS m
+    ON m.business_id = $1 AND m.sku = $2 AND m.location_id = $3 AND m.revision = found.revision
+LEFT JOIN inventory.orders AS o
+    ON o.business_id = m.business_id AND o.connection_id = m.connection_id AND o.order_ref = m.order_ref;
 
 -- name: orders_holding_units
 -- The orders of a SKU's newest $4 movements, newest first. Primary keys of both tables.
@@ -86,11 +126,20 @@ WITH newest AS (
     SELECT connection_id, order_ref, max(revision) AS newest_revision FROM newest GROUP BY connection_id, order_ref
 )
 SELECT o.business_id, o.connection_id, o.order_ref, o.location_id, o.order_number, o.status, o.modified_at, o.sold_at,
-    o.needs_sweep, o.revision, o.due_revision, o.sale_state, o.lines, o.former_skus
+    o.needs_sweep, o.revision, o.due_revision, o.sale_state, o.sale_detail, o.lines, o.former_skus
 FROM named
 JOIN inventory.orders AS o
     ON o.business_id = $1 AND o.connection_id = named.connection_id AND o.order_ref = named.order_ref
 ORDER BY named.newest_revision DESC;
+
+-- name: troubled_orders
+-- Orders whose sale waits for a person, of whatever SKU and however old; $2 at most. Index: orders_troubled_idx.
+SELECT business_id, connection_id, order_ref, location_id, order_number, status, modified_at, sold_at, needs_sweep,
+    revision, due_revision, sale_state, sale_detail, lines, former_skus
+FROM inventory.orders
+WHERE business_id = $1 AND sale_state IN ('in_doubt', 'refused', 'return_unsupported')
+ORDER BY sale_state DESC, sold_at DESC, connection_id DESC, order_ref DESC
+LIMIT $2;
 
 -- name: list_sales
 -- The sales log, newest first. Index: orders_sold_at_idx, backwards.

@@ -30,7 +30,12 @@ SELECT
             AND posting.order_ref = sale.order_ref AND posting.kind = 'sell' AND posting.outcome = 'recorded'
             AND posting.sell_id IS NOT NULL
         ORDER BY posting.posting_id DESC LIMIT 1
-    ) AS prokip_sell_id
+    ) AS prokip_sell_id,
+    (
+        SELECT max(posting.posting_id) FROM prokip.sale_posting AS posting
+        WHERE posting.business_id = sale.business_id AND posting.connection_id = sale.connection_id
+            AND posting.order_ref = sale.order_ref AND posting.outcome = 'in_doubt'
+    ) AS doubt_posting_id
 FROM prokip.sale
 WHERE business_id = $1 AND ($2::text IS NULL OR state = $2)
     AND (changed_at, connection_id, order_ref) > ($3::timestamptz, $4::bigint, $5::text)
@@ -49,7 +54,12 @@ SELECT
             AND posting.order_ref = sale.order_ref AND posting.kind = 'sell' AND posting.outcome = 'recorded'
             AND posting.sell_id IS NOT NULL
         ORDER BY posting.posting_id DESC LIMIT 1
-    ) AS prokip_sell_id
+    ) AS prokip_sell_id,
+    (
+        SELECT max(posting.posting_id) FROM prokip.sale_posting AS posting
+        WHERE posting.business_id = sale.business_id AND posting.connection_id = sale.connection_id
+            AND posting.order_ref = sale.order_ref AND posting.outcome = 'in_doubt'
+    ) AS doubt_posting_id
 FROM prokip.sale
 WHERE business_id = $1 AND connection_id = $2 AND order_ref = $3;
 

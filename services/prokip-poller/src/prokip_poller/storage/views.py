@@ -76,6 +76,7 @@ def _sale(row: asyncpg.Record) -> dict[str, Any]:
         "lines": json.loads(row["lines"]),
         "state": row["state"],
         "prokip_sell_id": row["prokip_sell_id"],
+        "doubt_posting_id": row["doubt_posting_id"],
         "detail": row["detail"],
         "attempts": row["attempts"],
         "next_attempt_at": _moment(row["next_attempt_at"]),

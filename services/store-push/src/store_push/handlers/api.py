@@ -32,6 +32,13 @@ class ListingQuery(_Query):
     after: int = Field(0, ge=0, le=ID_MAX)
 
 
+class SkuListingsQuery(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sku: str = Field(min_length=1, max_length=255)
+    location: str | None = Field(None, max_length=255)
+
+
 class PushQuery(_Query):
     sku: str | None = Field(None, max_length=255)
     before: int | None = Field(None, ge=1, le=ID_MAX)
@@ -48,6 +55,8 @@ class StoreApi:
     def routes(self) -> list[web.RouteDef]:
         return [
             web.get("/internal/listings", self.listings),
+            web.get("/internal/listings-of-sku", self.listings_of_sku),
+            web.get("/internal/due", self.due),
             web.get("/internal/pushes", self.pushes),
             web.get("/internal/drift", self.drift),
             web.get("/internal/connections", self.connections),
@@ -65,6 +74,18 @@ class StoreApi:
             rows_max=query.limit + 1,
         )
         return _page(rows, query.limit)
+
+    async def listings_of_sku(self, request: web.Request) -> web.Response:
+        """The first 200: a SKU that a store has more often is pushed to none of those items."""
+        query = validate(SkuListingsQuery, dict(request.query))
+        rows = await self._reads.listings_of_sku(
+            request[BUSINESS], sku=query.sku, location_id=query.location, rows_max=PAGE_ROWS_MAX
+        )
+        return web.json_response({"items": [_json_row(row) for row in rows]})
+
+    async def due(self, request: web.Request) -> web.Response:
+        rows = await self._reads.due(request[BUSINESS])
+        return web.json_response({"items": [_json_row(row) for row in rows]})
 
     async def pushes(self, request: web.Request) -> web.Response:
         """Newest first; `next` is the `before` of the next page."""

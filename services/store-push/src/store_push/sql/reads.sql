@@ -11,6 +11,32 @@ WHERE l.business_id = $1 AND l.id > $2
 ORDER BY l.id
 LIMIT $6;
 
+-- name: listings_of_sku
+-- What the stores show of one SKU, at location $3 or at all of them. Indexes: connection_work_business_idx,
+-- listing_sku_idx.
+SELECT l.id, l.connection_id, l.location_id, l.item_ref, l.parent_ref, l.state, l.reason, t.available, l.target,
+    l.confirmed, l.confirmed_at, l.target_taken - l.confirmed_taken AS taken_since,
+    l.confirmed + l.confirmed_taken - l.target_taken AS believed, l.due_at, l.gap, l.gap_since
+FROM push.connection_work w
+JOIN push.listing l
+    ON l.business_id = w.business_id AND l.location_id = w.location_id AND l.sku = $2
+    AND l.connection_id = w.connection_id
+LEFT JOIN push.stock_target t ON t.business_id = l.business_id AND t.location_id = l.location_id AND t.sku = l.sku
+WHERE w.business_id = $1 AND ($3::text IS NULL OR w.location_id = $3)
+ORDER BY l.connection_id, l.id
+LIMIT $4;
+
+-- name: due_by_connection
+-- How many listings of each store wait to be looked at. Indexes: connection_work_business_idx, listing_due_idx.
+SELECT w.connection_id, due.listings AS due, due.oldest AS oldest_due_at
+FROM push.connection_work w
+CROSS JOIN LATERAL (
+    SELECT count(*) AS listings, min(l.due_at) AS oldest FROM push.listing l
+    WHERE l.connection_id = w.connection_id AND l.due_at <= now()
+) due
+WHERE w.business_id = $1
+ORDER BY w.connection_id;
+
 -- name: pushes
 -- Page through what was sent, newest first.
 SELECT id, connection_id, listing_id, sku, expected, shown, sent, answered, outcome, detail, revision, answer_ms,

@@ -24,6 +24,28 @@ export function searchBox(label, value, name = "search") {
   );
 }
 
+/** A time of the reader's own clock, in the address as a moment in UTC. Nothing that is still to come can be chosen. */
+export function momentBox(label, value, name = "moment") {
+  return h.label(
+    { class: "filter" },
+    h.span(label),
+    h.input({
+      type: "datetime-local",
+      name,
+      step: "1",
+      value: value ? localText(new Date(value)) : "",
+      max: localText(new Date()),
+      onchange: (event) => setQuery({ [name]: event.target.value && new Date(event.target.value).toISOString() }),
+    }),
+  );
+}
+
+/** As the field wants it: local time without an offset. */
+function localText(date) {
+  const asIfUtc = new Date(date.getTime() - date.getTimezoneOffset() * 60_000);
+  return Number.isNaN(asIfUtc.getTime()) ? "" : asIfUtc.toISOString().slice(0, 19);
+}
+
 /** `options` is a list of [value, label]; the empty value shows all. */
 export function choice(label, name, value, options) {
   return h.label(

@@ -16,6 +16,7 @@ const nameOf = ({ orderNumber, orderRef }) => `order ${orderNumber || orderRef}`
 
 /** A sale whose answer was lost is never sent again by itself: it might be sold twice. */
 function inDoubt(sale, path, refresh) {
+  const postingId = sale.doubtPostingId; // what was looked up, whatever is in doubt by the time of the answer
   const settle = (text) => async (body) => {
     await post(`${path}/settle`, body);
     toast(text);
@@ -28,13 +29,13 @@ function inDoubt(sale, path, refresh) {
       confirmLabel: `Yes, ${nameOf(sale)} is recorded`,
       style: "primary",
       run: ({ prokipSellId }) =>
-        settle("Noted as recorded.")({ recorded: true, ...(prokipSellId && { prokipSellId }) }),
+        settle("Noted as recorded.")({ recorded: true, postingId, ...(prokipSellId && { prokipSellId }) }),
     }),
     asking("It is not", sale, refresh, {
       title: `Send ${nameOf(sale)} again?`,
       body: ["Only if you looked it up and it is not in Prokip: otherwise it would be sold twice there."],
       confirmLabel: `Send ${nameOf(sale)} again`,
-      run: () => settle("It is sent again.")({ recorded: false }),
+      run: () => settle("It is sent again.")({ recorded: false, postingId }),
     }),
   ];
 }
@@ -59,7 +60,7 @@ function returned(sale, path, refresh) {
     confirmLabel: `Yes, the return of ${nameOf(sale)} is entered`,
     style: "primary",
     run: async () => {
-      await post(`${path}/returns-entered`);
+      await post(`${path}/returns-entered`, { revision: sale.revision });
       toast("Noted.");
     },
   });
@@ -67,7 +68,8 @@ function returned(sale, path, refresh) {
 
 function asking(label, sale, refresh, question) {
   return action(label, {
-    key: `${label}-${sale.id}`,
+    // A newer state is another question: a button that stands for the old one does not outlive a refresh.
+    key: `${label}-${sale.id}-${sale.revision}-${sale.doubtPostingId}`,
     run: async () => {
       if (await confirmDialog(question)) await refresh();
     },

@@ -2,7 +2,7 @@
 
 import { patch, remove } from "../api.js";
 import { h } from "../dom.js";
-import { PLATFORMS } from "../format.js";
+import { count, PLATFORMS } from "../format.js";
 import { action } from "./action.js";
 import { badge } from "./badge.js";
 import { confirmDialog } from "./dialog.js";
@@ -10,7 +10,8 @@ import { toast } from "./notices.js";
 import { syncAction } from "./sync.js";
 import { time } from "./times.js";
 
-export function storeCard(connection, refresh) {
+/** `due`: how many listings wait to be written; null where that is not known. */
+export function storeCard(connection, due, refresh) {
   const { id, storeName, platform, storeUrl, lastSync, locationId } = connection;
   return h.article(
     { class: "card store", "aria-label": storeName },
@@ -19,7 +20,11 @@ export function storeCard(connection, refresh) {
       h.p({ class: "muted" }, [PLATFORMS[platform], storeUrl].filter(Boolean).join(" · ")),
     ),
     health(connection),
-    h.dl(h.div(h.dt("Last in step"), h.dd(time(lastSync))), h.div(h.dt("Sells from"), h.dd(locationId))),
+    h.dl(
+      h.div(h.dt("Last in step"), h.dd(time(lastSync))),
+      h.div(h.dt("Waiting to be written"), h.dd(due === null ? "–" : count(due, "listing"))),
+      h.div(h.dt("Sells from"), h.dd(locationId)),
+    ),
     storeActions(connection, refresh),
   );
 }

@@ -2,6 +2,7 @@
 
 import { h } from "../dom.js";
 import { quantity } from "../format.js";
+import { reason } from "./badge.js";
 
 export function sumTable({ available, prokipQuantity, recorded, taken, parts }, nameOf) {
   return h.table(
@@ -15,7 +16,7 @@ export function sumTable({ available, prokipQuantity, recorded, taken, parts }, 
         h.tr(
           { class: "part" },
           h.td(),
-          h.th({ scope: "row" }, partName(part, nameOf)),
+          h.th({ scope: "row" }, partName(part, nameOf), reason(part.detail)),
           h.td({ class: "number" }, quantity(part.quantity)),
         ),
       ),
@@ -27,8 +28,10 @@ export function sumTable({ available, prokipQuantity, recorded, taken, parts }, 
 const IN_PROKIP = {
   recorded: "told to Prokip",
   due: "not yet told",
+  posting: "being told right now",
   in_doubt: "in doubt",
   refused: "refused by Prokip",
+  return_unsupported: "its return is to be entered by hand",
 };
 
 function partName({ label, connectionId, orderRef, orderNumber, prokipState }, nameOf) {

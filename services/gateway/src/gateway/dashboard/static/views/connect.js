@@ -1,4 +1,4 @@
-import { get, post } from "../api.js";
+import { get, post, withQuery } from "../api.js";
 import { copyButton } from "../components/action.js";
 import { field, form, secretField } from "../components/form.js";
 import { notice, toast } from "../components/notices.js";
@@ -8,7 +8,7 @@ import { navigate } from "../router.js";
 
 export const connect = {
   title: "Connect a store",
-  async render({ params, signal }) {
+  async render({ params, query, signal }) {
     const prokip = await get("/api/v1/prokip", { signal });
     const open = FORMS[params.platform];
     return h.div(
@@ -30,7 +30,7 @@ export const connect = {
             ".",
           ),
         ),
-      open ? open.render(prokip) : kinds(),
+      open ? await open.render(prokip, { query, signal }) : kinds(),
     );
   },
 };
@@ -41,7 +41,7 @@ const FORMS = {
     hint: "A WordPress site with the WooCommerce plugin.",
     render: wooForm,
   },
-  shopify: { article: "a Shopify store", hint: "With an app of your own and its access token.", render: shopifyForm },
+  shopify: { article: "a Shopify store", hint: "On Shopify's own page, or with an access token.", render: shopifyWays },
   custom: { article: "your own store", hint: "Anything that can send and receive signed HTTP.", render: customForm },
 };
 
@@ -90,6 +90,58 @@ function wooForm(prokip) {
     }),
     secretField("consumerSecret", "Consumer secret", { required: true }),
     locationField(prokip),
+  );
+}
+
+const REFUSED = {
+  forged_callback: "The answer did not come from Shopify.",
+  unknown_state: "That way to Shopify was used already or took too long.",
+  wrong_shop: "That address is no Shopify store.",
+  store_taken: "This store is connected to another business already.",
+  store_not_ready: "The app was not given all the access that it needs.",
+};
+
+/** Shopify's consent page first; a pasted token for whoever has an app of their own. */
+function shopifyWays(prokip, { query, signal }) {
+  const install = query.install;
+  if (install) return installChoice(install, signal);
+  const refused = query.refused;
+  return h.div(
+    { class: "stack" },
+    refused && notice("warn", h.p(`${REFUSED[refused] ?? "Shopify could not be connected."} Please begin again.`)),
+    query.token !== undefined ? shopifyForm(prokip) : consentForm(prokip),
+    h.p(
+      query.token !== undefined
+        ? h.a({ href: "/dashboard/stores/connect/shopify" }, "Connect on Shopify's own page instead")
+        : h.a({ href: "/dashboard/stores/connect/shopify?token" }, "Use an access token instead"),
+    ),
+  );
+}
+
+const consentForm = (prokip) =>
+  form(
+    {
+      key: "connect-shopify-consent",
+      submitLabel: "Continue to Shopify",
+      submit: async (values) => {
+        location.assign((await get(withQuery("/connections/shopify", values))).authorizeUrl);
+      },
+    },
+    field("shop", "Shop", { required: true, placeholder: "mystore.myshopify.com", autocapitalize: "off" }),
+    locationField(prokip),
+  );
+
+async function installChoice(install, signal) {
+  const path = `/api/v1/connections/shopify/installs/${encodeURIComponent(install)}`;
+  const { shop, places } = await get(path, { signal });
+  return form(
+    {
+      key: "connect-shopify-place",
+      submitLabel: "Connect",
+      submit: async (values) => connected((await post(path, values)).connection),
+    },
+    h.p(`${shop} let us in.`),
+    placeChoice(places, "It keeps stock in several places; one of them is written."),
   );
 }
 

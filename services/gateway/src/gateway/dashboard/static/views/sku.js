@@ -1,12 +1,13 @@
 import { get, withQuery } from "../api.js";
 import { explained } from "../components/badge.js";
+import { filters, momentBox } from "../components/filters.js";
 import { empty, notice } from "../components/notices.js";
 import { storeNames } from "../components/store-names.js";
 import { sumTable } from "../components/sum.js";
 import { pages, table } from "../components/table.js";
 import { time } from "../components/times.js";
 import { h } from "../dom.js";
-import { change, quantity, words } from "../format.js";
+import { change, exact, quantity, words } from "../format.js";
 
 const CAUSES = {
   sale: "Sold",
@@ -17,6 +18,7 @@ const CAUSES = {
   prokip: "Prokip told a new quantity",
 };
 const NOT_MOVED = "Nothing has moved yet. The first sale or change in Prokip appears here.";
+const NOT_LISTED = "No store lists this SKU.";
 const NOT_WRITTEN =
   "Nothing has been written to a store yet. A store must list this SKU, and Prokip must have told its quantity.";
 
@@ -25,8 +27,10 @@ export const sku = {
   refreshOn: ["sale.due", "sale.recorded", "stock.oversold", "listing.pushed", "drift.found", "sync.completed"],
   async render({ params, query, signal }) {
     const which = { sku: params.sku, locationId: params.location };
-    const [explanation, movements, pushes, nameOf] = await Promise.all([
+    const [explanation, then, listings, movements, pushes, nameOf] = await Promise.all([
       get(withQuery("/api/v1/stock/explanation", which), { signal }),
+      query.moment ? stockThen({ ...which, moment: query.moment }, signal) : null,
+      get(withQuery("/api/v1/stock/listings", which), { signal }),
       get(withQuery("/api/v1/stock/movements", { ...which, cursor: query.movements }), { signal }),
       get(withQuery("/api/v1/stock/pushes", { sku: params.sku, cursor: query.pushes }), { signal }),
       storeNames(signal),
@@ -35,6 +39,11 @@ export const sku = {
       h.p({ class: "back" }, h.a({ href: "/dashboard/stock" }, "Stock")),
       h.h1(params.sku),
       quantityExplained(explanation, nameOf),
+      section("In the stores", listings.items.length ? listingTable(listings.items, nameOf) : empty(NOT_LISTED)),
+      section("At a past moment", [
+        filters(momentBox("Date and time", query.moment)),
+        then && quantityThen(then, nameOf),
+      ]),
       section("Movements", [
         movements.items.length ? movementTable(movements.items, nameOf) : empty(NOT_MOVED),
         pages(movements.next, query.movements, "movements"),
@@ -61,10 +70,59 @@ function quantityExplained(explanation, nameOf) {
 }
 
 /** "Sold: order 1001 at Kiosk"; a change that no order made has its cause alone. */
-function why({ cause, connectionId, orderRef }, nameOf) {
+function why({ cause, connectionId, orderRef, orderNumber }, nameOf) {
   const what = CAUSES[cause] ?? words(cause);
-  return orderRef === null ? what : `${what}: order ${orderRef} at ${nameOf(connectionId)}`;
+  return orderRef === null ? what : `${what}: order ${orderNumber || orderRef} at ${nameOf(connectionId)}`;
 }
+
+/** What there was; or the gateway's words about a moment that cannot be asked for, which spoil nothing else here. */
+async function stockThen(which, signal) {
+  try {
+    return await get(withQuery("/api/v1/stock/at", which), { signal });
+  } catch (error) {
+    if (error.status !== 400 && error.status !== 422) throw error;
+    return { refused: error.message };
+  }
+}
+
+/** The quantity then, and what had made it so. */
+function quantityThen({ refused, moment, available, movement }, nameOf) {
+  if (refused) return notice("warn", h.p(refused));
+  const on = `On ${exact(moment)}`;
+  if (movement === null) return h.p(`${on} nothing was known of this SKU yet.`);
+  const made = [`${why(movement, nameOf)} (${change(movement.delta)}), `, time(movement.at), "."];
+  if (available === null) return h.p(`${on} Prokip had told no quantity yet. Last before it: `, made);
+  return h.p(`${on} there were `, h.strong(quantity(available)), ". Last before it: ", made);
+}
+
+function listingTable(items, nameOf) {
+  return table({
+    caption: "What the stores show",
+    rows: items,
+    columns: [
+      { label: "Store", kind: "main", cell: ({ connectionId }) => nameOf(connectionId) },
+      { label: "Should show", kind: "number", cell: ({ target }) => quantity(target) },
+      { label: "Shows", kind: "number strong", cell: ({ believed }) => quantity(believed) },
+      { label: "Last seen there", kind: "wide", cell: lastSeen },
+      { label: "Unexplained", kind: "wide", cell: unexplained },
+      { label: "In words", kind: "wide bare", cell: ({ sentence }) => sentence },
+    ],
+  });
+}
+
+/** "5, 3 min ago, 2 sold since": what it is believed to show comes from. */
+function lastSeen({ confirmed, confirmedAt, takenSince }) {
+  if (confirmed === null) return "–";
+  const since = Number(takenSince);
+  return [
+    `${quantity(confirmed)}, `,
+    time(confirmedAt),
+    since > 0 && `, ${quantity(takenSince)} sold since`,
+    since < 0 && `, ${quantity(String(takenSince).replace("-", ""))} back since`,
+  ];
+}
+
+const unexplained = ({ gap, gapSince }) => (gap === null ? "–" : [`${change(gap)}, since `, time(gapSince)]);
 
 function movementTable(items, nameOf) {
   return table({

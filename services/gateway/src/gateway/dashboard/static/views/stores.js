@@ -1,4 +1,5 @@
 import { get } from "../api.js";
+import { dueListings } from "../components/due.js";
 import { storeCard } from "../components/store-card.js";
 import { syncAction } from "../components/sync.js";
 import { empty } from "../components/notices.js";
@@ -9,7 +10,7 @@ export const stores = {
   title: "Stores",
   refreshOn: STORE_EVENTS,
   async render({ signal, refresh }) {
-    const { items } = await get("/api/v1/connections", { signal });
+    const [{ items }, dueOf] = await Promise.all([get("/api/v1/connections", { signal }), dueListings(signal)]);
     return h.div(
       { class: "stack" },
       h.div(
@@ -24,7 +25,7 @@ export const stores = {
       items.length
         ? h.ul(
             { class: "cards" },
-            items.map((connection) => h.li(storeCard(connection, refresh))),
+            items.map((connection) => h.li(storeCard(connection, dueOf(connection.id), refresh))),
           )
         : empty(
             "No store is connected yet. ",
