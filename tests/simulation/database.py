@@ -247,6 +247,7 @@ class Pool:
     """As many connections as are asked for: how many there may be is no question of right or wrong."""
 
     def __init__(self, database: Database, gate: Gate, statements: Mapping[str, tuple[str, Statement]]) -> None:
+        self.database = database
         self._parts = (database, gate, statements)
 
     @asynccontextmanager

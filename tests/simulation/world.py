@@ -22,7 +22,7 @@ from tests.simulation.shoppers import Counter, Shopper
 from tests.simulation.shops import Body, Courier, Shop
 
 STORM_S: Final = 480.0
-RECOVERY_S_MAX: Final = 3600.0
+RECOVERY_S_MAX: Final = 1800.0
 NAIVE_RECOVERY_S: Final = 600.0
 LOOK_S: Final = 5.0
 CONNECTED_S: Final = 1.0
@@ -64,6 +64,7 @@ class Outcome:
     log: tuple[str, ...]
     simulated_s: float
     crashes: int
+    converged: bool
 
     @property
     def digest(self) -> str:
@@ -84,6 +85,7 @@ class World:
         self.weather = weather_of(self.chance.stream("weather"))
         self.steady = self.weather.steady
         self.calm = False
+        self._converged = False
         self.connected = False
         self.crashes = 0
         self.lives: list[Life] = []
@@ -132,7 +134,13 @@ class World:
             finally:
                 self._end()
         return Outcome(
-            self.seed, self.judge.row, tuple(self.judge.wrong), tuple(self._log), self.loop.time(), self.crashes
+            self.seed,
+            self.judge.row,
+            tuple(self.judge.wrong),
+            tuple(self._log),
+            self.loop.time(),
+            self.crashes,
+            self._converged,
         )
 
     async def _live(self) -> None:
@@ -146,9 +154,9 @@ class World:
         await asyncio.sleep(STORM_S)
         self.weather, self.calm = CALM, True
         self.note("calm")
-        recovered = await self._recover()
+        self._converged = await self._recover()
         self.judge.row.recovered_after_s = self.loop.time() - STORM_S
-        if not recovered:
+        if not self._converged:
             self.judge.wrong.append(f"not right {self._recovery_s_max:.0f} s after the last fault")
         self.judge.conclude()
         self.judge.wrong += self.system.check()

@@ -421,6 +421,11 @@ def _reread(held: Values, item: Values, look_at: datetime) -> Values:
         and believed is not None
         and shown != believed
     )
+    confirmed = held["confirmed"]
+    if renamed:
+        confirmed = shown
+    elif anew:
+        confirmed = shown if held["target_taken"] == 0 else None
     keeps_reason = held["state"] == item["state"] and not item["reason"]
     due_at = held["due_at"]
     if item["state"] != "matched":
@@ -436,7 +441,7 @@ def _reread(held: Values, item: Values, look_at: datetime) -> Values:
         "place_ref": item["place_ref"],
         "target": None if renamed else held["target"],
         "target_revision": 0 if renamed else held["target_revision"],
-        "confirmed": shown if anew else held["confirmed"],
+        "confirmed": confirmed,
         "confirmed_taken": Decimal(0) if anew else held["confirmed_taken"],
         "confirmed_revision": 0 if anew else held["confirmed_revision"],
         "must_read": held["must_read"] or odd,
