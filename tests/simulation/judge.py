@@ -80,18 +80,16 @@ class Judge:
         """
         basis = self.world.system.basis(shop, sku)
         if basis is not None and sku not in shop.edited:
-            if basis.first:
-                untold = shop.taken[sku] - basis.known
-                shop.covered[sku] = shop.taken[sku]
-            else:
-                untold = shop.taken[sku] - max(basis.known, shop.covered.get(sku, 0))
+            untold = shop.taken[sku] - basis.known
+            if basis.first and untold > 0:
+                shop.hidden.add(sku)
             if untold > 0 and quantity > max(0, basis.target - untold):
                 self._wrong_push(shop, sku, f"{before} -> {quantity} gives back {untold} sold there", basis)
         self.stock_changed(sku)
 
     def _wrong_push(self, shop: Shop, sku: str, what: str, basis: Basis) -> None:
         self.world.note(f"{shop.name} {sku}: {what}")
-        if not shop.compare_and_set or basis.first:
+        if not shop.compare_and_set or sku in shop.hidden:
             self.row.wrong_in_window += 1
             return
         self.row.wrong_pushes += 1

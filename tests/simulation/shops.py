@@ -99,8 +99,8 @@ class Shop:
         self.orders: dict[int, Order] = {}
         self.taken = dict.fromkeys(stock, 0)
         """Units that orders since the connection hold, by SKU."""
-        self.covered: dict[str, int] = {}
-        """Units taken when a first number was written over them; what that hid is no fault of later writes."""
+        self.hidden: set[str] = set()
+        """SKUs whose first number from us was written over sales that we had not been told of."""
         self.edited: set[str] = set()
         """SKUs whose quantity a person changed: from then on it does not tell sales alone."""
         self.keys: dict[str, dict[ItemKey, WriteResult]] = {}
