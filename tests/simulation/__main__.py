@@ -7,6 +7,7 @@ import time
 from typing import Final
 
 from tests.simulation import mutation, runs, table
+from tests.simulation.table import say
 
 HASH_SEED: Final = "0"
 
@@ -23,21 +24,21 @@ def main() -> int:
     began_s = time.perf_counter()
     totals = runs.run_all(seeds, rivals=not arguments.alone, processes=arguments.processes)
     elapsed_s = time.perf_counter() - began_s
-    print(table.side_by_side(totals))
-    print(table.pace(totals[0], elapsed_s))
+    say(table.side_by_side(totals))
+    say(table.pace(totals[0], elapsed_s))
     for seed, wrong in totals[0].failed:
-        print(f"seed {seed}: {wrong[0]}" + (f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""))
+        say(f"seed {seed}: {wrong[0]}" + (f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""))
     if totals[0].failed:
-        print(f"replay one with its log: make simulate SEEDS={totals[0].failed[0][0]}-{totals[0].failed[0][0]}")
+        say(f"replay one with its log: make simulate SEEDS={totals[0].failed[0][0]}-{totals[0].failed[0][0]}")
     return 1 if totals[0].failed else 0
 
 
 def _replay(seed: int) -> int:
     outcome = runs.run_product(seed)
-    print("\n".join(outcome.log))
-    print(f"seed {seed}: {len(outcome.log)} lines, sha256 {outcome.digest}")
+    say("\n".join(outcome.log))
+    say(f"seed {seed}: {len(outcome.log)} lines, sha256 {outcome.digest}")
     for wrong in outcome.wrong:
-        print(f"WRONG: {wrong}")
+        say(f"WRONG: {wrong}")
     return 1 if outcome.wrong else 0
 
 
@@ -54,5 +55,9 @@ def _parse() -> argparse.Namespace:
 if __name__ == "__main__":
     if os.environ.get("PYTHONHASHSEED") != HASH_SEED:
         # Sets of the product are walked in an order that depends on it, and a seed is one history.
-        os.execve(sys.executable, [sys.executable, "-m", "tests.simulation", *sys.argv[1:]], {**os.environ, "PYTHONHASHSEED": HASH_SEED})
+        os.execve(  # noqa: S606  # itself, once
+            sys.executable,
+            [sys.executable, "-m", "tests.simulation", *sys.argv[1:]],
+            {**os.environ, "PYTHONHASHSEED": HASH_SEED},
+        )
     sys.exit(main())

@@ -14,6 +14,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol, TypeAlias
 
+from typing_extensions import override
+
 Key: TypeAlias = Any
 Values: TypeAlias = dict[str, Any]
 Statement = Callable[..., Awaitable[Sequence[Values]]]
@@ -28,6 +30,7 @@ class Row(dict[str, Any]):
 
     __slots__ = ()
 
+    @override
     def __iter__(self) -> Iterator[Any]:
         return iter(self.values())
 

@@ -280,6 +280,12 @@ def hunt(name: str, seeds: Sequence[int]) -> Hunt:
     return Hunt(name, None, "", len(seeds), time.perf_counter() - began_s)
 
 
+def say(line: str) -> None:
+    """At once: the next bug may take a while."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def score(seeds: Sequence[int], processes: int | None = None) -> int:
     """Prints what became of each bug; 0 where all were caught."""
     context = multiprocessing.get_context("spawn")
@@ -288,6 +294,8 @@ def score(seeds: Sequence[int], processes: int | None = None) -> int:
         for found in pool.map(hunt, MUTANTS, [seeds] * len(MUTANTS)):
             caught += found.seed is not None
             where = f"seed {found.seed}" if found.seed is not None else "NOT CAUGHT"
-            print(f"{found.name:55} {where:>11} after {found.histories:3} histories, {found.elapsed_s:5.1f} s: {found.words[:90]}", flush=True)
-    print(f"{caught} of {len(MUTANTS)} planted bugs caught, each within {len(seeds)} histories")
+            say(
+                f"{found.name:55} {where:>11} after {found.histories:3} histories, {found.elapsed_s:5.1f} s: {found.words[:90]}",
+            )
+    say(f"{caught} of {len(MUTANTS)} planted bugs caught, each within {len(seeds)} histories")
     return 0 if caught == len(MUTANTS) else 1

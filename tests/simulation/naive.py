@@ -14,7 +14,15 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from typing_extensions import override
 
 from prokip_shared.platforms.errors import StoreError
-from prokip_shared.platforms.prokip import NotAuthorised, ProkipError, Refused, ReturnedItem, Sale, SoldItem, Unsupported
+from prokip_shared.platforms.prokip import (
+    NotAuthorised,
+    ProkipError,
+    Refused,
+    ReturnedItem,
+    Sale,
+    SoldItem,
+    Unsupported,
+)
 from prokip_shared.platforms.store import ItemKey, QuantityWrite
 from tests.simulation.erp import ErpLink
 from tests.simulation.judge import Basis
@@ -120,7 +128,9 @@ class Naive(ABC):
 
     async def _write(self, life: Life, shop: Shop, sku: str, quantity: int, known: int) -> None:
         self._bases[shop.connection_id, sku] = Basis(max(0, quantity), known, first=False)
-        await life.memory[shop.connection_id].write([QuantityWrite(_key(shop, sku), sku, max(0, quantity), None)], attempt_key="")
+        await life.memory[shop.connection_id].write(
+            [QuantityWrite(_key(shop, sku), sku, max(0, quantity), None)], attempt_key=""
+        )
 
     def basis(self, shop: Shop, sku: str) -> Basis | None:
         return self._bases.get((shop.connection_id, sku))

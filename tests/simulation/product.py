@@ -218,9 +218,7 @@ class Product:
         work, catalogues, sweeps = WorkStorage(), CatalogueStorage(), SweepStorage()
         patience = Patience(settle_s=SETTLE_S, drift_after_s=DRIFT_AFTER_S)
         worker = Worker(pool, work, sweeps, outbox, stores, Pusher(patience, utc_now))
-        dispatcher = Dispatcher(
-            worker, pool, work, workers_max=16, failing_workers_max=4, linger=Linger(0.025, 0.12)
-        )
+        dispatcher = Dispatcher(worker, pool, work, workers_max=16, failing_workers_max=4, linger=Linger(0.025, 0.12))
         reader = CatalogueReader(
             pool, outbox, catalogues, targets, connections, stores, settle_s=SETTLE_S, interval_s=CATALOGUE_S
         )
@@ -285,9 +283,7 @@ class Product:
         except UnusableWebhook:
             return True
         correlation = f"{shop.connection_id}-{body['id'] if 'id' in body else body['inventory_item_id']}"
-        event = event_of(
-            meaning, shop.record, message_id=uuid4(), observed_at=utc_now(), correlation_id=correlation
-        )
+        event = event_of(meaning, shop.record, message_id=uuid4(), observed_at=utc_now(), correlation_id=correlation)
         if event is None:
             return True
         pool, outbox = life.memory

@@ -13,6 +13,7 @@ from typing import Any, Final
 from unittest import mock
 
 import structlog
+from typing_extensions import override
 
 import prokip_shared.database
 import prokip_shared.messages
@@ -49,6 +50,7 @@ def virtual(loop: VirtualLoop, chance: random.Random, note_error: Callable[[str]
 
     class Moments(datetime):
         @classmethod
+        @override
         def now(cls, tz: tzinfo | None = None) -> Any:
             return EPOCH + timedelta(seconds=loop.time() + SKEW_S.get())
 

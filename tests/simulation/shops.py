@@ -256,9 +256,7 @@ def _woocommerce_body(order: Order) -> Body:
     lines = []
     for line in order.lines:
         book = [{"key": woocommerce_webhooks.META_REDUCED, "value": str(line.taken)}] if held else []
-        lines.append(
-            {"id": line.line_ref, "sku": line.sku, "quantity": line.ordered, "price": 10, "meta_data": book}
-        )
+        lines.append({"id": line.line_ref, "sku": line.sku, "quantity": line.ordered, "price": 10, "meta_data": book})
     return {
         "id": order.order_ref,
         "number": str(order.order_ref),
@@ -333,7 +331,9 @@ class ShopLink:
 
     async def read_levels(self, keys: Sequence[ItemKey]) -> dict[ItemKey, Level]:
         shop = self._shop
-        return await self._ask("levels", lambda: {key: Level("own", shop.stock[shop.skus[key.item_ref]]) for key in keys})
+        return await self._ask(
+            "levels", lambda: {key: Level("own", shop.stock[shop.skus[key.item_ref]]) for key in keys}
+        )
 
     async def write(self, lines: Sequence[QuantityWrite], *, attempt_key: str) -> dict[ItemKey, WriteResult]:
         if self._shop.compare_and_set:

@@ -1,5 +1,6 @@
 """What histories came to, for people."""
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
@@ -19,6 +20,10 @@ COLUMNS: Final = (
     ("max lag s", "max_lag_s"),
     ("recovered after s", "recovered_after_s"),
 )
+
+
+def say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
 
 
 def side_by_side(totals: Sequence["Totals"]) -> str:

@@ -6,8 +6,8 @@ import sys
 import pytest
 
 from tests.simulation import mutation, runs
-from tests.simulation.loop import Stuck, VirtualLoop
 from tests.simulation.chance import Chance
+from tests.simulation.loop import Stuck, VirtualLoop
 
 SEEDS = range(6)
 
@@ -32,11 +32,15 @@ def test_naive_algorithms_lose_and_double_in_the_same_world() -> None:
 
 
 def test_a_seed_is_one_history_byte_for_byte() -> None:
-    command = [sys.executable, "-m", "tests.simulation", "3-3"]
-    first, second = (subprocess.run(command, capture_output=True, check=True, timeout=100).stdout for _ in range(2))
+    first, second = (_command("3-3").stdout for _ in range(2))
 
     assert first == second
     assert first.count(b"\n") > 100
+
+
+def _command(*arguments: str) -> "subprocess.CompletedProcess[bytes]":
+    command = [sys.executable, "-m", "tests.simulation", *arguments]
+    return subprocess.run(command, capture_output=True, check=False, timeout=100)  # noqa: S603  # our own words
 
 
 def test_two_seeds_are_two_histories() -> None:
@@ -53,8 +57,7 @@ def test_a_planted_bug_names_one_line_of_the_product(name: str) -> None:
 
 
 def test_a_planted_bug_is_caught_and_its_seed_replays() -> None:
-    command = [sys.executable, "-m", "tests.simulation", "0-0", "--mutant", "takes Q without R"]
-    outcomes = [subprocess.run(command, capture_output=True, check=False, timeout=100) for _ in range(2)]
+    outcomes = [_command("0-0", "--mutant", "takes Q without R") for _ in range(2)]
 
     assert [outcome.returncode for outcome in outcomes] == [1, 1]
     assert outcomes[0].stdout == outcomes[1].stdout

@@ -5,6 +5,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -66,10 +67,14 @@ class NoGate:
         """Nothing goes wrong here."""
 
 
-def plain(value: Any) -> Any:
+def _seconds_since_epoch() -> float:
+    return (datetime.now(UTC) - EPOCH).total_seconds()
+
+
+def plain(value: Any) -> Any:  # noqa: PLR0911  # one for each kind
     """For comparing: moments and waits only by whether they are there, or over."""
     if isinstance(value, BaseModel):
-        return plain({name: one for name, one in value if name not in {"message_id"}})
+        return plain({name: one for name, one in value if name != "message_id"})
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
     if isinstance(value, Mapping):
@@ -89,7 +94,7 @@ class Pair2:
     """The real database and what stands in for it, always asked the same."""
 
     def __init__(self, real: Any, schema: str) -> None:
-        self.database = Database(lambda: (datetime.now(UTC) - EPOCH).total_seconds())
+        self.database = Database(_seconds_since_epoch)
         self._pools = (real, Pool(self.database, NoGate(), statements_of(schema)))
 
     async def both(self, step: Step) -> Any:
@@ -195,9 +200,9 @@ class _PollerScript:
             return
         chance = self.chance
         number, key, step_told = self.open.pop(chance.randrange(len(self.open)))
-        outcome = chance.choice(["recorded", "recorded", "refused", "not_sent", "in_doubt"])
+        outcome: Any = chance.choice(["recorded", "recorded", "refused", "not_sent", "in_doubt"])
         after_s = {"refused": 3600.0, "not_sent": 0.0}.get(outcome)
-        state = {"recorded": "due", "not_sent": "due"}.get(outcome, outcome)
+        state: Any = {"recorded": "due", "not_sent": "due"}.get(outcome, outcome)
         sell_id = f"s{number}" if isinstance(step_told, RecordSale) else None
 
         async def step(connection: Any) -> Any:
@@ -435,27 +440,21 @@ def _settled(listing: Any, draw: float) -> Settled:
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_inventory(open_pair: Callable[[str], Awaitable[Pair2]], seed: int) -> None:
     pair, chance = await open_pair("inventory"), random.Random(seed)
-    sequence = 0
-    for _ in range(STEPS // 2):
-        sequence += 1
+    observe = inventory.handlers.observations.apply_observation_batch
+    apply, note = inventory.handlers.orders.apply_order_batch, inventory.handlers.sales.apply_answer_batch
+    for sequence in range(1, STEPS // 2):
         if chance.random() < 0.3:
-            observed = [_observed(chance, sequence)]
-            await pair.within(
-                lambda connection, batch=observed: inventory.handlers.observations.apply_observation_batch(
-                    connection, batch
-                )
-            )
+            await pair.within(partial(_handle, observe, [_observed(chance, sequence)]))
             continue
-        orders = [_order(chance) for _ in range(chance.randint(1, 3))]
-        said = await pair.within(
-            lambda connection, batch=orders: inventory.handlers.orders.apply_order_batch(connection, batch)
-        )
+        said = await pair.within(partial(_handle, apply, [_order(chance) for _ in range(chance.randint(1, 3))]))
         answers = [_answer(message) for message in said if isinstance(message, SaleDueV1)]
         if answers:
-            await pair.within(
-                lambda connection, batch=answers: inventory.handlers.sales.apply_answer_batch(connection, batch)
-            )
+            await pair.within(partial(_handle, note, answers))
     await pair.both(_movements)
+
+
+async def _handle(handler: Any, batch: Any, connection: Any) -> Any:
+    return await handler(connection, batch)
 
 
 async def _movements(pool: Any) -> Any:

@@ -1,7 +1,7 @@
 """inventory/sql/ledger.sql."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -12,6 +12,7 @@ from tests.simulation.statements.registry import column, lock_existing, moment, 
 ledger = stands_in("inventory", "ledger.sql")
 
 Literal = str
+Reader = Callable[[str], Any]
 ORDER_COLUMNS = (
     "business_id",
     "connection_id",
@@ -111,7 +112,7 @@ async def told_locations(tx: Transaction, businesses: Literal, locations: Litera
 
 @ledger
 async def insert_orders(tx: Transaction, *columns: Literal) -> list[Values]:
-    readers = (int, int, str, str, str, str, moment, moment, truth, int, int, str, str, str)
+    readers: tuple[Reader, ...] = (int, int, str, str, str, str, moment, moment, truth, int, int, str, str, str)
     rows = [
         dict(zip(ORDER_COLUMNS, values, strict=True))
         for values in zip(*(column(*pair) for pair in zip(columns, readers, strict=True)), strict=True)
@@ -128,7 +129,7 @@ async def insert_orders(tx: Transaction, *columns: Literal) -> list[Values]:
 
 @ledger
 async def update_orders(tx: Transaction, *columns: Literal) -> list[Values]:
-    readers = (int, int, str, str, str, moment, truth, int, int, str, str, str)
+    readers: tuple[Reader, ...] = (int, int, str, str, str, moment, truth, int, int, str, str, str)
     names = (*ORDER_COLUMNS[:3], *ORDER_COLUMNS[4:7], *ORDER_COLUMNS[8:])
     for values in zip(*(column(*pair) for pair in zip(columns, readers, strict=True)), strict=True):
         row = dict(zip(names, values, strict=True))
@@ -138,9 +139,9 @@ async def update_orders(tx: Transaction, *columns: Literal) -> list[Values]:
 
 @ledger
 async def write_stock(tx: Transaction, *columns: Any) -> list[Values]:
-    names = ("business_id", "sku", "location_id", "base", "taken", "taken_by_connection", "revision")
+    names: tuple[str, ...] = ("business_id", "sku", "location_id", "base", "taken", "taken_by_connection", "revision")
     names += ("observed_sequence", "quantity", "recorded", "observed_at")
-    readers = (int, str, str, str, str, str, int, number, str, str, moment)
+    readers: tuple[Reader, ...] = (int, str, str, str, str, str, int, number, str, str, moment)
     for values in zip(*(column(*pair) for pair in zip(columns[:-1], readers, strict=True)), strict=True):
         await tx.change("stock", values[:3], **dict(zip(names, values, strict=True)))
     return []
@@ -149,9 +150,18 @@ async def write_stock(tx: Transaction, *columns: Any) -> list[Values]:
 @ledger
 async def insert_movements(tx: Transaction, *columns: Any) -> list[Values]:
     at: datetime = columns[-1]
-    names = ("business_id", "sku", "location_id", "revision", "reason", "connection_id", "order_ref", "delta")
+    names: tuple[str, ...] = (
+        "business_id",
+        "sku",
+        "location_id",
+        "revision",
+        "reason",
+        "connection_id",
+        "order_ref",
+        "delta",
+    )
     names += ("balance_after", "correlation_id")
-    readers = (int, str, str, int, str, int, str, Decimal, Decimal, str)
+    readers: tuple[Reader, ...] = (int, str, str, int, str, int, str, Decimal, Decimal, str)
     for values in zip(*(column(*pair) for pair in zip(columns[:-1], readers, strict=True)), strict=True):
         row = dict(zip(names, values, strict=True))
         if tx.get("movement", values[:4]) is not None:
@@ -186,7 +196,7 @@ async def lock_sale_logs(tx: Transaction, *keys: Literal) -> list[Values]:
 
 @ledger
 async def write_sale_logs(tx: Transaction, *columns: Literal) -> list[Values]:
-    readers = (int, int, str, int, str, str, str)
+    readers: tuple[Reader, ...] = (int, int, str, int, str, str, str)
     for values in zip(*(column(*pair) for pair in zip(columns, readers, strict=True)), strict=True):
         answered, state, sell_id, detail = values[3:]
         news = {"answered_revision": answered, "sale_state": state, "prokip_sell_id": sell_id, "sale_detail": detail}

@@ -98,24 +98,24 @@ async def begin_read(
     return []
 
 
-async def _read_by(tx: Transaction, business_id: int, reader: UUID, **news: Any) -> None:
+async def _change_read(tx: Transaction, business_id: int, of: UUID, **news: Any) -> None:
     for key, row in tx.rows("location"):
-        if row["business_id"] == business_id and row["reader"] == reader:
+        if row["business_id"] == business_id and row["reader"] == of:
             await tx.lock("location", [key])
             held = tx.get("location", key)
-            if held is not None and held["reader"] == reader:
+            if held is not None and held["reader"] == of:
                 await tx.change("location", key, **news)
 
 
 @polls
 async def extend_read(tx: Transaction, business_id: int, reader: UUID, lease_s: float) -> list[Values]:
-    await _read_by(tx, business_id, reader, reader_until=_in(tx.now, lease_s))
+    await _change_read(tx, business_id, reader, reader_until=_in(tx.now, lease_s))
     return []
 
 
 @polls
 async def abandon_read(tx: Transaction, business_id: int, reader: UUID) -> list[Values]:
-    await _read_by(
+    await _change_read(
         tx, business_id, reader, reader=None, reader_until=None, posting_held_until=None, next_poll_at=tx.now
     )
     return []
@@ -220,7 +220,14 @@ async def finish_read(
 
 @polls
 async def fail_read(
-    tx: Transaction, business_id: int, place: str, reader: UUID, health: str, reason: str, retry_in_s: float, blocks: Any
+    tx: Transaction,
+    business_id: int,
+    place: str,
+    reader: UUID,
+    health: str,
+    reason: str,
+    retry_in_s: float,
+    blocks: Any,
 ) -> list[Values]:
     row = await _own_read(tx, business_id, place, reader)
     if row is None:
@@ -329,7 +336,7 @@ async def claim_sales(tx: Transaction, business_id: int, place: str, sales_max: 
         for key, row in tx.rows("sale")
         if (row["business_id"], row["location_id"]) == (business_id, place) and _due(row, tx.now)
     ]
-    claimed = []
+    claimed: list[Values] = []
     for _, key in sorted(due):
         if len(claimed) >= sales_max:
             break

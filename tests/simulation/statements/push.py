@@ -248,7 +248,15 @@ async def due_listings(tx: Transaction, connection_id: int, listings_max: int) -
 
 @work
 async def record_listings(tx: Transaction, *columns: Sequence[Any]) -> list[Values]:
-    names = ("id", "state", "reason", "confirmed", "confirmed_taken", "confirmed_revision", "confirmed_at")
+    names: tuple[str, ...] = (
+        "id",
+        "state",
+        "reason",
+        "confirmed",
+        "confirmed_taken",
+        "confirmed_revision",
+        "confirmed_at",
+    )
     names += ("drifted_at", "due_at", "must_read", "gap", "gap_taken", "gap_since", "revision", "hints")
     for values in sorted(zip(*columns, strict=True), key=lambda values: values[0]):
         news = dict(zip(names, values, strict=True))
@@ -271,7 +279,9 @@ async def record_listings(tx: Transaction, *columns: Sequence[Any]) -> list[Valu
 
 
 @work
-async def record_pushes(tx: Transaction, business_id: int, connection_id: int, at: datetime, *columns: Any) -> list[Values]:
+async def record_pushes(
+    tx: Transaction, business_id: int, connection_id: int, at: datetime, *columns: Any
+) -> list[Values]:
     """The history of pushes is for people; nothing acts on it."""
     return []
 
@@ -295,7 +305,7 @@ async def record_attempt(
     detail: str,
     failures: int,
     pause_s: float,
-    pushed: bool,  # noqa: FBT001  # the statement's own parameter
+    pushed: bool,  # the statement's own parameter
 ) -> list[Values]:
     news: dict[str, Any] = {"health": health, "health_since": since, "health_detail": detail}
     news |= {"consecutive_failures": failures, "next_attempt_at": tx.clock() + seconds(pause_s)}
@@ -509,7 +519,7 @@ async def start_sweeps(tx: Transaction, connection_ids: Sequence[int], moments: 
         await tx.lock("sweep", [key])
         if tx.get("sweep", key) is not None:
             continue
-        row = {"connected_at": connected_at, "swept_to": connected_at, "cursor": None, "sweeping_to": None}
+        row: Values = {"connected_at": connected_at, "swept_to": connected_at, "cursor": None, "sweeping_to": None}
         row |= {"due_at": tx.now, "consecutive_failures": 0, "begun_at": None, "complete_from": None}
         row |= {"complete_at": None, "orders": 0, "unreadable": 0}
         await tx.put("sweep", key, row)
@@ -543,11 +553,7 @@ async def next_sweep_in_s(tx: Transaction, pause_s_min: float) -> list[Values]:
 
 @sweeps
 async def claim_sweep(tx: Transaction, pause_s_min: float) -> list[Values]:
-    due = [
-        (row["due_at"], key)
-        for key, row in tx.rows("sweep")
-        if _sweep_due_at(tx, key, row, pause_s_min) <= tx.now
-    ]
+    due = [(row["due_at"], key) for key, row in tx.rows("sweep") if _sweep_due_at(tx, key, row, pause_s_min) <= tx.now]
     for _, key in sorted(due):
         if not tx.try_lock("sweep", key):
             continue

@@ -13,7 +13,12 @@ from tests.simulation.database import Statement, Transaction, Values
 F = TypeVar("F", bound=Callable[..., Any])
 
 STAND_INS: Final[dict[tuple[str, str], dict[str, Statement]]] = {}
-SERVICES: Final = {"inventory": "inventory", "push": "store_push", "prokip": "prokip_poller", "ingest": "webhook_ingest"}
+SERVICES: Final = {
+    "inventory": "inventory",
+    "push": "store_push",
+    "prokip": "prokip_poller",
+    "ingest": "webhook_ingest",
+}
 """Package by schema."""
 ELEMENT: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|([^,{}]+)')
 ESCAPED: Final = re.compile(r"\\(.)")
