@@ -48,7 +48,7 @@ async def test_the_recorded_messages_of_a_day_come_to_the_stock_that_is_held(dat
     world = world_with_clock(WORLD, clock)
     async with open_market(database_url, "postgres", WORLD, world=world, settings=ENVIRON) as market:
         location = (await market.house.operator.call("GET", "/api/v1/prokip"))["locationId"]
-        start = {sku: int(quantity) for sku, quantity in world.prokip.state.stock[location].items()}
+        start = {sku: int(quantity) for sku, quantity in world.prokip.held(location).items()}
         history = History(world, clock, rng, start)
         for step in range(STEPS):
             history.step()

@@ -48,7 +48,7 @@ ENVIRON: Final = {
     "PUBLISH_TIMEOUT_S": "2",
     "DATABASE_TIMEOUT_S": "2",
 }
-REFERENCE: Final = re.compile(r"sync-(?P<connection_id>\d+)-(?P<order_ref>.+)-\d+")
+REFERENCE: Final = re.compile(r"sync-(?P<connection_id>\d+)-(?P<order_ref>.+)-\d+-[0-9a-f]+")
 
 
 @dataclass(slots=True)

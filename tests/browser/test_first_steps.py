@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import Browser, expect
 
-from prokip_sandbox.world import WorldSpec
+from prokip_sandbox.world import World, WorldSpec
 from tests.browser.person import at_dashboard, units_of
 from tests.support.market import open_market
 
@@ -16,6 +16,16 @@ TWO_PLACES = WorldSpec(
     woocommerce_stores=0, shopify_shops=1, goods=3, simple_only=True, shopify_locations=("Main", "Back")
 )
 NEW_USER = {"Business": "Ada's shops", "User name": "ada", "Password": "a horse of a different colour"}
+
+
+def login_of(world: World) -> dict[str, str]:
+    login = world.prokip.login
+    return {
+        "Client id": login.client_id,
+        "Client secret": login.client_secret,
+        "Login name": login.username,
+        "Password": login.password,
+    }
 
 
 async def test_a_newcomer_signs_up_sets_up_prokip_connects_a_store_and_sees_stock_move(
@@ -38,10 +48,10 @@ async def test_a_newcomer_signs_up_sets_up_prokip_connects_a_store_and_sees_stoc
         await person.sees("First steps")
 
         await person.follow("Set up Prokip")
-        location = world.prokip.location_ids[0]
-        await person.fill(
-            {"Address of the API": world.prokip.url, "Business location": location, "API token": world.prokip.token}
-        )
+        await person.fill({"Address of the API": world.prokip.url} | login_of(world))
+        await person.press("Check and save")
+        await expect(person.page.get_by_label("Business location")).to_have_value("101")
+        await expect(person.page.get_by_label("Customer")).to_have_value(str(world.prokip.walk_in_id))
         await person.press("Check and save")
         await person.sees_heading("Overview")
 
@@ -67,6 +77,51 @@ async def test_a_newcomer_signs_up_sets_up_prokip_connects_a_store_and_sees_stoc
         await expect(person.page.get_by_text("First steps")).to_have_count(0)
         await person.open(f"/dashboard/stock?search={sku}")
         await expect(person.row(sku).get_by_role("cell").first).to_have_text("98")
+
+
+async def test_prokips_settings_are_told_right_or_wrong_where_they_are_typed(
+    chromium: Browser, database_url: str
+) -> None:
+    refused = frozenset({(422, "/api/v1/prokip"), (422, "/api/v1/prokip/choices")})
+    async with (
+        open_market(database_url, "postgres", SMALL, connect=False) as market,
+        at_dashboard(chromium, market.house.url("gateway"), refused=refused) as person,
+    ):
+        prokip = market.world.prokip
+        prokip.erp.allow_overselling = False
+        await person.sign_in()
+        await person.open("/dashboard/prokip")
+        await person.fill({"Address of the API": prokip.url} | login_of(market.world) | {"Password": "wrong"})
+        await person.press("Choose from a list")
+        await person.sees("login name or the password")
+        await person.fill({"Password": prokip.login.password, "Business location": "LOC001"})
+        await person.press("Check and save")
+        await person.sees("Use 101")
+        await person.press("Choose from a list")
+        await expect(person.page.get_by_label("Business location").locator("option")).to_have_text(
+            ["Shop LOC001 (LOC001)"]
+        )
+        await person.press("Check and save")
+        await person.sees("overselling) is switched off")
+        await expect(person.page.get_by_label("Business location")).to_have_value("101")
+        await expect(person.page.get_by_label("Password")).to_have_value("")
+        await person.fill({"Login name": "somebody else"})
+        await person.press("Save")
+        await person.sees("Needed, also for a new address or login.")
+
+
+async def test_a_simple_prokip_wants_a_token(chromium: Browser, database_url: str) -> None:
+    async with (
+        open_market(database_url, "postgres", SMALL, connect=False) as market,
+        at_dashboard(chromium, market.house.url("gateway")) as person,
+    ):
+        prokip = market.world.prokip
+        await person.sign_in()
+        await person.open("/dashboard/prokip")
+        await person.page.get_by_label("A simple API, with a token").check()
+        await person.fill({"Address of the API": prokip.url, "Business location": "LOC001", "API token": prokip.token})
+        await person.press("Check and save")
+        await person.sees_heading("Overview")
 
 
 async def test_what_a_store_answers_is_told_in_the_form_that_keeps_what_was_typed(

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from prokip_onebox.merchant import connect_world
+from prokip_onebox.merchant import Dialect, connect_world
 from prokip_sandbox.world import World, WorldSpec
 from tests.support.eventually import eventually
 from tests.support.house import House, open_house
@@ -52,6 +52,7 @@ async def open_market(
     spec: WorldSpec,
     *,
     connect: bool = True,
+    dialect: Dialect = "simple",
     world: World | None = None,
     settings: Mapping[str, str] | None = None,
     **environ: str,
@@ -72,6 +73,6 @@ async def open_market(
         async with open_house(database_url, broker_url, **app, **(settings or {}), **environ) as house:
             market = Market(house, world)
             if connect:
-                await connect_world(house.operator, world.connections(), market.told.append)
+                await connect_world(house.operator, world.connections(), market.told.append, dialect=dialect)
                 await house.operator.call("POST", "/sync/manual")
             yield market

@@ -57,11 +57,33 @@ class ConnectionRecord:
     credentials: Credentials = field(repr=False)
 
 
+class SimpleCredentials(_Credentials):
+    dialect: Literal["simple"] = "simple"
+    token: SecretStr
+
+
+class ConnectorCredentials(_Credentials):
+    dialect: Literal["connector"] = "connector"
+    client_id: str
+    client_secret: SecretStr
+    username: str
+    """The login name, not the e-mail address."""
+    password: SecretStr
+
+
+ProkipCredentials: TypeAlias = SimpleCredentials | ConnectorCredentials
+
+
 @dataclass(frozen=True, slots=True)
 class ProkipAccount:
     business_id: int
-    dialect: Literal["simple"]
+    version: int
+    """Rises with every change of the settings, so that what was learnt under older ones can be told apart."""
     api_url: str
     location_id: str
-    token: SecretStr
     interval_s: int
+    contact_id: int | None
+    """The customer to whom sales are written; None in the simple dialect."""
+    timezone: str | None
+    """The business's own, an IANA name; None in the simple dialect."""
+    credentials: ProkipCredentials = field(repr=False)

@@ -16,8 +16,11 @@ from pydantic import SecretStr
 from prokip_shared.connections import (
     CREDENTIALS,
     ConnectionRecord,
+    ConnectorCredentials,
     Credentials,
     ProkipAccount,
+    ProkipCredentials,
+    SimpleCredentials,
 )
 from prokip_shared.database import DATABASE_TROUBLE, load_queries
 from prokip_shared.logs import Log
@@ -46,8 +49,8 @@ class DirectoryUnavailable(Exception):
 
 def seal_credentials(vault: Vault, business_id: int, store_key: str, credentials: Credentials) -> bytes:
     """For the gateway, which alone writes the directory."""
-    text = json.dumps({name: _reveal(value) for name, value in credentials})
-    return vault.seal(text, context=_connection_context(business_id, credentials.platform, store_key))
+    context = _connection_context(business_id, credentials.platform, store_key)
+    return vault.seal(_revealed_json(credentials), context=context)
 
 
 def open_credentials(vault: Vault, business_id: int, platform: Platform, store_key: str, sealed: bytes) -> Credentials:
@@ -55,9 +58,26 @@ def open_credentials(vault: Vault, business_id: int, platform: Platform, store_k
     return CREDENTIALS.validate_json(vault.open(sealed, context=_connection_context(business_id, platform, store_key)))
 
 
-def seal_prokip_token(vault: Vault, business_id: int, token: str) -> bytes:
-    """For the gateway, which alone writes the directory."""
-    return vault.seal(token, context=_prokip_context(business_id))
+def seal_prokip_credentials(vault: Vault, business_id: int, credentials: ProkipCredentials) -> bytes:
+    """For the gateway, which alone writes the directory. Of the simple dialect it is the token alone that is sealed."""
+    match credentials:
+        case SimpleCredentials():
+            text = credentials.token.get_secret_value()
+        case ConnectorCredentials():
+            text = _revealed_json(credentials)
+    return vault.seal(text, context=_prokip_context(business_id))
+
+
+def _open_prokip_credentials(vault: Vault, business_id: int, dialect: str, sealed: bytes) -> ProkipCredentials:
+    """Raises VaultError."""
+    text = vault.open(sealed, context=_prokip_context(business_id))
+    if dialect == "simple":
+        return SimpleCredentials(token=SecretStr(text))
+    return ConnectorCredentials.model_validate_json(text)
+
+
+def _revealed_json(credentials: Credentials | ProkipCredentials) -> str:
+    return json.dumps({name: _reveal(value) for name, value in credentials})
 
 
 def _reveal(value: object) -> str | None:
@@ -171,9 +191,10 @@ class Directory:
 
     def _account(self, row: asyncpg.Record) -> ProkipAccount | None:
         fields = dict(row)
+        dialect, sealed = fields.pop("dialect"), fields.pop("credentials")
         try:
-            token = self._vault.open(fields.pop("token"), context=_prokip_context(row["business_id"]))
+            credentials = _open_prokip_credentials(self._vault, row["business_id"], dialect, sealed)
         except VaultError as error:
-            log.error("directory.token_sealed", business_id=row["business_id"], cause=str(error))
+            log.error("directory.prokip_sealed", business_id=row["business_id"], cause=str(error))
             return None
-        return ProkipAccount(**fields, token=SecretStr(token))
+        return ProkipAccount(**fields, credentials=credentials)

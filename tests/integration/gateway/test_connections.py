@@ -78,8 +78,11 @@ async def test_prokip_is_tried_before_it_is_kept(gateway: Gateway, world: World,
         "dialect": None,
         "apiUrl": None,
         "locationId": None,
+        "contactId": None,
+        "timezone": None,
         "intervalS": None,
         "configuredAt": None,
+        "warnings": [],
         "state": None,
     }
     right = prokip_of(world)
@@ -102,7 +105,7 @@ async def test_prokip_is_tried_before_it_is_kept(gateway: Gateway, world: World,
     assert (shown["configured"], shown["locationId"], shown["intervalS"]) == (True, "LOC001", 60)
     assert "token" not in shown
     (row,) = await rows(database_url, ACCOUNTS)
-    assert right["token"].encode() not in row["token"]
+    assert right["token"].encode() not in row["credentials"]
 
 
 async def test_the_stored_prokip_token_goes_to_no_other_address(alice: Person, world: World) -> None:

@@ -23,7 +23,7 @@ async def test_a_due_sale_is_recorded_and_its_number_told(world: PollerWorld) ->
     assert world.prokip.stock("B") == 99
     await world.until(lambda: bool(said(world, "1001")), "sale.recorded heard")
     assert said(world, "1001") == [(1, "recorded", record["prokip_sell_id"])]
-    assert world.prokip.sales[0].reference == "sync-7-1001-1"
+    assert (world.prokip.sales[0].reference or "").startswith("sync-7-1001-1-")
 
 
 async def test_duplicates_and_late_older_states_are_told_once(world: PollerWorld) -> None:
@@ -68,7 +68,7 @@ async def test_a_sale_whose_answer_never_came_is_in_doubt_and_never_sent_again(
         await world.due("other", {"A": 1})
         await world.until_state("other", "recorded")
         assert (await world.until_state("1001", "in_doubt"))["postings"][0]["outcome"] == "in_doubt"
-        assert [sale.reference for sale in prokip.sales] == ["sync-7-1001-1", "sync-7-other-1"]
+        assert [(sale.reference or "").split("-")[2] for sale in prokip.sales] == ["1001", "other"]
 
 
 async def test_an_operator_settles_a_doubt_either_way_and_saying_it_twice_changes_nothing(world: PollerWorld) -> None:

@@ -17,9 +17,9 @@ from prokip_poller.config import PollerSettings
 from prokip_sandbox import Good
 from prokip_sandbox.prokip import ProkipServer
 from prokip_shared.bus import Bus, Subscription, open_bus
-from prokip_shared.connections import CustomCredentials
+from prokip_shared.connections import ConnectorCredentials, CustomCredentials, SimpleCredentials
 from prokip_shared.database import Connection, Pool, migrate, open_pool
-from prokip_shared.directory import seal_credentials, seal_prokip_token
+from prokip_shared.directory import seal_credentials, seal_prokip_credentials
 from prokip_shared.messages import (
     ConnectionChangedV1,
     Message,
@@ -49,6 +49,7 @@ QUICK: Final = {
     "RETRY_BASE_S": "0.05",
     "RETRY_CAP_S": "0.2",
     "LEFT_OUT_RETRY_S": "0.05",
+    "CONNECTOR_REQUEST_INTERVAL_S": "0",
 }
 """Quick pauses, so that a test sees what takes minutes in life."""
 M = TypeVar("M", bound=Message)
@@ -87,12 +88,14 @@ class PollerWorld:
     async def say(self, *messages: Message) -> None:
         await self.bus.publisher.publish(messages)
 
-    async def due(self, order_ref: str, units: Mapping[str, float], revision: int | None = None) -> None:
+    async def due(
+        self, order_ref: str, units: Mapping[str, float], revision: int | None = None, *, location: str = LOCATION
+    ) -> None:
         """What Prokip should know of an order; the next revision unless one is given."""
         if revision is None:
             revision = self.revisions.get(order_ref, 0) + 1
         self.revisions[order_ref] = max(revision, self.revisions.get(order_ref, 0))
-        await self.say(sale_due(self.business_id, order_ref, units, revision))
+        await self.say(sale_due(self.business_id, order_ref, units, revision, location=location))
 
     async def ask_for_round(self, connection_id: int | None = None) -> UUID:
         round_id = uuid4()
@@ -182,7 +185,9 @@ class PollerWorld:
         return sum(number for kind, number in self.prokip.calls.counts.items() if kind.startswith("POST"))
 
 
-def sale_due(business_id: int, order_ref: str, units: Mapping[str, float], revision: int) -> SaleDueV1:
+def sale_due(
+    business_id: int, order_ref: str, units: Mapping[str, float], revision: int, *, location: str = LOCATION
+) -> SaleDueV1:
     lines = tuple(
         SaleLine(sku=sku, units=Decimal(str(number)), unit_price=None, stock_revision=revision)
         for sku, number in units.items()
@@ -190,7 +195,7 @@ def sale_due(business_id: int, order_ref: str, units: Mapping[str, float], revis
     return SaleDueV1(
         business_id=business_id,
         connection_id=STORE,
-        location_id=LOCATION,
+        location_id=location,
         order_ref=order_ref,
         order_number=f"#{order_ref}",
         status="processing",
@@ -205,15 +210,41 @@ def vault() -> Vault:
     return Vault(settings.encryption_key.get_secret_value())
 
 
+async def configure_connector(
+    pool: Pool, business_id: int, prokip: ProkipServer, *, password: str | None = None, location: str = LOCATION
+) -> str:
+    """As `configure`, in the dialect of Prokip itself; returns the location's number, which is what it goes by there."""
+    credentials = ConnectorCredentials(
+        client_id=prokip.login.client_id,
+        client_secret=SecretStr(prokip.login.client_secret),
+        username=prokip.login.username,
+        password=SecretStr(password or prokip.login.password),
+    )
+    number = str(prokip.location_numbers[location])
+    await pool.execute(
+        "INSERT INTO gateway.prokip_account AS held"
+        " (business_id, dialect, api_url, location_id, credentials, contact_id, timezone)"
+        " VALUES ($1, 'connector', $2, $3, $4, $5, $6) ON CONFLICT (business_id) DO UPDATE"
+        " SET credentials = excluded.credentials, version = held.version + 1",
+        business_id,
+        prokip.url,
+        number,
+        seal_prokip_credentials(vault(), business_id, credentials),
+        prokip.walk_in_id,
+        prokip.erp.time_zone,
+    )
+    return number
+
+
 async def configure(pool: Pool, business_id: int, api_url: str, token: str, *, location: str = LOCATION) -> None:
     await pool.execute(
-        "INSERT INTO gateway.prokip_account (business_id, dialect, api_url, location_id, token)"
+        "INSERT INTO gateway.prokip_account (business_id, dialect, api_url, location_id, credentials)"
         " VALUES ($1, 'simple', $2, $3, $4) ON CONFLICT (business_id) DO UPDATE"
-        " SET api_url = excluded.api_url, token = excluded.token, location_id = excluded.location_id",
+        " SET api_url = excluded.api_url, credentials = excluded.credentials, location_id = excluded.location_id",
         business_id,
         api_url,
         location,
-        seal_prokip_token(vault(), business_id, token),
+        seal_prokip_credentials(vault(), business_id, SimpleCredentials(token=SecretStr(token))),
     )
 
 

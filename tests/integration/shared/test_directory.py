@@ -5,9 +5,9 @@ import asyncpg
 import pytest
 from pydantic import SecretStr
 
-from prokip_shared.connections import WooCredentials
+from prokip_shared.connections import ConnectorCredentials, SimpleCredentials, WooCredentials
 from prokip_shared.database import migrate
-from prokip_shared.directory import Directory, DirectoryUnavailable, seal_credentials, seal_prokip_token
+from prokip_shared.directory import Directory, DirectoryUnavailable, seal_credentials, seal_prokip_credentials
 from prokip_shared.security.vault import Vault
 from tests.support.eventually import eventually
 
@@ -78,11 +78,12 @@ async def test_the_last_copy_serves_while_postgres_drops_its_connections(databas
     await migrate(database_url, schema="gateway", package="gateway")
     database = await asyncpg.connect(database_url)
     business = await database.fetchval("INSERT INTO gateway.business (name) VALUES ('Shop') RETURNING id")
+    simple = SimpleCredentials(token=SecretStr("token-1"))
     await database.execute(
-        """INSERT INTO gateway.prokip_account (business_id, dialect, api_url, location_id, token)
+        """INSERT INTO gateway.prokip_account (business_id, dialect, api_url, location_id, credentials)
            VALUES ($1, 'simple', 'https://erp.example', 'LOC001', $2)""",
         business,
-        seal_prokip_token(VAULT, business, "token-1"),
+        seal_prokip_credentials(VAULT, business, simple),
     )
     directory = Directory(database_url, VAULT)
     await directory.refresh()
@@ -99,7 +100,7 @@ async def test_the_last_copy_serves_while_postgres_drops_its_connections(databas
         await database.execute("SELECT pg_terminate_backend($1)", first)
         account = directory.prokip_account(business)
         assert account is not None
-        assert account.token.get_secret_value() == "token-1"
+        assert account.credentials == simple
 
         async def listens_again() -> bool:
             pid = await database.fetchval(listening)
@@ -109,3 +110,28 @@ async def test_the_last_copy_serves_while_postgres_drops_its_connections(databas
     finally:
         following.cancel()
         await database.close()
+
+
+async def test_a_connector_account_comes_with_what_its_sales_need_and_shows_no_secret(database_url: str) -> None:
+    await migrate(database_url, schema="gateway", package="gateway")
+    database = await asyncpg.connect(database_url)
+    business = await database.fetchval("INSERT INTO gateway.business (name) VALUES ('Shop') RETURNING id")
+    login = ConnectorCredentials(
+        client_id="7", client_secret=SecretStr("client-pw"), username="amina", password=SecretStr("login-pw")
+    )
+    insert = """INSERT INTO gateway.prokip_account
+        (business_id, dialect, api_url, location_id, credentials, contact_id, timezone)
+        VALUES ($1, 'connector', 'https://erp.example', '3', $2, $3, $4)"""
+    sealed = seal_prokip_credentials(VAULT, business, login)
+    with pytest.raises(asyncpg.CheckViolationError):
+        await database.execute(insert, business, sealed, None, None)
+    await database.execute(insert, business, sealed, 8, "Africa/Lagos")
+    await database.close()
+    directory = Directory(database_url, VAULT)
+    await directory.refresh()
+    account = directory.prokip_account(business)
+    assert account is not None
+    assert (account.credentials, account.contact_id, account.timezone) == (login, 8, "Africa/Lagos")
+    assert (account.location_id, account.version) == ("3", 1)
+    assert "pw" not in repr(account)
+    assert b"pw" not in sealed

@@ -5,15 +5,8 @@ from decimal import Decimal
 import pytest
 
 from prokip_shared.platforms.prokip import InDoubt, NotAuthorised, Refused, Unavailable, Unsupported, Unusable
-from prokip_shared.platforms.prokip_simple import (
-    Answer,
-    check_refund,
-    parse_quantity,
-    parse_sell_id,
-    parse_stock,
-    retry_after_s,
-    words_of,
-)
+from prokip_shared.platforms.prokip_http import Answer, parse_quantity, retry_after_s, words_of
+from prokip_shared.platforms.prokip_simple import check_refund, parse_sell_id, parse_stock
 
 D = Decimal
 
@@ -126,5 +119,7 @@ def test_prokips_own_words_reach_the_operator() -> None:
     assert words_of(answer(400, b'{"success": false, "error": "Not enough stock"}')) == "Not enough stock"
     assert words_of(answer(400, b'{"error": {"message": "No such SKU"}}')) == "No such SKU"
     assert words_of(answer(500, b"<h1>\n Oops </h1>")) == "<h1> Oops </h1>"
+    page = b"<!doctype html><html><head><title>\n Server Error</title></head><body>long</body></html>"
+    assert words_of(answer(500, page)) == "Server Error"
     assert words_of(answer(500)) == "(no words)"
     assert len(words_of(answer(500, b"x" * 9999))) == 500

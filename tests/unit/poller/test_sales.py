@@ -19,7 +19,6 @@ from prokip_poller.domain.sales import (
     counter_moves,
     newest_sell_id,
     next_step,
-    reference_of,
     steps_left,
     told_units,
 )
@@ -82,10 +81,6 @@ def test_counters_rise_with_sales_and_fall_with_returns() -> None:
 def test_an_operator_finds_the_order_by_its_newest_known_sale() -> None:
     assert newest_sell_id([sell(3, "S3", A=1), sell(1, "S1", A=1), sell(9, None, A=1)]) == "S3"
     assert newest_sell_id([]) is None
-
-
-def test_a_reference_names_connection_order_and_revision() -> None:
-    assert reference_of(7, "1001", 3) == "sync-7-1001-3"
 
 
 def test_delays_double_to_a_cap_with_jitter_and_never_undercut_what_prokip_asked_for() -> None:

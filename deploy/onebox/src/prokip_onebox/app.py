@@ -42,7 +42,7 @@ async def run(settings: OneboxSettings) -> int:
         operator = Operator(session, f"http://{settings.host}:{settings.gateway_port}")
         await operator.sign_in(keys.operator_username, keys.operator_password)
         if world is not None:
-            await connect_world(operator, world, tell)
+            await connect_world(operator, world, tell, dialect=settings.sandbox_prokip_dialect)
             await first_sync(operator, tell)
         _tell_where(settings, keys, data_dir)
         feed = asyncio.create_task(follow_sales(operator, tell), name="feed")

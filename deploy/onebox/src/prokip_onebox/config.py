@@ -1,7 +1,7 @@
 """What an operator may choose about the one-machine run; everything has a default that works."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -32,6 +32,8 @@ class OneboxSettings(Settings):
     sandbox_products: Annotated[int, Field(ge=1, le=20000)] = 40
     sandbox_orders_per_minute: Annotated[float, Field(ge=0, le=60000)] = 20.0
     sandbox_seed: int = 1
+    sandbox_prokip_dialect: Literal["connector", "simple"] = "connector"
+    """How a Prokip that is not set up yet is set up."""
     start_timeout_s: Annotated[float, Field(gt=0)] = 60.0
     stop_timeout_s: Annotated[float, Field(gt=0)] = 20.0
 

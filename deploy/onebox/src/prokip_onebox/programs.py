@@ -41,6 +41,8 @@ def service_programs(settings: OneboxSettings, keys: Keys, database_url: str) ->
             "SHOPIFY_URL_TEMPLATE": f"http://{settings.host}:{settings.sandbox_port + 1}/{{shop}}",
             "SHOPIFY_CLIENT_ID": SANDBOX_APP.client_id,
             "SHOPIFY_CLIENT_SECRET": SANDBOX_APP.client_secret,
+            # A simulated ERP needs no sparing; the pace of a real one would only show an idle world.
+            "CONNECTOR_REQUEST_INTERVAL_S": "0.02",
         }
     return [
         Program(

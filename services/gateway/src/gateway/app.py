@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-from collections.abc import Callable
 from typing import Final
 
 from aiohttp import ClientSession, DummyCookieJar, web
@@ -10,6 +9,7 @@ from aiohttp import ClientSession, DummyCookieJar, web
 from gateway import keys
 from gateway.callers import Doorkeeper
 from gateway.config import GatewaySettings
+from gateway.connecting.prokip import ProkipOffice
 from gateway.connecting.shopify_consent import ShopifyConsent, TokenKeeper
 from gateway.connecting.stores import StoreOffice, WayOut
 from gateway.dashboard import add_dashboard
@@ -37,8 +37,6 @@ from prokip_shared.database import DATABASE_TROUBLE, Pool, open_pool
 from prokip_shared.directory import Directory
 from prokip_shared.http import open_client
 from prokip_shared.logs import Log
-from prokip_shared.platforms.prokip import ProkipClient
-from prokip_shared.platforms.prokip_simple import SimpleLimits, SimpleProkip
 from prokip_shared.platforms.shopify_oauth import AppCredentials
 from prokip_shared.runtime import ServiceContext, ServiceDefinition
 from prokip_shared.security.tokens import InternalTokens
@@ -96,7 +94,7 @@ async def open_app(context: ServiceContext, settings: GatewaySettings) -> None:
     way_out = _way_out(settings, session)
     app[keys.STORES] = office = StoreOffice(connections, way_out)
     app[keys.CONSENT] = _open_consent(context, settings, pool, office, way_out, grants)
-    app[keys.PROKIP_CLIENTS] = _prokip_clients(settings, session)
+    app[keys.PROKIP] = ProkipOffice(session, settings.store_timeout_s)
     app[keys.ROUNDS] = rounds
     app[keys.LIVE_EVENTS] = events
     app[keys.HUB] = hub
@@ -132,11 +130,6 @@ def _open_consent(
     keeper = TokenKeeper(pool, grants, way_out, app, messages.utc_now)
     context.side_task("tokens", keeper.run())
     return ShopifyConsent(grants, office, way_out, app, settings.public_url)
-
-
-def _prokip_clients(settings: GatewaySettings, session: ClientSession) -> Callable[[str, str], ProkipClient]:
-    limits = SimpleLimits(read_timeout_s=settings.store_timeout_s)
-    return lambda api_url, token: SimpleProkip(session, api_url=api_url, token=token, limits=limits)
 
 
 async def _open_upstream(context: ServiceContext, settings: GatewaySettings) -> Upstream:

@@ -1,11 +1,11 @@
 """What handlers find in the application; set once, in the composition root."""
 
-from collections.abc import Callable
 from typing import Final
 
 from aiohttp import web
 
 from gateway.config import GatewaySettings
+from gateway.connecting.prokip import ProkipOffice
 from gateway.connecting.shopify_consent import ShopifyConsent
 from gateway.connecting.stores import StoreOffice
 from gateway.live.hub import EventHub
@@ -18,7 +18,6 @@ from gateway.storage.live import LiveEvents
 from gateway.upstream import Upstream
 from prokip_shared.bus.parked import ParkedMessages
 from prokip_shared.directory import Directory
-from prokip_shared.platforms.prokip import ProkipClient
 
 SETTINGS: Final = web.AppKey("settings", GatewaySettings)
 ACCOUNTS: Final = web.AppKey("accounts", Accounts)
@@ -32,8 +31,7 @@ ROUNDS: Final = web.AppKey("rounds", Rounds)
 LIVE_EVENTS: Final = web.AppKey("live_events", LiveEvents)
 HUB: Final = web.AppKey("hub", EventHub)
 UPSTREAM: Final = web.AppKey("upstream", Upstream)
-PROKIP_CLIENTS: Final[web.AppKey[Callable[[str, str], ProkipClient]]] = web.AppKey("prokip_clients")
-"""API address and token to a client."""
+PROKIP: Final = web.AppKey("prokip", ProkipOffice)
 PARKED: Final = web.AppKey("parked", ParkedMessages)
 """The gateway's own."""
 DIRECTORY: Final = web.AppKey("directory", Directory)

@@ -55,7 +55,7 @@ from gateway.models.operations import (
     ParkedQuery,
     PulledProducts,
 )
-from gateway.models.prokip import Prokip, ProkipChange, ProkipSettings
+from gateway.models.prokip import ConnectorLogin, Prokip, ProkipChange, ProkipChoices, ProkipConfigured
 from gateway.models.rounds import Round
 from gateway.models.sales import EnterReturns, Sale, SaleRecord, SaleRecordsQuery, SalesQuery, SaleState, SettleSale
 from gateway.models.stock import (
@@ -133,9 +133,9 @@ PROKIP_ROUTES: Final = (
     route_given(
         "POST",
         "/setup/prokip",
-        ProkipSettings,
+        ProkipChange,
         prokip.configure_as_before,
-        answer=Message,
+        answer=ProkipConfigured,
         docs=Docs("prokip", "Set up Prokip; the settings are tried first"),
     ),
     route("GET", f"{V1}/prokip", prokip.show_prokip, answer=Prokip, docs=Docs("prokip", "The settings and the state")),
@@ -146,6 +146,14 @@ PROKIP_ROUTES: Final = (
         prokip.configure,
         answer=Prokip,
         docs=Docs("prokip", "Change the settings; they are tried first"),
+    ),
+    route_given(
+        "POST",
+        f"{V1}/prokip/choices",
+        ConnectorLogin,
+        prokip.list_choices,
+        answer=ProkipChoices,
+        docs=Docs("prokip", "The locations and customers that Prokip offers with these credentials; nothing is kept"),
     ),
 )
 
@@ -180,14 +188,14 @@ CONNECTION_ROUTES: Final = (
     ),
     route(
         "GET",
-        f"{V1}/connections/shopify/installs/{{install_id}}",
+        f"{V1}/connections/shopify/installs/{{id}}",
         shopify_consent.show_install,
         answer=WaitingInstall,
         docs=Docs("connections", "A shop that let us in and waits for a location", (404, 501, 502)),
     ),
     route_given(
         "POST",
-        f"{V1}/connections/shopify/installs/{{install_id}}",
+        f"{V1}/connections/shopify/installs/{{id}}",
         ChoosePlace,
         shopify_consent.choose_place,
         answer=Connected,

@@ -6,14 +6,18 @@ from typing import Final
 
 from prokip_poller import metrics
 from prokip_poller.accounts import Accounts
-from prokip_poller.clients import HttpProkipClients
+from prokip_poller.clients import ClientLimits, HttpProkipClients
 from prokip_poller.config import PollerSettings
 from prokip_poller.domain.attempts import RetryPolicy
+from prokip_poller.domain.looks import LookPolicy
+from prokip_poller.domain.pace import PaceLimits
 from prokip_poller.handlers.consume import Consumers
 from prokip_poller.handlers.internal import InternalApi
+from prokip_poller.looking import Looker
 from prokip_poller.reading import Reader, ReadLimits
 from prokip_poller.recording import PostingLimits, Recorder
 from prokip_poller.settling import Settling
+from prokip_poller.storage.logins import Logins
 from prokip_poller.storage.polls import Polls
 from prokip_poller.storage.sales import Sales
 from prokip_poller.storage.views import Views
@@ -24,6 +28,7 @@ from prokip_shared.directory import Directory
 from prokip_shared.http import open_client
 from prokip_shared.logs import Log
 from prokip_shared.messages import ConnectionChangedV1, SaleDueV1, SyncRequestedV1
+from prokip_shared.platforms.prokip_connector_calls import ConnectorLimits
 from prokip_shared.platforms.prokip_simple import SimpleLimits
 from prokip_shared.runtime import ServiceContext, ServiceDefinition
 from prokip_shared.security.tokens import InternalTokens
@@ -42,7 +47,8 @@ async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
     )
     context.stack.push_async_callback(close_pool, pool)
     context.check("database", partial(database_problem, pool))
-    directory = Directory(settings.database_url, Vault(settings.encryption_key.get_secret_value()))
+    vault = Vault(settings.encryption_key.get_secret_value())
+    directory = Directory(settings.database_url, vault)
     context.side_task("directory", directory.follow())
     accounts = Accounts(directory)
     context.check("directory", accounts.check)
@@ -51,12 +57,13 @@ async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
         allowed_private_hosts=settings.allowed_private_hosts, timeout_s=settings.read_timeout_s, keep_alive=False
     )
     context.stack.push_async_callback(session.close)
-    clients = HttpProkipClients(session, _client_limits(settings))
+    policy = RetryPolicy(settings.retry_base_s, settings.retry_cap_s, settings.refused_retry_s)
+    logins = Logins(pool)
+    clients = HttpProkipClients(session, logins, vault, _client_limits(settings), policy)
 
     bus = await open_bus(context, settings, pool, SCHEMA)
-    policy = RetryPolicy(settings.retry_base_s, settings.retry_cap_s, settings.refused_retry_s)
     polls, sales, views = Polls(pool), Sales(pool, process=context.name), Views(pool)
-    settling = Settling(sales=sales, polls=polls, outbox=bus.outbox, policy=policy)
+    settling = Settling(sales=sales, polls=polls, outbox=bus.outbox, policy=policy, first_look_s=settings.first_look_s)
     reader = Reader(
         polls=polls,
         accounts=accounts,
@@ -71,18 +78,27 @@ async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
         accounts=accounts,
         clients=clients,
         outbox=bus.outbox,
-        limits=PostingLimits(settings.posting_concurrency, settings.post_timeout_s, settings.posting_margin_s),
+        limits=_posting_limits(settings),
+    )
+    looker = Looker(
+        sales=sales,
+        settling=settling,
+        accounts=accounts,
+        clients=clients,
+        policy=LookPolicy(settings.first_look_s, settings.retry_cap_s, settings.doubt_grace_s),
+        look_timeout_s=settings.look_timeout_s,
     )
     context.on_drain(reader.drain)
     context.on_drain(recorder.drain)
     context.on_drain(bus.outbox.flush)
 
-    consumers = Consumers(sales=sales, polls=polls, accounts=accounts)
+    consumers = Consumers(sales=sales, polls=polls, logins=logins, accounts=accounts)
     bus.consume(Subscription(context.name, SaleDueV1), consumers.sale_due)
     bus.consume(Subscription(context.name, SyncRequestedV1), consumers.sync_requested)
     bus.consume(Subscription(context.name, ConnectionChangedV1), consumers.connection_changed)
     context.side_task("reading", reader.run())
     context.side_task("recording", recorder.run())
+    context.side_task("looking", looker.run())
     context.side_task("postings of dead processes", recorder.give_up_expired())
     context.side_task("gauges", keep_gauges(views))
 
@@ -96,7 +112,7 @@ async def keep_gauges(views: Views) -> None:
     """Runs for ever: the numbers that an operator watches."""
     while True:
         try:
-            locations, sales = await views.gauges(), await views.sale_gauges()
+            locations, sales, doubts = await views.gauges(), await views.sale_gauges(), await views.doubt_gauges()
         except Exception as error:
             if verdict_of(error) is not Verdict.HOLD:
                 raise
@@ -108,15 +124,40 @@ async def keep_gauges(views: Views) -> None:
             metrics.SALES.clear()
             for row in sales:
                 metrics.SALES.labels(row["business_id"], row["state"]).set(row["sales"])
+            metrics.DOUBTS.clear()
+            for row in doubts:
+                metrics.DOUBTS.labels(row["business_id"], row["settled_by"]).set(row["doubts"])
         await asyncio.sleep(GAUGE_INTERVAL_S)
 
 
-def _client_limits(settings: PollerSettings) -> SimpleLimits:
-    return SimpleLimits(
-        connect_timeout_s=settings.connect_timeout_s,
-        read_timeout_s=settings.read_timeout_s,
+def _client_limits(settings: PollerSettings) -> ClientLimits:
+    return ClientLimits(
+        simple=SimpleLimits(
+            connect_timeout_s=settings.connect_timeout_s,
+            read_timeout_s=settings.read_timeout_s,
+            post_timeout_s=settings.post_timeout_s,
+            stock_bytes_max=settings.stock_bytes_max,
+        ),
+        connector=ConnectorLimits(
+            connect_timeout_s=settings.connect_timeout_s,
+            read_timeout_s=settings.read_timeout_s,
+            post_timeout_s=settings.post_timeout_s,
+        ),
+        pace=PaceLimits(
+            interval_s=settings.connector_request_interval_s,
+            burst=settings.connector_request_burst,
+            failures_max=settings.connector_failures_max,
+            probe_s=settings.read_timeout_s,
+        ),
+    )
+
+
+def _posting_limits(settings: PollerSettings) -> PostingLimits:
+    return PostingLimits(
+        posting_concurrency=settings.posting_concurrency,
         post_timeout_s=settings.post_timeout_s,
-        stock_bytes_max=settings.stock_bytes_max,
+        posting_margin_s=settings.posting_margin_s,
+        doubt_grace_s=settings.doubt_grace_s,
     )
 
 

@@ -14,12 +14,27 @@ class PollerSettings(ServiceSettings):
 
     connect_timeout_s: Seconds = 5.0
     read_timeout_s: Seconds = 60.0
-    """For a whole stock list."""
-    post_timeout_s: Seconds = 30.0
-    """A sale without an answer after it is in doubt."""
+    """For one answer to a read; in the simple dialect that is a whole stock list."""
+    post_timeout_s: Seconds = 60.0
+    """A sale without an answer after it is in doubt. In the connector dialect the wait for its turn is part of it."""
     posting_margin_s: Seconds = 10.0
     """How long after post_timeout_s a request without a stored answer is given up by the other replicas."""
+    first_look_s: Seconds = 2.0
+    """From a doubt to the first look for it, where Prokip can be asked; looks come at doubling distances."""
+    look_timeout_s: Seconds = 300.0
+    """One look may read many pages, each at its turn."""
+    doubt_grace_s: Seconds = 120.0
+    """After post_timeout_s and posting_margin_s Prokip may still be finishing a request for so long. Only then a sale that
+    it does not show counts as not recorded and is sent again.
+    """
     stock_bytes_max: Annotated[int, Field(ge=1024, le=1024**3)] = 64 * 1024 * 1024
+
+    connector_request_interval_s: Annotated[float, Field(ge=0, le=60)] = 1.0
+    """Between two requests to one connector account, over all replicas; 0: no pace."""
+    connector_request_burst: Annotated[int, Field(ge=1, le=20)] = 3
+    """Requests that may come together after a quiet time."""
+    connector_failures_max: Annotated[int, Field(ge=1, le=100)] = 5
+    """After so many failures in a row one request at a time tries whether that Prokip is back."""
 
     poll_concurrency: Annotated[int, Field(ge=1, le=64)] = 4
     """Businesses that one process reads at a time."""

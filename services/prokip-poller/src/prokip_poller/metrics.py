@@ -28,3 +28,9 @@ POSTING_SECONDS: Final = Histogram(
     "prokip_poller_posting_seconds", "Time until Prokip answered a sale or return", ("kind",), buckets=LATENCY_BUCKETS_S
 )
 SALES: Final = Gauge("prokip_poller_unrecorded_sales", "Orders that Prokip does not know yet", ("business_id", "state"))
+LOOKS: Final = Counter(
+    "prokip_poller_looks_total", "Looks at what is in doubt, by what they found", ("business_id", "kind", "found")
+)
+DOUBTS: Final = Gauge(
+    "prokip_poller_doubts", "Requests that nobody knows the end of, by who settles them", ("business_id", "settled_by")
+)

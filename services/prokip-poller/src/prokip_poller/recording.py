@@ -1,42 +1,46 @@
 """Recording sales: who is told what next, one request an order at a time, and what its end changes.
 
 `posting` is committed before a request leaves. A request whose end nobody stored becomes `in_doubt`, and what is in
-doubt is never sent again by itself: this Prokip has no call that finds a sale.
+doubt is never sent again before somebody has looked: `looking` where Prokip can be asked, else a person.
 """
 
 import asyncio
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from prokip_poller import metrics
 from prokip_poller.accounts import Accounts
 from prokip_poller.clients import ProkipClients
-from prokip_poller.domain.sales import RecordSale, SaleState, Sell, by_hand, next_step, reference_of
+from prokip_poller.domain.looks import OpenDoubt, must_wait
+from prokip_poller.domain.requests import Request, reference_of, return_request, sale_request
+from prokip_poller.domain.sales import GiveBack, Kind, SaleState, Sell, Step, by_hand, next_step
+from prokip_poller.domain.telling import OrderKey
 from prokip_poller.reading import health_of
 from prokip_poller.settling import Answer, Settling
 from prokip_poller.storage.polls import LocationKey
-from prokip_poller.storage.sales import HeldSale, Posting, Sales
+from prokip_poller.storage.sales import HeldSale, Sales
 from prokip_shared.bus.failures import Verdict, describe, verdict_of
 from prokip_shared.bus.outbox import Outbox, OutboxTransaction
-from prokip_shared.connections import ProkipAccount
 from prokip_shared.logs import Log, bind_correlation
 from prokip_shared.platforms.prokip import (
     NotAuthorised,
     ProkipClient,
     ProkipError,
     Refused,
-    ReturnedItem,
     Sale,
-    SoldItem,
     Unavailable,
     Unsupported,
 )
 
 TICK_S: Final = 0.1
 FAILED_TICK_S: Final = 1.0
+CROSSING_WAIT_S: Final = 2.0
+"""Before a step is tried again that could cross a request without a known end."""
 EXPIRY_LOOK_S: Final = 2.0
 EXPIRED_POSTINGS_MAX: Final = 100
+CROSSING_WORDS: Final = "It waits for an earlier request about the same goods, which Prokip may still be working at."
 BY_HAND_WORDS: Final = "The id of the sale in Prokip is not known, so its return has to be entered there by hand."
 
 log = Log("recording")
@@ -47,6 +51,19 @@ class PostingLimits:
     posting_concurrency: int
     post_timeout_s: float
     posting_margin_s: float
+    doubt_grace_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """A request that tells Prokip one step of one order."""
+
+    posting_id: int
+    key: OrderKey
+    location_id: str
+    kind: Kind
+    request: Request
+    correlation_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +148,13 @@ class Recorder:
         try:
             while True:
                 account = None if self._draining else self._accounts.of(place.business_id)
-                room = self._limits.posting_concurrency - len(under_way)
                 send_before_s = time.monotonic() + self._limits.posting_margin_s
                 claimed = Claimed((), 0)
-                if account is not None and room > 0:
-                    claimed = await self._claim(place, room)
+                if account is not None:
+                    client = self._clients.of(account)
+                    claimed = await self._claim(client, place, self._room(client) - len(under_way))
                     under_way |= {
-                        asyncio.create_task(self._post(account, posting, send_before_s)) for posting in claimed.postings
+                        asyncio.create_task(self._post(client, posting, send_before_s)) for posting in claimed.postings
                     }
                 if not under_way and not claimed.sales:
                     return
@@ -157,40 +174,81 @@ class Recorder:
         finally:
             await asyncio.gather(*under_way, return_exceptions=True)
 
-    async def _claim(self, place: LocationKey, room: int) -> Claimed:
+    def _room(self, client: ProkipClient) -> int:
+        return 1 if client.one_at_a_time else self._limits.posting_concurrency
+
+    async def _claim(self, client: ProkipClient, place: LocationKey, room: int) -> Claimed:
         """Takes orders that are due and commits what is going to be sent for them."""
+        if room <= 0:
+            return Claimed((), 0)
         async with self._outbox.transaction() as transaction:
             connection = transaction.connection
             if not await self._sales.lock_location(connection, place):
                 return Claimed((), 0)
             under_way = await self._sales.under_way(connection, place)
-            free = min(room, self._limits.posting_concurrency - under_way)
+            free = min(room, self._room(client) - under_way)
             if free <= 0:
                 return Claimed((), 0)
             held = await self._sales.claim(connection, place, free)
             told = await self._sales.told(connection, place.business_id, [sale.key for sale in held])
-            postings = [await self._begin(transaction, sale, told[sale.key]) for sale in held]
+            doubts: list[OpenDoubt] = []
+            if client.one_at_a_time:
+                doubts = await self._sales.open_doubts(connection, place, grace_s=self._limits.doubt_grace_s)
+            postings = [await self._begin(transaction, client, sale, told[sale.key], doubts) for sale in held]
         return Claimed(tuple(posting for posting in postings if posting is not None), len(held))
 
-    async def _begin(self, transaction: OutboxTransaction, sale: HeldSale, sells: list[Sell]) -> Posting | None:
-        """The posting of an order's next step; None where no request is needed or none can be made."""
+    async def _begin(
+        self,
+        transaction: OutboxTransaction,
+        client: ProkipClient,
+        sale: HeldSale,
+        sells: list[Sell],
+        doubts: Sequence[OpenDoubt],
+    ) -> Posting | None:
+        """The posting of an order's next step; None where no request is needed, or none can be made now."""
         step = next_step(sale.due, sells)
-        if step is not None and not by_hand(step):
+        if step is None or by_hand(step):
+            state: SaleState = "recorded" if step is None else "return_unsupported"
+            await self._settling.rest(transaction, sale, state, sells, "" if step is None else BY_HAND_WORDS)
+            return None
+        if must_wait(step, doubts):
             await self._sales.set_state(
-                transaction.connection, sale.key, "posting", detail="", next_attempt_in_s=None, attempts=sale.attempts
-            )
-            return await self._sales.begin_posting(
                 transaction.connection,
-                sale,
-                step,
-                reference=reference_of(sale.key.connection_id, sale.key.order_ref, sale.revision),
-                expires_in_s=self._limits.post_timeout_s + self._limits.posting_margin_s,
+                sale.key,
+                "due",
+                detail=CROSSING_WORDS,
+                next_attempt_in_s=CROSSING_WAIT_S,
+                attempts=sale.attempts,
             )
-        state: SaleState = "recorded" if step is None else "return_unsupported"
-        await self._settling.rest(transaction, sale, state, sells, "" if step is None else BY_HAND_WORDS)
-        return None
+            return None
+        return await self._commit_to(transaction, client, sale, sells, step)
 
-    async def _post(self, account: ProkipAccount, posting: Posting, send_before_s: float) -> None:
+    async def _commit_to(
+        self, transaction: OutboxTransaction, client: ProkipClient, sale: HeldSale, sells: list[Sell], step: Step
+    ) -> Posting:
+        """What is going to be sent; it leaves after the commit."""
+        connection, key = transaction.connection, sale.key
+        reference = reference_of(key.connection_id, key.order_ref, step, sells)
+        request: Request
+        if isinstance(step, GiveBack):
+            request = return_request(step, next(sell for sell in sells if sell.posting_id == step.posting_id))
+        else:
+            goods = await self._sales.goods_of(connection, key.business_id, list(step.units))
+            request = sale_request(step, reference=reference, sold_at=sale.sold_at, prices=sale.prices, goods=goods)
+        await self._sales.set_state(
+            connection, key, "posting", detail="", next_attempt_in_s=None, attempts=sale.attempts
+        )
+        posting_id = await self._sales.begin_posting(
+            connection,
+            sale,
+            step,
+            reference=reference,
+            expires_in_s=self._limits.post_timeout_s + self._limits.posting_margin_s,
+            findable=client.lookup is not None,
+        )
+        return Posting(posting_id, key, sale.location_id, step.kind, request, sale.correlation_id)
+
+    async def _post(self, client: ProkipClient, posting: Posting, send_before_s: float) -> None:
         """One request, and the storing of its end however long the database takes to come back.
 
         After `send_before_s` (monotonic) it is not sent: the other replicas may give it up while it is under way.
@@ -200,8 +258,8 @@ class Recorder:
             if began_s > send_before_s:
                 answer = Answer("not_sent", "This process was too slow to send it.")
             else:
-                answer = await self._send(self._clients.of(account), posting)
-            metrics.POSTING_SECONDS.labels(posting.step.kind).observe(time.monotonic() - began_s)
+                answer = await self._send(client, posting)
+            metrics.POSTING_SECONDS.labels(posting.kind).observe(time.monotonic() - began_s)
             stored = await self._stored(posting, answer)
             while not stored:
                 await asyncio.sleep(FAILED_TICK_S)
@@ -219,17 +277,12 @@ class Recorder:
         return True
 
     async def _send(self, client: ProkipClient, posting: Posting) -> Answer:
-        units = posting.step.units
+        request = posting.request
         try:
-            if isinstance(posting.step, RecordSale):
-                items = [SoldItem(sku, number) for sku, number in units.items()]
-                sale = Sale(items, posting.reference, posting.sold_at)
-                recorded = await client.record_sale(posting.location_id, sale)
-                return Answer("recorded", "", sell_id=recorded.sell_id)
-            if posting.step.sell_id is None:
-                return Answer("unsupported", BY_HAND_WORDS)
-            back = [ReturnedItem(sku, number, returned_total=number) for sku, number in units.items()]
-            await client.give_back(posting.step.sell_id, back)
+            if isinstance(request, Sale):
+                recorded = await client.record_sale(posting.location_id, request)
+                return Answer("recorded", "", sell_id=recorded.sell_id, line_ids=recorded.line_ids)
+            await client.give_back(request.sell_id, request.items)
         except ProkipError as error:
             return answer_of(error)
         except Exception as error:

@@ -1,29 +1,23 @@
-"""What the end of a request changes, whoever knows it: the answer, a process that is gone, or an operator.
+"""What the end of a request changes, whoever knows it: the answer, a process that is gone, a look, or an operator.
 
 Told units, R, the order's state and the message about it move in one transaction.
 """
 
 import random
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from prokip_poller import metrics
 from prokip_poller.domain.attempts import Outcome, RetryPolicy, Verdict, judge
-from prokip_poller.domain.sales import (
-    GiveBack,
-    SaleState,
-    Sell,
-    counter_moves,
-    newest_sell_id,
-    reference_of,
-    steps_left,
-)
+from prokip_poller.domain.requests import reference_of
+from prokip_poller.domain.sales import GiveBack, SaleState, Sell, counter_moves, newest_sell_id, steps_left
 from prokip_poller.domain.telling import OrderKey, sale_message
 from prokip_poller.storage.polls import LocationKey, Polls
 from prokip_poller.storage.sales import EndedPosting, HeldSale, Sales
 from prokip_shared.bus.outbox import Outbox, OutboxTransaction
 from prokip_shared.logs import Log
 from prokip_shared.messages import SaleRecordedV1
+from prokip_shared.platforms.prokip import RecordedSale
 
 log = Log("settling")
 
@@ -35,6 +29,12 @@ class Answer:
     outcome: Outcome
     words: str
     sell_id: str | None = None
+    line_ids: Mapping[str, str] = field(default_factory=dict)
+    """Of the sale's lines, per SKU."""
+    found: bool = False
+    """A look says so, which cannot tell for which of several requests it happened."""
+    repeats: Sequence[RecordedSale] = ()
+    """Prokip holds the sale so many times more than it should."""
     health: str | None = None
     """Set where the whole account is in trouble, not this sale: then everything of the location waits."""
     asked_s: float | None = None
@@ -58,24 +58,42 @@ class Settling:
         polls: Polls,
         outbox: Outbox,
         policy: RetryPolicy,
+        first_look_s: float,
         draw: Callable[[], float] = random.random,
     ) -> None:
         self._sales = sales
         self._polls = polls
         self._outbox = outbox
         self._policy = policy
+        self._first_look_s = first_look_s
         self._draw = draw
 
-    async def end(self, posting_id: int, key: OrderKey, answer: Answer, *, only_from: Collection[Outcome]) -> None:
-        """Gives a request its outcome, once."""
+    async def end(self, posting_id: int, key: OrderKey, answer: Answer, *, only_from: Collection[Outcome]) -> bool:
+        """Gives a request its outcome, once. False: it has another one already, or what a look found is counted for
+        another request, which may have happened while it looked.
+        """
         async with self._outbox.transaction() as transaction:
             sale = await self._lock(transaction, key)
+            if answer.found and await self._sales.counted_by_another(
+                transaction.connection, posting_id, answer.sell_id
+            ):
+                return False
             if await self._end(transaction, sale, posting_id, answer, only_from=only_from):
-                return
+                return True
             held = await self._sales.posting_outcome(transaction.connection, key, posting_id)
-        if answer.outcome == "recorded" and held != "recorded":
-            # Rare: Prokip's answer came after an operator had settled the doubt the other way.
-            log.error("posting.settlement_contradicted", order_ref=key.order_ref, held=held, sell_id=answer.sell_id)
+            if answer.outcome == "recorded" and held == "not_recorded":
+                await self._hear_late(transaction, sale, posting_id, answer)
+        return False
+
+    async def _hear_late(self, transaction: OutboxTransaction, sale: HeldSale, posting_id: int, answer: Answer) -> None:
+        """Rare: the request came through after somebody had looked and not found it.
+
+        Prokip's own word stands. If it was sold a second time meanwhile, too much is told now and goes back by itself.
+        What a later request of the order has counted already is not counted again.
+        """
+        log.error("posting.settlement_contradicted", order_ref=sale.key.order_ref, sell_id=answer.sell_id)
+        if not await self._sales.counted_by_another(transaction.connection, posting_id, answer.sell_id):
+            await self._end(transaction, sale, posting_id, answer, only_from={"not_recorded"})
 
     async def settle(self, key: OrderKey, *, recorded: bool, sell_id: str | None, posting_id: int | None) -> SaleState:
         """An operator looked into Prokip: the request in doubt did happen, or did not. Saying it twice is saying it
@@ -85,6 +103,7 @@ class Settling:
         async with self._outbox.transaction() as transaction:
             sale = await self._lock(transaction, key)
             meant = posting_id or await self._sales.newest_doubt(transaction.connection, key)
+            await self._check_own(transaction, sale, meant, sell_id)
             answer = Answer(outcome, "Settled by an operator.", sell_id=sell_id, by_hand=True)
             if meant is None or not await self._end(transaction, sale, meant, answer, only_from={"in_doubt"}):
                 await self._check_said_before(transaction, sale, meant, outcome)
@@ -92,6 +111,17 @@ class Settling:
             settled = await self._lock(transaction, key)
         log.info("sale.settled", business_id=key.business_id, order_ref=key.order_ref, outcome=outcome)
         return settled.state
+
+    async def _check_own(
+        self, transaction: OutboxTransaction, sale: HeldSale, posting_id: int | None, sell_id: str | None
+    ) -> None:
+        """A sale in Prokip is the effect of one request; one that settles two would be counted twice."""
+        if posting_id is None or sell_id is None:
+            return
+        connection = transaction.connection
+        in_doubt = await self._sales.posting_outcome(connection, sale.key, posting_id) == "in_doubt"
+        if in_doubt and await self._sales.counted_by_another(connection, posting_id, sell_id):
+            raise NotSettled(f"Sale {sell_id} in Prokip is counted for another request of this order already.")
 
     async def _check_said_before(
         self, transaction: OutboxTransaction, sale: HeldSale, posting_id: int | None, outcome: Outcome
@@ -121,7 +151,7 @@ class Settling:
             sells = await self._sells(transaction, key)
             for step in steps_left(sale.due, sells):
                 if isinstance(step, GiveBack):
-                    await self._enter_by_hand(transaction, sale, step)
+                    await self._enter_by_hand(transaction, sale, step, sells)
             sells = await self._sells(transaction, key)
             if steps_left(sale.due, sells):
                 await self._begin_again(transaction, sale)
@@ -166,13 +196,17 @@ class Settling:
             transaction.connection, sale.key, "due", detail=sale.detail, next_attempt_in_s=0.0, attempts=0
         )
 
-    async def _enter_by_hand(self, transaction: OutboxTransaction, sale: HeldSale, step: GiveBack) -> None:
-        reference = reference_of(sale.key.connection_id, sale.key.order_ref, sale.revision)
+    async def _enter_by_hand(
+        self, transaction: OutboxTransaction, sale: HeldSale, step: GiveBack, sells: Sequence[Sell]
+    ) -> None:
+        reference = reference_of(sale.key.connection_id, sale.key.order_ref, step, sells)
         await self._sales.add_hand_posting(
             transaction.connection, sale, step, reference=reference, answer="Entered in Prokip by hand."
         )
         place = LocationKey(sale.key.business_id, sale.location_id)
-        await self._sales.tell(transaction.connection, place, step, counter_moves(step), posting_id=step.posting_id)
+        await self._sales.tell(
+            transaction.connection, place, step, counter_moves(step), posting_id=step.posting_id, line_ids={}
+        )
 
     async def _end(
         self,
@@ -194,15 +228,31 @@ class Settling:
             sell_id=answer.sell_id,
             answer=answer.words,
             by_hand=answer.by_hand,
+            first_look_s=self._first_look_s,
         )
         if ended is None:
             return False
         metrics.POSTINGS.labels(key.business_id, ended.step.kind, answer.outcome).inc()
         place = LocationKey(key.business_id, sale.location_id)
         if answer.outcome == "recorded":
-            await self._sales.tell(connection, place, ended.step, counter_moves(ended.step), posting_id=posting_id)
+            moves = counter_moves(ended.step)
+            await self._sales.tell(
+                connection, place, ended.step, moves, posting_id=posting_id, line_ids=answer.line_ids
+            )
+            for repeat in answer.repeats:
+                # It counts as told like any other, so that what is too much goes back by itself.
+                log.error("posting.repeated_in_prokip", order_ref=key.order_ref, sell_id=repeat.sell_id)
+                number = await self._sales.add_repeat(connection, posting_id, repeat.sell_id)
+                await self._sales.tell(
+                    connection, place, ended.step, moves, posting_id=number, line_ids=repeat.line_ids
+                )
         if answer.health is not None:
             await self._block(transaction, place, answer)
+        if sale.state == "in_doubt" and answer.outcome != "in_doubt":
+            await self._sales.read_left_out_soon(connection, place, list(ended.step.units))
+        if "not_recorded" in only_from and sale.state in {"posting", "in_doubt"}:
+            # Another request about the order is open; what follows from both is decided at its end.
+            return True
         sells = await self._sells(transaction, key)
         verdict = self._verdict(sale, ended, sells, answer)
         refusals = sale.attempts + 1 if verdict.state == "refused" else 0

@@ -1,6 +1,6 @@
 """What prokip-sync asks of Prokip, whichever dialect it speaks: read stock, record a sale, give units back.
 
-Adapters: `prokip_simple`. Every call ends in its result or in exactly one of the errors below; the difference between
+Adapters: `prokip_simple` and `prokip_connector`. Every call ends in its result or in exactly one of the errors below; the difference between
 "certainly not done" and "perhaps done" is what keeps a sale from being recorded twice.
 """
 
@@ -97,6 +97,8 @@ class RecordedSale:
     sell_id: str
     line_ids: Mapping[str, str] = field(default_factory=dict)
     """Per SKU the id of the sale's line, which returns name; empty where the dialect has none."""
+    repeats: Sequence["RecordedSale"] = ()
+    """Where it was looked for: what else Prokip holds under its reference, because a request came through twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +120,25 @@ class StockCheck:
     skus: int
     problem: str | None
     """None: the settings work. Else one plain sentence that says which of them is wrong."""
+    warnings: tuple[str, ...] = ()
+    """What works and will yet surprise: one plain sentence each."""
+    contact_id: int | None = None
+    """The customer to write sales to, as given or Prokip's default; None where the dialect has none."""
+    timezone: str | None = None
+    """The one to date sales in, as given or Prokip's own; None where the dialect needs none."""
 
 
 class ProkipClient(Protocol):
     @property
     def lookup(self) -> "SaleLookup | None":
         """None where Prokip has no call that finds a sale again, so that a person must settle what is in doubt."""
+        ...
+
+    @property
+    def one_at_a_time(self) -> bool:
+        """Whether requests that change stock at one location must each wait for the end of the one before, because
+        Prokip would lose one of two that cross.
+        """
         ...
 
     def stock_pages(self, location_id: str) -> AsyncIterator[StockPage]:

@@ -9,24 +9,19 @@ sale without a clear answer stays in doubt until a person has looked. The first 
 """
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
-from email.utils import parsedate_to_datetime
+from decimal import Decimal
 from http import HTTPStatus
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 from urllib.parse import quote
 
 import aiohttp
 
-from prokip_shared.messages import utc_now
 from prokip_shared.platforms.prokip import (
     InDoubt,
-    NotAuthorised,
     ProkipError,
     RecordedSale,
-    Refused,
     ReturnedItem,
     Sale,
     StockCheck,
@@ -35,34 +30,28 @@ from prokip_shared.platforms.prokip import (
     Unsupported,
     Unusable,
 )
+from prokip_shared.platforms.prokip_http import (
+    SKU_CHARACTERS_MAX,
+    Answer,
+    Bounds,
+    exchange,
+    json_number,
+    load_json,
+    parse_quantity,
+    parse_sku,
+    raise_unless_done,
+    raise_unless_read,
+    words_of,
+)
 
-QUANTITY_LIMIT: Final = Decimal(10) ** 15
-"""A quantity beyond it is a defect in the answer, and would not fit our columns either."""
-SKU_CHARACTERS_MAX: Final = 255
-WORDS_CHARACTERS_MAX: Final = 500
-SUCCESS, REDIRECTION, CLIENT_ERROR, SERVER_ERROR = 2, 3, 4, 5
-NOT_AUTHORISED: Final = {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}
 NO_SUCH_CALL: Final = {HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED}
-MOVED: Final = {HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.TEMPORARY_REDIRECT, HTTPStatus.PERMANENT_REDIRECT}
-"""Whoever answers these has not looked at the body; after 302 and 303 that is not certain."""
 PARSE_IN_THREAD_BYTES: Final = 256 * 1024
 """Above it a list is parsed beside the event loop, which must keep answering health checks."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back over HTTP."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    complete: bool
-    """False: the connection broke or the size limit was passed while the body was read."""
-
-
 def parse_stock(body: bytes) -> StockPage:
     """Raises Unusable for anything but a list with at least one row: an empty list is a defect, not an empty shop."""
-    rows = _unwrap(_load(body))
+    rows = _unwrap(load_json(body))
     if not isinstance(rows, list):
         raise Unusable("Prokip's answer is not a list of stock; is this the address of a Prokip API?")
     if not rows:
@@ -71,7 +60,7 @@ def parse_stock(body: bytes) -> StockPage:
     unusable: dict[str, str] = {}
     rows_without_sku = 0
     for row in rows:
-        sku = _sku(row)
+        sku = parse_sku(row.get("sku")) if isinstance(row, dict) else None
         if sku is None:
             rows_without_sku += 1
         elif sku in quantities or sku in unusable:
@@ -87,22 +76,11 @@ def parse_stock(body: bytes) -> StockPage:
     )
 
 
-def parse_quantity(value: Any) -> Decimal | None:
-    """A number or a numeric string, negative and decimal ones too; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
-        return None
-    try:
-        quantity = Decimal(value)
-    except InvalidOperation:
-        return None
-    return quantity if quantity.is_finite() and abs(quantity) < QUANTITY_LIMIT else None
-
-
 def parse_sell_id(answer: Answer) -> str:
     """Raises the error that the answer means. Only an id is success: a 200 without one settles nothing."""
-    _raise_unless_done(answer)
+    raise_unless_done(answer)
     try:
-        found = _load(answer.body)
+        found = load_json(answer.body)
     except Unusable:
         found = None
     for place in (found, _unwrap(found)):
@@ -118,97 +96,15 @@ def check_refund(answer: Answer) -> None:
     """Raises the error that the answer to a refund means."""
     if answer.status in NO_SUCH_CALL:
         raise Unsupported(f"Prokip takes no refunds ({answer.status}): {words_of(answer)}")
-    _raise_unless_done(answer)
-
-
-def words_of(answer: Answer) -> str:
-    """Prokip's own words, cut to what a table cell holds."""
-    try:
-        body = _load(answer.body)
-    except Unusable:
-        body = None
-    if isinstance(body, dict):
-        for key in ("message", "error", "detail", "msg"):
-            words = body.get(key)
-            if isinstance(words, dict):
-                words = words.get("message")
-            if isinstance(words, str) and words.strip():
-                return words.strip()[:WORDS_CHARACTERS_MAX]
-    text = " ".join(answer.body.decode("utf-8", "replace").split())
-    return text[:WORDS_CHARACTERS_MAX] or "(no words)"
-
-
-def retry_after_s(headers: Mapping[str, str]) -> float | None:
-    """Seconds or an HTTP date: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after."""
-    value = headers.get("Retry-After", "").strip()
-    if value.isdigit():
-        return float(value)
-    try:
-        return max(0.0, (parsedate_to_datetime(value) - utc_now()).total_seconds())
-    except (TypeError, ValueError):
-        return None
-
-
-def _raise_unless_done(answer: Answer) -> None:
-    """Sorts an answer to a request that changes something: done, certainly not done, or in doubt."""
-    status, words = answer.status, words_of(answer)
-    if status // 100 == SUCCESS and answer.complete:
-        return
-    if status in NOT_AUTHORISED:
-        raise NotAuthorised(f"Prokip does not accept the token ({status}): {words}")
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        raise Unavailable(f"Prokip asks us to wait: {words}", retry_after_s(answer.headers))
-    if status in MOVED:
-        raise Refused(f"The API address leads elsewhere ({status}, {answer.headers.get('Location', 'nowhere')})")
-    # 408 comes from proxies that may have passed the request on.
-    if status // 100 == CLIENT_ERROR and status != HTTPStatus.REQUEST_TIMEOUT:
-        raise Refused(words)
-    raise InDoubt(f"Prokip answered {status}, which does not tell whether it was done: {words}")
-
-
-def _raise_unless_read(answer: Answer) -> None:
-    """Sorts an answer to a read, where doubt does not exist."""
-    status = answer.status
-    if status == HTTPStatus.OK and answer.complete:
-        return
-    if status in NOT_AUTHORISED:
-        raise NotAuthorised(f"Prokip does not accept the token ({status}): {words_of(answer)}")
-    if status == HTTPStatus.TOO_MANY_REQUESTS or status // 100 == SERVER_ERROR:
-        raise Unavailable(f"Prokip answered {status}: {words_of(answer)}", retry_after_s(answer.headers))
-    if status // 100 == REDIRECTION:
-        place = answer.headers.get("Location", "nowhere")
-        raise Unusable(f"The API address leads elsewhere ({status}, {place}); is this the address of a Prokip API?")
-    if status == HTTPStatus.NOT_FOUND:
-        raise Refused(f"Prokip knows no such location, or this is not its address (404): {words_of(answer)}")
-    if status // 100 == CLIENT_ERROR:
-        raise Refused(words_of(answer))
-    raise Unusable("Prokip's answer is too large or ended too early.")
-
-
-def _load(body: bytes) -> Any:
-    try:
-        return json.loads(body, parse_float=Decimal, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        raise Unusable("Prokip's answer is not JSON; is this the address of a Prokip API?") from None
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(name)
+    raise_unless_done(answer)
 
 
 def _unwrap(body: Any) -> Any:
     return body["data"] if isinstance(body, dict) and "data" in body else body
 
 
-def _sku(row: Any) -> str | None:
-    sku = row.get("sku") if isinstance(row, dict) else None
-    if isinstance(sku, int) and not isinstance(sku, bool):
-        sku = str(sku)
-    return sku if isinstance(sku, str) and 0 < len(sku) <= SKU_CHARACTERS_MAX and "\x00" not in sku else None
-
-
 def _items_json(units: Iterable[tuple[str, Decimal]]) -> list[dict[str, object]]:
-    return [{"sku": sku, "quantity": int(number) if number == int(number) else float(number)} for sku, number in units]
+    return [{"sku": sku, "quantity": json_number(number)} for sku, number in units]
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +122,7 @@ class SimpleProkip:
     """One account of the simple dialect over HTTP."""
 
     lookup = None
+    one_at_a_time = False
 
     def __init__(self, session: aiohttp.ClientSession, *, api_url: str, token: str, limits: SimpleLimits) -> None:
         self._session = session
@@ -246,7 +143,7 @@ class SimpleProkip:
             )
         except InDoubt as failure:
             raise Unavailable(failure.words) from None
-        _raise_unless_read(answer)
+        raise_unless_read(answer)
         if len(answer.body) > PARSE_IN_THREAD_BYTES:
             yield await asyncio.to_thread(parse_stock, answer.body)
         else:
@@ -288,42 +185,6 @@ class SimpleProkip:
         query: dict[str, str] | None = None,
         body: Mapping[str, object] | None = None,
     ) -> Answer:
-        """Raises Unavailable if no connection came about (nothing was sent), InDoubt if it broke after that."""
-        timeout = aiohttp.ClientTimeout(total=timeout_s, connect=min(self._limits.connect_timeout_s, timeout_s))
-        try:
-            async with self._session.request(
-                method,
-                self._api_url + path,
-                params=query,
-                json=body,
-                headers=self._headers,
-                timeout=timeout,
-                allow_redirects=False,
-            ) as response:
-                content, complete = await _read_bounded(response, bytes_max)
-                return Answer(response.status, response.headers, content, complete)
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as failure:
-            raise Unavailable(f"Prokip cannot be reached: {_cause(failure)}") from None
-        except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
-            raise Refused("The API address is not an http address.") from None
-        except TimeoutError:
-            raise InDoubt(f"Prokip did not answer within {timeout_s:g} s.") from None
-        except (aiohttp.ClientError, OSError) as failure:
-            raise InDoubt(f"The connection to Prokip broke: {_cause(failure)}") from None
-
-
-async def _read_bounded(response: aiohttp.ClientResponse, bytes_max: int) -> tuple[bytes, bool]:
-    """The body as far as it came, and whether that was all of it."""
-    body = bytearray()
-    try:
-        async for chunk in response.content.iter_chunked(64 * 1024):
-            body += chunk
-            if len(body) > bytes_max:
-                return bytes(body[:bytes_max]), False
-    except (aiohttp.ClientError, TimeoutError, OSError):
-        return bytes(body), False
-    return bytes(body), True
-
-
-def _cause(failure: BaseException) -> str:
-    return str(failure) or type(failure).__name__
+        bounds = Bounds(self._limits.connect_timeout_s, timeout_s, bytes_max)
+        url = self._api_url + path
+        return await exchange(self._session, method, url, headers=self._headers, bounds=bounds, query=query, body=body)

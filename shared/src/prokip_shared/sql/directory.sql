@@ -9,6 +9,6 @@ ORDER BY id;
 
 -- name: prokip_accounts
 -- Where each business's Prokip is and how often it is polled.
-SELECT business_id, dialect, api_url, location_id, token, interval_s
+SELECT business_id, version, dialect, api_url, location_id, interval_s, contact_id, timezone, credentials
 FROM gateway.prokip_account
 ORDER BY business_id;

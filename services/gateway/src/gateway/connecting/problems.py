@@ -52,6 +52,13 @@ def invalid(detail: str) -> Problem:
     return Problem(422, "Invalid input", code="invalid_input", detail=detail)
 
 
+def missing(fields: Sequence[str]) -> Problem:
+    """Secrets are stored for one address and one login; for another they are given anew."""
+    errors = [{"field": name, "message": "Needed, also for a new address or login."} for name in fields]
+    detail = "; ".join(f"{one['field']}: {one['message']}" for one in errors)
+    return Problem(422, "Invalid input", code="invalid_input", detail=detail, errors=errors)
+
+
 def wrong_address(error: AddressProblem) -> Problem:
     return invalid(str(error))
 

@@ -37,7 +37,7 @@ Shown = (
 
 RECORDED_SENTENCES: Final = {
     "recorded": "Prokip recorded order {order}",
-    "in_doubt": "Prokip did not say whether it recorded order {order}; look there and settle it",
+    "in_doubt": "Prokip did not say whether it recorded order {order}; see under Sales what becomes of it",
     "refused": "Prokip refused order {order}",
     "return_unsupported": "Prokip takes no returns; enter the return of order {order} there",
 }

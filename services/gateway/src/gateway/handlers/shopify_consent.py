@@ -88,7 +88,7 @@ def _consent(request: web.Request) -> ShopifyConsent:
 
 def _install_id(request: web.Request) -> UUID:
     try:
-        return UUID(request.match_info["install_id"])
+        return UUID(request.match_info["id"])
     except ValueError:
         raise Problem(404, "Not found", code="no_such_install", detail="Nothing waits under this number.") from None
 

@@ -55,6 +55,12 @@ class SaleRecord(Answer):
     """Of the order's newest state; give it back with a decision about a return."""
     doubt_posting_id: int | None
     """The request that is in doubt; give it back with a decision about it. None: none is."""
+    looks: int
+    """How often a sale in doubt has been looked up in Prokip."""
+    next_look_at: Time | None
+    """When it is looked up next; null in doubt: never by itself, somebody has to settle it."""
+    look_words: str
+    """What the last look found."""
 
 
 class SettleSale(Given):

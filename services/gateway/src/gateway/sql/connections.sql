@@ -82,13 +82,18 @@ WHERE business_id = $1 AND id = $2 AND status <> 'disconnected'
 RETURNING id;
 
 -- name: prokip_account
--- The settings without the token.
-SELECT dialect, api_url, location_id, interval_s, configured_at FROM gateway.prokip_account WHERE business_id = $1;
+-- The settings without the credentials.
+SELECT dialect, api_url, location_id, contact_id, timezone, interval_s, configured_at
+FROM gateway.prokip_account
+WHERE business_id = $1;
 
 -- name: save_prokip_account
 -- One account per business.
-INSERT INTO gateway.prokip_account AS p (business_id, dialect, api_url, location_id, token, interval_s)
-VALUES ($1, 'simple', $2, $3, $4, $5)
+INSERT INTO gateway.prokip_account AS p (
+    business_id, dialect, api_url, location_id, credentials, contact_id, timezone, interval_s
+)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (business_id) DO UPDATE SET
     dialect = excluded.dialect, api_url = excluded.api_url, location_id = excluded.location_id,
-    token = excluded.token, interval_s = excluded.interval_s, configured_at = now();
+    credentials = excluded.credentials, contact_id = excluded.contact_id, timezone = excluded.timezone,
+    interval_s = excluded.interval_s, configured_at = now(), version = p.version + 1;

@@ -7,9 +7,9 @@ from typing import Any, Literal
 import asyncpg
 
 from prokip_shared.bus.outbox import Outbox, OutboxTransaction
-from prokip_shared.connections import Credentials
+from prokip_shared.connections import Credentials, ProkipCredentials
 from prokip_shared.database import Pool, load_queries
-from prokip_shared.directory import seal_credentials, seal_prokip_token
+from prokip_shared.directory import seal_credentials, seal_prokip_credentials
 from prokip_shared.messages import ConnectionChangedV1, ConnectionHealth, Platform
 from prokip_shared.security.vault import Vault
 
@@ -52,11 +52,24 @@ class NewConnection:
 
 @dataclass(frozen=True, slots=True)
 class ProkipRow:
-    dialect: Literal["simple"]
+    dialect: Literal["simple", "connector"]
     api_url: str
     location_id: str
+    contact_id: int | None
+    timezone: str | None
     interval_s: int
     configured_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewProkip:
+    api_url: str
+    location_id: str
+    credentials: ProkipCredentials
+    contact_id: int | None
+    """None in the simple dialect, as timezone."""
+    timezone: str | None
+    interval_s: int
 
 
 class StoreTaken(Exception):
@@ -134,13 +147,19 @@ class Connections:
         row = await self._pool.fetchrow(self._queries["prokip_account"], business_id)
         return ProkipRow(**row) if row else None
 
-    async def save_prokip(
-        self, business_id: int, *, api_url: str, location_id: str, token: str, interval_s: int
-    ) -> None:
-        sealed = seal_prokip_token(self._vault, business_id, token)
+    async def save_prokip(self, business_id: int, new: NewProkip) -> None:
+        sealed = seal_prokip_credentials(self._vault, business_id, new.credentials)
         async with self._outbox.transaction() as transaction:
             await transaction.connection.execute(
-                self._queries["save_prokip_account"], business_id, api_url, location_id, sealed, interval_s
+                self._queries["save_prokip_account"],
+                business_id,
+                new.credentials.dialect,
+                new.api_url,
+                new.location_id,
+                sealed,
+                new.contact_id,
+                new.timezone,
+                new.interval_s,
             )
             transaction.say(_changed(business_id, None, "prokip_configured"))
 

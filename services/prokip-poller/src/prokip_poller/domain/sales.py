@@ -5,7 +5,7 @@ about how it is decided. See docs/adr/0008-sale-states.md.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal, TypeAlias
 
@@ -15,7 +15,7 @@ SaleState = Literal[
     "due",  # what Prokip should know differs from what it was told, or nobody has compared yet
     "posting",  # a request is under way
     "recorded",  # Prokip knows what it should
-    "in_doubt",  # a request ended without an answer; an operator settles it
+    "in_doubt",  # a request ended without an answer; looked up where Prokip can be asked, else an operator settles it
     "refused",  # Prokip said no; asked again slowly
     "return_unsupported",  # units must go back that this Prokip takes back by hand only
 ]
@@ -26,6 +26,8 @@ Kind = Literal["sell", "refund"]
 class ToldLine:
     sold: Decimal
     returned: Decimal = ZERO
+    line_id: str | None = None
+    """Of the sale's line in Prokip; None where the dialect has none."""
 
     @property
     def kept(self) -> Decimal:
@@ -120,16 +122,12 @@ def apply_step(sells: Sequence[Sell], step: Step, *, posting_id: int, sell_id: s
 
 
 def _with_returns(sell: Sell, step: GiveBack) -> Sell:
-    lines = {sku: ToldLine(line.sold, line.returned + step.units.get(sku, ZERO)) for sku, line in sell.lines.items()}
-    return Sell(sell.posting_id, sell.sell_id, lines)
+    back = step.units
+    lines = {sku: replace(line, returned=line.returned + back.get(sku, ZERO)) for sku, line in sell.lines.items()}
+    return replace(sell, lines=lines)
 
 
 def newest_sell_id(sells: Sequence[Sell]) -> str | None:
     """The id under which an operator finds the order in Prokip."""
     known = [sell for sell in sells if sell.sell_id is not None]
     return max(known, key=lambda sell: sell.posting_id).sell_id if known else None
-
-
-def reference_of(connection_id: int, order_ref: str, revision: int) -> str:
-    """The same for every attempt of one revision, so that a person (or a kinder Prokip) can tell a repeat."""
-    return f"sync-{connection_id}-{order_ref}-{revision}"

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from prokip_poller.accounts import Accounts
 from prokip_poller.domain.telling import OrderKey
+from prokip_poller.storage.logins import Logins
 from prokip_poller.storage.polls import LocationKey, Polls
 from prokip_poller.storage.sales import Sales
 from prokip_shared.database import Connection
@@ -11,9 +12,10 @@ from prokip_shared.messages import ConnectionChangedV1, Message, SaleDueV1, Sync
 
 
 class Consumers:
-    def __init__(self, *, sales: Sales, polls: Polls, accounts: Accounts) -> None:
+    def __init__(self, *, sales: Sales, polls: Polls, logins: Logins, accounts: Accounts) -> None:
         self._sales = sales
         self._polls = polls
+        self._logins = logins
         self._accounts = accounts
 
     async def sale_due(self, connection: Connection, messages: Sequence[SaleDueV1]) -> Sequence[Message]:
@@ -44,6 +46,7 @@ class Consumers:
             # Sales before locations, as everywhere: the other order could deadlock with the end of a posting.
             await self._sales.retry_all(connection, businesses)
             await self._polls.forget_failures(connection, businesses)
+            await self._logins.forget(connection, businesses)
         return ()
 
 

@@ -73,7 +73,9 @@ FOR UPDATE;
 
 -- name: told_lines
 -- What Prokip was told of the given orders. Index: sale_posting_order_idx.
-SELECT posting.connection_id, posting.order_ref, posting.posting_id, posting.sell_id, line.sku, line.sold, line.returned
+SELECT
+    posting.connection_id, posting.order_ref, posting.posting_id, posting.sell_id, line.sku, line.sold, line.returned,
+    line.line_id
 FROM unnest($2::bigint[], $3::text[]) AS given (connection_id, order_ref)
 JOIN prokip.sale_posting AS posting
     ON posting.business_id = $1
@@ -86,15 +88,18 @@ ORDER BY posting.posting_id, line.sku;
 -- Committed before the request leaves; replicas and reads see it.
 INSERT INTO prokip.sale_posting (
     business_id, connection_id, order_ref, location_id, revision, kind, refund_of, reference, units, outcome, process,
-    expires_at
+    expires_at, sold_at, findable
 )
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'posting', $10, now() + make_interval(secs => $11))
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'posting', $10, now() + make_interval(secs => $11), $12, $13)
 RETURNING posting_id;
 
 -- name: end_posting
--- Gives a posting of one order its outcome, once: empty if it is no longer in one of the states $5.
+-- Gives a posting of one order its outcome, once: empty if it is no longer in one of the states $5. A doubt that can
+-- be looked up is looked up in $10 seconds.
 UPDATE prokip.sale_posting
-SET outcome = $6, sell_id = coalesce($7, sell_id), answer = $8, by_hand = $9, ended_at = now()
+SET outcome = $6, sell_id = coalesce($7, sell_id), answer = $8, by_hand = $9, ended_at = now(),
+    next_look_at = CASE WHEN $6 = 'in_doubt' AND findable THEN now() + make_interval(secs => $10) END,
+    looking_until = NULL
 WHERE posting_id = $1 AND business_id = $2 AND connection_id = $3 AND order_ref = $4 AND outcome = ANY ($5::text[])
 RETURNING kind, refund_of, units, revision;
 
@@ -106,10 +111,36 @@ INSERT INTO prokip.sale_posting (
 )
 VALUES ($1, $2, $3, $4, $5, 'refund', $6, $7, $8, 'recorded', $9, true, $10, now(), now());
 
+-- name: counted_by_another
+-- Whether the effect of posting $1, a sale with the number $2 or a return, is counted by another posting of its order.
+SELECT EXISTS (
+    SELECT FROM prokip.sale_posting AS late
+    JOIN prokip.sale_posting AS other USING (business_id, connection_id, order_ref)
+    WHERE late.posting_id = $1 AND other.posting_id <> $1
+        AND CASE late.kind
+            WHEN 'sell' THEN other.kind = 'sell' AND other.outcome = 'recorded' AND other.sell_id = $2
+            ELSE other.refund_of = late.refund_of AND other.posting_id > $1
+        END
+);
+
+-- name: add_repeat
+-- A sale that Prokip holds once more than we wanted.
+INSERT INTO prokip.sale_posting (
+    business_id, connection_id, order_ref, location_id, revision, kind, reference, units, outcome, sell_id, answer,
+    process, expires_at, ended_at, sold_at, findable
+)
+SELECT
+    business_id, connection_id, order_ref, location_id, revision, kind, reference, units, 'recorded', $2,
+    'Found in Prokip once more than it should be there.', process, now(), now(), sold_at, findable
+FROM prokip.sale_posting
+WHERE posting_id = $1
+RETURNING posting_id;
+
 -- name: add_told_lines
 -- Prokip has recorded a sale.
-INSERT INTO prokip.told_line (posting_id, business_id, sku, sold)
-SELECT $1, $2, sku, units FROM unnest($3::text[], $4::numeric[]) AS given (sku, units);
+INSERT INTO prokip.told_line (posting_id, business_id, sku, sold, line_id)
+SELECT $1, $2, sku, units, line_id
+FROM unnest($3::text[], $4::numeric[], $5::text[]) AS given (sku, units, line_id);
 
 -- name: add_returned
 -- Prokip took units back from the sale of posting $1.
@@ -162,6 +193,73 @@ SELECT posting_id, business_id, connection_id, order_ref FROM prokip.sale_postin
 WHERE outcome = 'posting' AND expires_at < now()
 ORDER BY posting_id
 LIMIT $1;
+
+-- name: goods_of
+-- The ids under which Prokip knows the given SKUs.
+SELECT sku, product_id, variation_id FROM prokip.goods WHERE business_id = $1 AND sku = ANY ($2::text[]);
+
+-- name: open_doubts
+-- What Prokip may still be working at although nobody waits for it any more: until $3 seconds after its time was over.
+-- Index: sale_posting_open_idx.
+SELECT DISTINCT kind, jsonb_object_keys(units) AS sku
+FROM prokip.sale_posting
+WHERE business_id = $1 AND location_id = $2 AND outcome = 'in_doubt' AND expires_at + make_interval(secs => $3) > now();
+
+-- name: locations_with_looks
+-- Where a doubt is to be looked up now, among the businesses whose Prokip can be asked. Index: sale_posting_look_idx.
+SELECT held.business_id, held.location_id
+FROM prokip.location AS held
+WHERE held.business_id = ANY ($1::bigint[])
+    AND (held.blocked_until IS NULL OR held.blocked_until <= now())
+    AND EXISTS (
+        SELECT FROM prokip.sale_posting AS posting
+        WHERE posting.business_id = held.business_id AND posting.location_id = held.location_id
+            AND posting.outcome = 'in_doubt' AND posting.next_look_at <= now()
+            AND (posting.looking_until IS NULL OR posting.looking_until <= now())
+    );
+
+-- name: claim_look
+-- The doubt of a location whose look is due longest; others see it taken for $3 seconds. `final_in_s` is negative once
+-- $4 seconds have passed since nobody waits for its answer any more. Index: sale_posting_look_idx.
+UPDATE prokip.sale_posting AS posting
+SET looking_until = now() + make_interval(secs => $3), looks = posting.looks + 1
+FROM (
+    SELECT held.posting_id, coalesce(held.sold_at, sale.sold_at) AS sold_at, sale.correlation_id
+    FROM prokip.sale_posting AS held
+    JOIN prokip.sale USING (business_id, connection_id, order_ref)
+    WHERE held.business_id = $1 AND held.location_id = $2 AND held.outcome = 'in_doubt' AND held.next_look_at <= now()
+        AND (held.looking_until IS NULL OR held.looking_until <= now())
+    ORDER BY held.next_look_at
+    LIMIT 1
+    FOR UPDATE OF held SKIP LOCKED
+) AS due
+WHERE posting.posting_id = due.posting_id
+RETURNING
+    posting.posting_id, posting.connection_id, posting.order_ref, posting.kind, posting.refund_of, posting.reference,
+    posting.units, posting.looks, due.sold_at, due.correlation_id,
+    extract(epoch FROM posting.expires_at + make_interval(secs => $4) - now())::float8 AS final_in_s;
+
+-- name: look_later
+-- The look told nothing certain; the next one in $2 seconds, NULL: a person has to look.
+UPDATE prokip.sale_posting
+SET looking_until = NULL, look_words = $3, next_look_at = now() + make_interval(secs => $2)
+WHERE posting_id = $1 AND outcome = 'in_doubt';
+
+-- name: look_soon
+-- Prokip's settings changed: what could not be looked up may be now. What waits for a person goes on waiting.
+UPDATE prokip.sale_posting
+SET next_look_at = now()
+WHERE posting_id IN (
+    SELECT posting_id FROM prokip.sale_posting
+    WHERE business_id = ANY ($1::bigint[]) AND outcome = 'in_doubt' AND next_look_at > now()
+    ORDER BY posting_id
+    FOR UPDATE
+);
+
+-- name: read_left_out_soon
+-- SKUs of a doubt that is settled now can be told again; sooner than usual if a read had to leave them out.
+UPDATE prokip.location SET next_poll_at = now()
+WHERE business_id = $1 AND location_id = $2 AND left_out ?| $3::text[];
 
 -- name: newest_doubt
 -- The request of an order that is in doubt.

@@ -31,12 +31,15 @@ SELECT
             AND posting.sell_id IS NOT NULL
         ORDER BY posting.posting_id DESC LIMIT 1
     ) AS prokip_sell_id,
-    (
-        SELECT max(posting.posting_id) FROM prokip.sale_posting AS posting
-        WHERE posting.business_id = sale.business_id AND posting.connection_id = sale.connection_id
-            AND posting.order_ref = sale.order_ref AND posting.outcome = 'in_doubt'
-    ) AS doubt_posting_id
+    doubt.posting_id AS doubt_posting_id, coalesce(doubt.looks, 0) AS looks, doubt.next_look_at,
+    coalesce(doubt.look_words, '') AS look_words
 FROM prokip.sale
+LEFT JOIN LATERAL (
+    SELECT posting_id, looks, next_look_at, look_words FROM prokip.sale_posting AS posting
+    WHERE sale.state = 'in_doubt' AND posting.outcome = 'in_doubt' AND posting.business_id = sale.business_id
+        AND posting.connection_id = sale.connection_id AND posting.order_ref = sale.order_ref
+    ORDER BY posting.posting_id DESC LIMIT 1
+) AS doubt ON true
 WHERE business_id = $1 AND ($2::text IS NULL OR state = $2)
     AND (changed_at, connection_id, order_ref) > ($3::timestamptz, $4::bigint, $5::text)
 ORDER BY changed_at, connection_id, order_ref
@@ -55,18 +58,22 @@ SELECT
             AND posting.sell_id IS NOT NULL
         ORDER BY posting.posting_id DESC LIMIT 1
     ) AS prokip_sell_id,
-    (
-        SELECT max(posting.posting_id) FROM prokip.sale_posting AS posting
-        WHERE posting.business_id = sale.business_id AND posting.connection_id = sale.connection_id
-            AND posting.order_ref = sale.order_ref AND posting.outcome = 'in_doubt'
-    ) AS doubt_posting_id
+    doubt.posting_id AS doubt_posting_id, coalesce(doubt.looks, 0) AS looks, doubt.next_look_at,
+    coalesce(doubt.look_words, '') AS look_words
 FROM prokip.sale
+LEFT JOIN LATERAL (
+    SELECT posting_id, looks, next_look_at, look_words FROM prokip.sale_posting AS posting
+    WHERE sale.state = 'in_doubt' AND posting.outcome = 'in_doubt' AND posting.business_id = sale.business_id
+        AND posting.connection_id = sale.connection_id AND posting.order_ref = sale.order_ref
+    ORDER BY posting.posting_id DESC LIMIT 1
+) AS doubt ON true
 WHERE business_id = $1 AND connection_id = $2 AND order_ref = $3;
 
 -- name: postings_of_order
 -- Every request about one order, oldest first. Index: sale_posting_order_idx.
 SELECT
-    posting_id, revision, kind, refund_of, reference, units, outcome, sell_id, answer, by_hand, started_at, ended_at
+    posting_id, revision, kind, refund_of, reference, units, outcome, sell_id, answer, by_hand, started_at, ended_at,
+    looks, next_look_at, look_words
 FROM prokip.sale_posting
 WHERE business_id = $1 AND connection_id = $2 AND order_ref = $3
 ORDER BY posting_id;
@@ -82,3 +89,10 @@ FROM prokip.location AS held;
 -- name: sale_gauges
 -- Orders that are not recorded, by business and state. Index: sale_unrecorded_idx.
 SELECT business_id, state, count(*) AS sales FROM prokip.sale WHERE state <> 'recorded' GROUP BY business_id, state;
+
+-- name: doubt_gauges
+-- Requests in doubt, by business and by who settles them. Index: sale_posting_open_idx.
+SELECT business_id, CASE WHEN next_look_at IS NULL THEN 'person' ELSE 'look' END AS settled_by, count(*) AS doubts
+FROM prokip.sale_posting
+WHERE outcome = 'in_doubt'
+GROUP BY 1, 2;

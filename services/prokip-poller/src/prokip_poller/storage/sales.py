@@ -10,11 +10,14 @@ from typing import Any
 import asyncpg
 
 from prokip_poller.domain.attempts import Outcome
+from prokip_poller.domain.looks import OpenDoubt
+from prokip_poller.domain.requests import DueLine, due_units, unit_prices
 from prokip_poller.domain.sales import GiveBack, RecordSale, SaleState, Sell, Step, ToldLine
 from prokip_poller.domain.telling import OrderKey
 from prokip_poller.storage.polls import LocationKey
 from prokip_shared.database import Connection, Pool, load_queries
 from prokip_shared.messages import SaleDueV1
+from prokip_shared.platforms.prokip import Goods
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class HeldSale:
     sold_at: datetime
     revision: int
     due: Mapping[str, Decimal]
+    prices: Mapping[str, Decimal]
     state: SaleState
     attempts: int
     detail: str
@@ -33,16 +37,18 @@ class HeldSale:
 
 
 @dataclass(frozen=True, slots=True)
-class Posting:
-    """A request that tells Prokip one step of one order."""
+class Doubt:
+    """A request without a known end, taken to be looked up."""
 
     posting_id: int
     key: OrderKey
-    location_id: str
-    sold_at: datetime
-    revision: int
     step: Step
     reference: str
+    sold_at: datetime
+    looks: int
+    """This one included."""
+    final_in_s: float
+    """From when on its absence in Prokip proves that it did not happen; 0 or less: now."""
     correlation_id: str
 
 
@@ -112,16 +118,33 @@ class Sales:
         for row in rows:
             key = OrderKey(business_id, row["connection_id"], row["order_ref"])
             of_sell = lines.setdefault((key, row["posting_id"], row["sell_id"]), {})
-            of_sell[row["sku"]] = ToldLine(row["sold"], row["returned"])
+            of_sell[row["sku"]] = ToldLine(row["sold"], row["returned"], row["line_id"])
         sells: dict[OrderKey, list[Sell]] = {key: [] for key in keys}
         for (key, posting_id, sell_id), of_sell in lines.items():
             sells[key].append(Sell(posting_id, sell_id, of_sell))
         return sells
 
+    async def goods_of(self, connection: Connection, business_id: int, skus: Collection[str]) -> dict[str, Goods]:
+        """Of those that a read has named."""
+        rows = await connection.fetch(self._queries["goods_of"], business_id, list(skus))
+        return {row["sku"]: Goods(row["product_id"], row["variation_id"]) for row in rows}
+
+    async def open_doubts(self, connection: Connection, key: LocationKey, *, grace_s: float) -> list[OpenDoubt]:
+        rows = await connection.fetch(self._queries["open_doubts"], key.business_id, key.location_id, grace_s)
+        return [OpenDoubt(row["kind"], row["sku"]) for row in rows]
+
     async def begin_posting(
-        self, connection: Connection, sale: HeldSale, step: Step, *, reference: str, expires_in_s: float
-    ) -> Posting:
-        posting_id = await connection.fetchval(
+        self,
+        connection: Connection,
+        sale: HeldSale,
+        step: Step,
+        *,
+        reference: str,
+        expires_in_s: float,
+        findable: bool,
+    ) -> int:
+        """`findable`: Prokip can be asked for it afterwards."""
+        posting_id: int = await connection.fetchval(
             self._queries["begin_posting"],
             sale.key.business_id,
             sale.key.connection_id,
@@ -134,17 +157,10 @@ class Sales:
             _units_json(step.units),
             self._process,
             expires_in_s,
+            sale.sold_at if isinstance(step, RecordSale) else None,
+            findable,
         )
-        return Posting(
-            posting_id,
-            sale.key,
-            sale.location_id,
-            sale.sold_at,
-            sale.revision,
-            step,
-            reference,
-            sale.correlation_id,
-        )
+        return posting_id
 
     async def end_posting(
         self,
@@ -157,6 +173,7 @@ class Sales:
         sell_id: str | None,
         answer: str,
         by_hand: bool,
+        first_look_s: float,
     ) -> EndedPosting | None:
         """None: somebody else has given it an outcome."""
         row = await connection.fetchrow(
@@ -170,12 +187,9 @@ class Sales:
             sell_id,
             answer,
             by_hand,
+            first_look_s,
         )
-        if row is None:
-            return None
-        units = {sku: Decimal(number) for sku, number in json.loads(row["units"]).items()}
-        step: Step = RecordSale(units) if row["kind"] == "sell" else GiveBack(row["refund_of"], None, units)
-        return EndedPosting(row["revision"], step)
+        return None if row is None else EndedPosting(row["revision"], _step(row))
 
     async def add_hand_posting(
         self, connection: Connection, sale: HeldSale, step: GiveBack, *, reference: str, answer: str
@@ -194,16 +208,33 @@ class Sales:
             self._process,
         )
 
+    async def counted_by_another(self, connection: Connection, posting_id: int, sell_id: str | None) -> bool:
+        """Whether a later request has taken this one's effect for its own: a sale by its id, a return by its total."""
+        counted: bool = await connection.fetchval(self._queries["counted_by_another"], posting_id, sell_id)
+        return counted
+
+    async def add_repeat(self, connection: Connection, posting_id: int, sell_id: str) -> int:
+        """The posting of a sale that one request made twice, or two under one reference."""
+        repeat_id: int = await connection.fetchval(self._queries["add_repeat"], posting_id, sell_id)
+        return repeat_id
+
     async def tell(
-        self, connection: Connection, place: LocationKey, step: Step, moves: Mapping[str, Decimal], *, posting_id: int
+        self,
+        connection: Connection,
+        place: LocationKey,
+        step: Step,
+        moves: Mapping[str, Decimal],
+        *,
+        posting_id: int,
+        line_ids: Mapping[str, str],
     ) -> None:
         """Prokip did the step: told and R move together."""
-        query, of = (
-            ("add_told_lines", posting_id) if isinstance(step, RecordSale) else ("add_returned", step.posting_id)
-        )
-        await connection.execute(
-            self._queries[query], of, place.business_id, list(step.units), list(step.units.values())
-        )
+        columns: list[list[Any]] = [list(step.units), list(step.units.values())]
+        if isinstance(step, RecordSale):
+            columns.append([line_ids.get(sku) for sku in step.units])
+            await connection.execute(self._queries["add_told_lines"], posting_id, place.business_id, *columns)
+        else:
+            await connection.execute(self._queries["add_returned"], step.posting_id, place.business_id, *columns)
         moved_at = await connection.fetchval(self._queries["move_location"], place.business_id, place.location_id)
         await connection.execute(
             self._queries["move_counters"],
@@ -252,6 +283,41 @@ class Sales:
             (row["posting_id"], OrderKey(row["business_id"], row["connection_id"], row["order_ref"])) for row in rows
         ]
 
+    async def locations_with_looks(self, business_ids: Collection[int]) -> list[LocationKey]:
+        rows = await self._pool.fetch(self._queries["locations_with_looks"], list(business_ids))
+        return [LocationKey(row["business_id"], row["location_id"]) for row in rows]
+
+    async def claim_look(self, place: LocationKey, *, lease_s: float, grace_s: float) -> Doubt | None:
+        """Committed at once, so that other replicas see it taken; None if nothing is due."""
+        row = await self._pool.fetchrow(
+            self._queries["claim_look"], place.business_id, place.location_id, lease_s, grace_s
+        )
+        if row is None:
+            return None
+        return Doubt(
+            row["posting_id"],
+            OrderKey(place.business_id, row["connection_id"], row["order_ref"]),
+            _step(row),
+            row["reference"],
+            row["sold_at"],
+            row["looks"],
+            row["final_in_s"],
+            row["correlation_id"],
+        )
+
+    async def look_later(self, posting_id: int, in_s: float | None, words: str) -> None:
+        await self._pool.execute(self._queries["look_later"], posting_id, in_s, words)
+
+    async def known_of(self, doubt: Doubt) -> tuple[list[Sell], dict[str, Goods]]:
+        """What Prokip was told of the order, and the ids of the goods that the doubt is about."""
+        key = doubt.key
+        async with self._pool.acquire() as connection:
+            told = await self.told(connection, key.business_id, [key])
+            return told[key], await self.goods_of(connection, key.business_id, list(doubt.step.units))
+
+    async def read_left_out_soon(self, connection: Connection, place: LocationKey, skus: Collection[str]) -> None:
+        await connection.execute(self._queries["read_left_out_soon"], place.business_id, place.location_id, list(skus))
+
     async def newest_doubt(self, connection: Connection, key: OrderKey) -> int | None:
         posting_id: int | None = await connection.fetchval(
             self._queries["newest_doubt"], key.business_id, key.connection_id, key.order_ref
@@ -271,7 +337,9 @@ class Sales:
         return outcome
 
     async def retry_all(self, connection: Connection, business_ids: Collection[int]) -> None:
+        """What failed, and what could not be looked up."""
         await connection.execute(self._queries["retry_sales"], list(business_ids))
+        await connection.execute(self._queries["look_soon"], list(business_ids))
 
 
 def _line_json(line: Any) -> dict[str, Any]:
@@ -283,16 +351,25 @@ def _units_json(units: Mapping[str, Decimal]) -> str:
     return json.dumps({sku: str(number) for sku, number in units.items()})
 
 
+def _step(row: asyncpg.Record) -> Step:
+    units = {sku: Decimal(number) for sku, number in json.loads(row["units"]).items()}
+    return RecordSale(units) if row["kind"] == "sell" else GiveBack(row["refund_of"], None, units)
+
+
+def _due_line(line: Mapping[str, Any]) -> DueLine:
+    price = line["unit_price"]
+    return DueLine(line["sku"], Decimal(line["units"]), None if price is None else Decimal(price))
+
+
 def _held_sale(key: OrderKey, row: asyncpg.Record) -> HeldSale:
-    due: dict[str, Decimal] = {}
-    for line in json.loads(row["lines"]):
-        due[line["sku"]] = due.get(line["sku"], Decimal(0)) + Decimal(line["units"])
+    lines = [_due_line(line) for line in json.loads(row["lines"])]
     return HeldSale(
         key,
         row["location_id"],
         row["sold_at"],
         row["revision"],
-        due,
+        due_units(lines),
+        unit_prices(lines),
         row["state"],
         row["attempts"],
         row["detail"],

@@ -43,6 +43,9 @@ class Views:
     async def sale_gauges(self) -> list[asyncpg.Record]:
         return await self._pool.fetch(self._queries["sale_gauges"])
 
+    async def doubt_gauges(self) -> list[asyncpg.Record]:
+        return await self._pool.fetch(self._queries["doubt_gauges"])
+
 
 def _location(row: asyncpg.Record) -> dict[str, Any]:
     left_out = json.loads(row["left_out"])
@@ -81,6 +84,9 @@ def _sale(row: asyncpg.Record) -> dict[str, Any]:
         "attempts": row["attempts"],
         "next_attempt_at": _moment(row["next_attempt_at"]),
         "changed_at": _moment(row["changed_at"]),
+        "looks": row["looks"],
+        "next_look_at": _moment(row["next_look_at"]),
+        "look_words": row["look_words"],
     }
 
 
@@ -98,6 +104,9 @@ def _posting(row: asyncpg.Record) -> dict[str, Any]:
         "by_hand": row["by_hand"],
         "started_at": _moment(row["started_at"]),
         "ended_at": _moment(row["ended_at"]),
+        "looks": row["looks"],
+        "next_look_at": _moment(row["next_look_at"]),
+        "look_words": row["look_words"],
     }
 
 

@@ -15,6 +15,21 @@ export function field(name, label, { hint, ...attributes } = {}) {
   );
 }
 
+/** A labelled list to choose from; `options` are {value, label}. */
+export function choice(name, label, options, { hint, value } = {}) {
+  const described = [hint && `${name}-hint`, `${name}-error`].filter(Boolean).join(" ");
+  return h.div(
+    { class: "field" },
+    h.label({ for: `field-${name}` }, label),
+    h.select(
+      { id: `field-${name}`, name, "aria-describedby": described },
+      options.map((one) => h.option({ value: one.value, selected: String(one.value) === String(value) }, one.label)),
+    ),
+    hint && h.p({ class: "hint", id: `${name}-hint` }, hint),
+    h.p({ class: "field-error", id: `${name}-error` }),
+  );
+}
+
 /** A password or key: never offered to be remembered as text. */
 export const secretField = (name, label, options) =>
   field(name, label, { type: "password", spellcheck: "false", autocapitalize: "off", ...options });
@@ -50,7 +65,8 @@ async function submitOrShow(element, submit) {
   }
 }
 
-function formValues(element) {
+/** What is filled in now, trimmed; passwords as they are. */
+export function formValues(element) {
   const entries = [...new FormData(element)];
   return Object.fromEntries(
     entries.map(([name, value]) => [name, element.elements[name].type === "password" ? value : value.trim()]),

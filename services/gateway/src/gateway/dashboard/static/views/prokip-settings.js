@@ -1,5 +1,6 @@
-import { get, put } from "../api.js";
-import { field, form, secretField } from "../components/form.js";
+import { get, post, put } from "../api.js";
+import { action } from "../components/action.js";
+import { choice, field, form, formValues, secretField } from "../components/form.js";
 import { notice, toast } from "../components/notices.js";
 import { time } from "../components/times.js";
 import { h } from "../dom.js";
@@ -7,6 +8,13 @@ import { quantity } from "../format.js";
 import { navigate } from "../router.js";
 
 const INTERVAL_DEFAULT_S = 300;
+const DIALECTS = {
+  connector: { label: "Prokip's own API, with a login", fields: connectorFields },
+  simple: { label: "A simple API, with a token", fields: simpleFields },
+};
+
+/** Of the last save: they are told once, by the check that came with it. */
+let warnings = [];
 
 export const prokipSettings = {
   title: "Prokip",
@@ -19,6 +27,7 @@ export const prokipSettings = {
       settings.configured
         ? reading(settings.state)
         : h.p("Prokip holds the one true stock. Say where it is and which location your stores sell from."),
+      settings.configured && warnings.map((text) => notice("warn", h.p(text))),
       h.h2(settings.configured ? "Settings" : "Set up Prokip"),
       settingsForm(settings, refresh),
     );
@@ -49,16 +58,30 @@ const saleLink = (number, state) =>
 
 function settingsForm(settings, refresh) {
   const { configured } = settings;
+  const dialect = settings.dialect ?? "connector";
+  const fields = h.div({ class: "stack" }, DIALECTS[dialect].fields(settings));
   return form(
     {
       key: `prokip-${settings.configuredAt}`,
       submitLabel: configured ? "Save" : "Check and save",
-      submit: async ({ apiUrl, locationId, token, intervalS }) => {
-        await put("/api/v1/prokip", { apiUrl, locationId, intervalS: Number(intervalS), ...(token && { token }) });
-        toast(configured ? "Saved." : "Prokip is set up.");
-        await (configured ? refresh() : navigate("/dashboard/"));
-      },
+      submit: (values, element) => save(values, element, configured, refresh),
     },
+    h.fieldset(
+      h.legend("How Prokip is asked"),
+      Object.entries(DIALECTS).map(([value, { label, fields: of }]) =>
+        h.label(
+          { class: "option" },
+          h.input({
+            type: "radio",
+            name: "dialect",
+            value,
+            checked: value === dialect,
+            onchange: () => fields.replaceChildren(...of(value === dialect ? settings : {})),
+          }),
+          label,
+        ),
+      ),
+    ),
     field("apiUrl", "Address of the API", {
       required: true,
       type: "url",
@@ -66,17 +89,7 @@ function settingsForm(settings, refresh) {
       value: settings.apiUrl ?? "",
       placeholder: "https://api.prokip.africa",
     }),
-    field("locationId", "Business location", {
-      required: true,
-      value: settings.locationId ?? "",
-      placeholder: "LOC001",
-    }),
-    secretField("token", "API token", {
-      required: !configured,
-      hint: configured
-        ? "One is stored. Leave this empty to keep it; a new address needs it again."
-        : "It is stored encrypted.",
-    }),
+    fields,
     field("intervalS", "Seconds between two reads", {
       required: true,
       type: "number",
@@ -86,3 +99,97 @@ function settingsForm(settings, refresh) {
     }),
   );
 }
+
+async function save(values, element, configured, refresh) {
+  if (values.dialect === "connector" && !values.locationId) return offerChoices(element);
+  const { intervalS, ...rest } = filled(values);
+  const saved = await put("/api/v1/prokip", { ...rest, intervalS: Number(intervalS) });
+  warnings = saved.warnings;
+  toast(configured ? "Saved." : "Prokip is set up.");
+  return configured || warnings.length ? refresh() : navigate("/dashboard/");
+}
+
+function simpleFields({ configured, locationId }) {
+  return [
+    field("locationId", "Business location", { required: true, value: locationId ?? "", placeholder: "LOC001" }),
+    secretField("token", "API token", { required: !configured, hint: secretHint(configured) }),
+  ];
+}
+
+function connectorFields({ configured, locationId, contactId, timezone }) {
+  const required = !configured;
+  return [
+    field("clientId", "Client id", {
+      required,
+      hint: configured ? KEPT : "Made in Prokip by its administrator: Connector → Clients.",
+    }),
+    secretField("clientSecret", "Client secret", { required, hint: secretHint(configured) }),
+    field("username", "Login name", {
+      required,
+      hint: configured ? KEPT : "The name that you sign in to Prokip with, not the e-mail.",
+    }),
+    secretField("password", "Password", { required, hint: secretHint(configured) }),
+    h.div(
+      { class: "stack", id: "prokip-choices" },
+      field("locationId", "Business location", {
+        value: locationId ?? "",
+        inputmode: "numeric",
+        hint: "Its number in Prokip. Leave it empty to choose from a list.",
+      }),
+      field("contactId", "Customer", {
+        value: contactId ?? "",
+        inputmode: "numeric",
+        hint: "Whom online sales are written to. Empty: Prokip's walk-in customer.",
+      }),
+      field("timezone", "Time zone", {
+        value: timezone ?? "",
+        placeholder: "Africa/Lagos",
+        hint: "Sales are dated in it. Empty: the one of the business in Prokip.",
+      }),
+    ),
+    h.div({ class: "buttons" }, action("Choose from a list", { key: "prokip-offer", run: offerAt })),
+  ];
+}
+
+const KEPT = "Leave this empty to keep the stored one.";
+
+const secretHint = (configured) =>
+  configured
+    ? "One is stored. Leave this empty to keep it; a new address or login needs it again."
+    : "It is stored encrypted.";
+
+/** From the button, which stands inside the form that it reads. */
+async function offerAt(say) {
+  await offerChoices(document.getElementById("prokip-choices").closest("form"));
+  say("Choose, then save.");
+}
+
+/** Asks Prokip with what is typed, keeps nothing, and puts lists where numbers were to be typed. */
+async function offerChoices(element) {
+  const typed = formValues(element);
+  const names = ["apiUrl", "clientId", "clientSecret", "username", "password"];
+  const login = filled(Object.fromEntries(names.map((name) => [name, typed[name]])));
+  const { locations, contacts, timezone } = await post("/api/v1/prokip/choices", login);
+  const meant = locations.find(({ id, code }) => [id, code].includes(typed.locationId));
+  const usual = contacts.find((one) => one.isDefault);
+  const place = element.querySelector("#prokip-choices");
+  place.replaceChildren(
+    choice(
+      "locationId",
+      "Business location",
+      locations.map(({ id, name, code }) => ({ value: id, label: code ? `${name} (${code})` : name })),
+      { value: meant?.id, hint: locations.length ? undefined : "This login may not use any location." },
+    ),
+    choice(
+      "contactId",
+      "Customer",
+      contacts.map(({ id, name }) => ({ value: id, label: name })),
+      { value: typed.contactId || usual?.id, hint: "Whom online sales are written to." },
+    ),
+    field("timezone", "Time zone", { value: typed.timezone || timezone || "", hint: "Sales are dated in it." }),
+  );
+  place.querySelector("select").focus();
+}
+
+/** Fields left empty are left out, so that what is stored, or Prokip's own, applies. */
+const filled = (values) => Object.fromEntries(Object.entries(values).filter(([, value]) => value));

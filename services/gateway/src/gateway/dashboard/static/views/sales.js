@@ -90,10 +90,17 @@ function prokipTable(items, nameOf, refresh) {
       WHEN,
       ORDER,
       { label: "Store", cell: ({ connectionId }) => nameOf(connectionId) },
-      { label: "State", kind: "wide", cell: ({ state, detail }) => explained(state, detail) },
+      { label: "State", kind: "wide", cell: (sale) => [explained(sale.state, sale.detail), lookUp(sale)] },
       { label: "Sale in Prokip", cell: ({ prokipSellId }) => prokipSellId ?? "–" },
       { label: "Attempts", kind: "number", cell: ({ attempts }) => quantity(attempts) },
       { label: "Decide", kind: "wide bare", cell: (sale) => saleActions(sale, refresh) },
     ],
   });
+}
+
+/** What is being done about a doubt, so that nobody settles by hand what settles itself. */
+function lookUp({ state, looks, nextLookAt, lookWords }) {
+  if (state !== "in_doubt" || (!looks && !nextLookAt)) return null;
+  const next = nextLookAt ? ["It is looked up by itself, next ", time(nextLookAt), "."] : "Please look yourself and settle it.";
+  return h.span({ class: "reason" }, [lookWords && `${lookWords} `, next]);
 }
