@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 LATENCY_S: Final = (0.05, 2.0)
 POST_TIMEOUT_S: Final = 30.0
+LATE_S_MAX: Final = 20.0
+"""How long after everybody stopped waiting Prokip may still carry a request out."""
 PAGE_SKUS: Final = 3
 DRIFTS_AFTER_S: Final = 150.0
 """A SKU that drift hides from the very first read counts as unknown to Prokip; see docs/simulation.md."""
@@ -47,7 +49,9 @@ class Sold:
 
 
 class Erp:
-    def __init__(self, world: "World", stock: dict[str, int], *, takes_returns: bool) -> None:
+    def __init__(self, world: "World", stock: dict[str, int], *, connector: bool, takes_returns: bool) -> None:
+        """`connector`: Prokip's own API; else the simple one, which nobody can ask for a sale."""
+        self.connector = connector
         self.world = world
         self.stock = {sku: Decimal(units) for sku, units in stock.items()}
         self.sales: dict[str, Sold] = {}
@@ -86,9 +90,23 @@ class Erp:
             self.stock[sku] += number
         self.world.note(f"prokip takes back {_told(units)} on {sell_id}")
 
+    def take_back_to(self, sell_id: str, totals: Mapping[str, Decimal], read: Mapping[str, Decimal]) -> None:
+        """As the connector does it: totals by line, and a quantity that was read before and is written back."""
+        sold = self.sales[sell_id]
+        for sku, total in totals.items():
+            moved = total - sold.returned.get(sku, Decimal(0))
+            sold.returned[sku] = total
+            if moved:
+                self.stock[sku] = read[sku] + moved
+                self.world.note(f"prokip takes back {sku} {moved} on {sell_id}")
+
     def page(self, first: int) -> StockPage | None:
         skus = self.order[first : first + PAGE_SKUS]
         return StockPage({sku: self.stock[sku] for sku in skus}) if skus else None
+
+
+def _line_id(sold: Sold, sku: str) -> str:
+    return f"{sold.sell_id}-{sku}"
 
 
 def _told(units: Mapping[str, Decimal]) -> str:
@@ -96,13 +114,13 @@ def _told(units: Mapping[str, Decimal]) -> str:
 
 
 class ErpLink:
-    """Prokip as one process reaches it: the product's `ProkipClient` port, in the dialect that cannot look sales up."""
-
-    lookup = None
+    """Prokip as one process reaches it: the product's `ProkipClient` port in both dialects, and `SaleLookup`."""
 
     def __init__(self, erp: Erp, life: Life) -> None:
         self._erp = erp
         self._life = life
+        self.lookup = self if erp.connector else None
+        self.one_at_a_time = erp.connector
 
     async def stock_pages(self, location_id: str) -> AsyncIterator[StockPage]:
         first = 0
@@ -116,14 +134,54 @@ class ErpLink:
     async def record_sale(self, location_id: str, sale: Sale) -> RecordedSale:
         units = {item.sku: item.units for item in sale.items}
         sold = await self._post("sale", lambda: self._erp.sell(sale.reference, units))
-        return RecordedSale(sold.sell_id)
+        return self._told(sold)
 
     async def give_back(self, sell_id: str, items: Sequence[ReturnedItem]) -> None:
         if not self._erp.takes_returns:
             await self._life.pass_through("return")
             raise Unsupported("this Prokip takes no returns")
+        if self._erp.connector:
+            await self._give_back_to(sell_id, items)
+            return
         units = {item.sku: item.units for item in items if item.units}
         await self._post("return", lambda: self._erp.take_back(sell_id, units))
+
+    async def _give_back_to(self, sell_id: str, items: Sequence[ReturnedItem]) -> None:
+        """Between what it reads and what it writes, a sale of the same SKU is lost: nobody may send one then."""
+        erp = self._erp
+        totals = {item.sku: item.returned_total for item in items}
+
+        def begin() -> None:
+            read = {sku: erp.stock[sku] for sku in totals}
+            erp.world.loop.call_later(erp.world.mishaps.random(), erp.take_back_to, sell_id, totals, read)
+
+        await self._post("return", begin, work_s=1.0)
+
+    async def find_sale(self, location_id: str, sale: Sale) -> RecordedSale | None:
+        return await self._look(lambda: self._found(sale.reference))
+
+    async def returned_units(self, sell_id: str) -> Mapping[str, Decimal]:
+        sold = self._erp.sales[sell_id]
+        return await self._look(lambda: {_line_id(sold, sku): units for sku, units in sold.returned.items()})
+
+    def _found(self, reference: str) -> RecordedSale | None:
+        found = [self._told(sold) for sold in self._erp.sales.values() if sold.reference == reference]
+        return replace(found[0], repeats=tuple(found[1:])) if found else None
+
+    def _told(self, sold: Sold) -> RecordedSale:
+        lines = {sku: _line_id(sold, sku) for sku in sold.units} if self._erp.connector else {}
+        return RecordedSale(sold.sell_id, lines)
+
+    async def _look(self, see: Callable[[], T]) -> T:
+        await self._life.pass_through("look")
+        weather, chance = self._erp.world.weather, self._erp.world.mishaps
+        await asyncio.sleep(chance.uniform(*LATENCY_S))
+        if chance.random() < weather.erp_unavailable:
+            raise Unavailable("too many requests", chance.choice((None, 5.0, 30.0)))
+        seen = see()
+        await asyncio.sleep(chance.uniform(*LATENCY_S))
+        await self._life.pass_through("look answered")
+        return seen
 
     async def check(self, location_id: str) -> StockCheck:
         return StockCheck(len(self._erp.stock), None)
@@ -145,7 +203,8 @@ class ErpLink:
             self._erp.seen |= {sku: changes[sku] for sku in page.quantities}
         return page
 
-    async def _post(self, what: str, effect: Callable[[], T]) -> T:
+    async def _post(self, what: str, effect: Callable[[], T], *, work_s: float = 0.0) -> T:
+        """`work_s`: how long the effect may still go on after it began."""
         await self._life.pass_through(what)
         world, weather, chance = self._erp.world, self._erp.world.weather, self._erp.world.mishaps
         if chance.random() < weather.erp_unavailable:
@@ -156,11 +215,12 @@ class ErpLink:
         answer: asyncio.Future[T] = world.loop.create_future()
         fails = chance.random() < weather.erp_fails
         if not fails or chance.random() < 0.5:
-            world.loop.call_later(chance.uniform(*LATENCY_S), land, answer, effect)
+            late_s = chance.random() * LATE_S_MAX if fails and chance.random() < 0.3 else 0.0
+            world.loop.call_later(late_s + chance.uniform(*LATENCY_S), land, answer, effect)
         if fails:
             await asyncio.sleep(chance.choice((LATENCY_S[1], POST_TIMEOUT_S)))
             raise InDoubt("no answer in time")
         result = await answer
-        await asyncio.sleep(chance.uniform(*LATENCY_S))
+        await asyncio.sleep(work_s + chance.uniform(*LATENCY_S))
         await self._life.pass_through(f"{what} answered")
         return result

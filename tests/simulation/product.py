@@ -17,8 +17,10 @@ import inventory.handlers.orders
 import inventory.handlers.sales
 from prokip_poller.accounts import Accounts
 from prokip_poller.domain.attempts import RetryPolicy
+from prokip_poller.domain.looks import LookPolicy
 from prokip_poller.domain.telling import OrderKey
 from prokip_poller.handlers.consume import Consumers
+from prokip_poller.looking import Looker
 from prokip_poller.reading import Reader, ReadLimits
 from prokip_poller.recording import PostingLimits, Recorder
 from prokip_poller.settling import NotSettled, Settling
@@ -85,12 +87,16 @@ SWEEP: Final = SweepLimits(interval_s=120.0, overlap_s=120.0, pause_s_min=10.0)
 READ: Final = ReadLimits(
     poll_concurrency=4, observation_items_max=4, left_out_retry_s=2.0, quiet_after_reads=2, quiet_hold_s_max=30.0
 )
-POST: Final = PostingLimits(posting_concurrency=4, post_timeout_s=30.0, posting_margin_s=10.0)
+POST: Final = PostingLimits(posting_concurrency=4, post_timeout_s=30.0, posting_margin_s=10.0, doubt_grace_s=40.0)
+LOOK: Final = LookPolicy(first_s=2.0, cap_s=60.0, grace_s=POST.doubt_grace_s)
+LOOK_TIMEOUT_S: Final = 60.0
 POLICY: Final = RetryPolicy(base_s=1.0, cap_s=60.0, refused_s=120.0)
 CATALOGUE_S: Final = 600.0
 OPERATOR_S: Final = 45.0
 OPERATOR_WAITS_S: Final = 60.0
 """A doubt is looked into when whatever was under way has arrived or never will."""
+OPERATOR_TRUSTS_S: Final = 300.0
+"""Where doubts are looked up by themselves, somebody looks after those that are still there later."""
 
 
 class StoreNames:
@@ -245,15 +251,24 @@ class Product:
         accounts = Accounts(cast("Directory", self._names))
         clients = cast("Any", ErpLinks(self._world, life))
         polls, sales = Polls(pool), Sales(pool, process=life.name)
-        settling = Settling(sales=sales, polls=polls, outbox=outbox, policy=POLICY)
+        settling = Settling(sales=sales, polls=polls, outbox=outbox, policy=POLICY, first_look_s=LOOK.first_s)
         reader = Reader(polls=polls, accounts=accounts, clients=clients, outbox=outbox, limits=READ, policy=POLICY)
         recorder = Recorder(
             sales=sales, settling=settling, accounts=accounts, clients=clients, outbox=outbox, limits=POST
         )
-        consumers = Consumers(sales=sales, polls=polls, accounts=accounts)
+        looker = Looker(
+            sales=sales,
+            settling=settling,
+            accounts=accounts,
+            clients=clients,
+            policy=LOOK,
+            look_timeout_s=LOOK_TIMEOUT_S,
+        )
+        consumers = Consumers(sales=sales, polls=polls, logins=cast("Any", None), accounts=accounts)
         self._consume(life, "prokip", pool, outbox, Subscription("prokip-poller", SaleDueV1), consumers.sale_due)
         life.spawn(reader.run())
         life.spawn(recorder.run())
+        life.spawn(looker.run())
         life.spawn(recorder.give_up_expired())
         life.memory = settling
 
@@ -312,7 +327,8 @@ class Product:
     async def _attend_to(self, settling: Settling, key: OrderKey, sale: Mapping[str, Any]) -> None:
         world = self._world
         age_s = (self.databases["prokip"].now() - sale["changed_at"]).total_seconds()
-        if sale["state"] == "in_doubt" and age_s > OPERATOR_WAITS_S:
+        waits_s = OPERATOR_TRUSTS_S if world.erp.connector else OPERATOR_WAITS_S
+        if sale["state"] == "in_doubt" and age_s > waits_s:
             posting = self._doubtful(key)
             sell_id = None if posting is None else self._find(posting)
             if posting is not None:

@@ -27,6 +27,7 @@ PACES: Final = {
     "store_push.timers.POLL_S": 30.0,
     "prokip_poller.recording.TICK_S": 3.0,
     "prokip_poller.recording.EXPIRY_LOOK_S": 20.0,
+    "prokip_poller.looking.TICK_S": 5.0,
     "prokip_poller.reading.TICK_S": 4.0,
     "prokip_poller.reading.QUIET_LOOK_S": 0.5,
 }

@@ -148,7 +148,18 @@ class _PollerScript:
         self.open: list[tuple[int, OrderKey, Any]] = []
         self.reader: UUID | None = None
         self.number = 0
-        self.steps = [self.due, self.due, self.begin, self.begin, self.end, self.end, self.look, self.read, self.block]
+        self.steps = [
+            self.due,
+            self.due,
+            self.begin,
+            self.begin,
+            self.end,
+            self.end,
+            self.look,
+            self.read,
+            self.block,
+            self.look_up,
+        ]
 
     def sales(self, connection: Any) -> Sales:
         return Sales(connection, process="test")
@@ -168,6 +179,7 @@ class _PollerScript:
 
     async def begin(self) -> None:
         begun: dict[int, Any] = {}
+        findable = self.chance.random() < 0.5
 
         async def step(connection: Any) -> Any:
             sales = self.sales(connection)
@@ -187,13 +199,16 @@ class _PollerScript:
                 await sales.set_state(
                     connection, sale.key, "posting", detail="", next_attempt_in_s=None, attempts=sale.attempts
                 )
-                posting = await sales.begin_posting(connection, sale, first, reference="r", expires_in_s=-1.0)
-                postings.append(posting)
-                begun[posting.posting_id] = posting
-            return under_way, held, told, postings
+                number = await sales.begin_posting(
+                    connection, sale, first, reference="r", expires_in_s=-1.0, findable=findable
+                )
+                postings.append(number)
+                begun[number] = (sale.key, first)
+            doubts = sorted(map(str, await sales.open_doubts(connection, self.place, grace_s=3600.0)))
+            return under_way, held, told, postings, doubts
 
         await self.pair.within(step)
-        self.open += [(number, posting.key, posting.step) for number, posting in begun.items()]
+        self.open += [(number, *told) for number, told in begun.items()]
 
     async def end(self) -> None:
         if not self.open:
@@ -210,18 +225,29 @@ class _PollerScript:
             sale = await sales.lock(connection, key)
             ended = await sales.end_posting(
                 connection, key, number, outcome, only_from={"posting", "in_doubt"}, sell_id=sell_id, answer="",
-                by_hand=False,
+                by_hand=False, first_look_s=0.0,
             )  # fmt: skip
             if ended is not None and outcome == "recorded":
-                await sales.tell(connection, self.place, ended.step, counter_moves(ended.step), posting_id=number)
+                moves, lines = counter_moves(ended.step), {"A": "line"}
+                await sales.tell(connection, self.place, ended.step, moves, posting_id=number, line_ids=lines)
+                await sales.read_left_out_soon(connection, self.place, list(ended.step.units))
             await sales.set_state(
                 connection, key, state, detail="d", next_attempt_in_s=0.0 if state == "due" else after_s, attempts=1
             )
             again = await sales.end_posting(
-                connection, key, number, "refused", only_from={"posting"}, sell_id=None, answer="", by_hand=False
+                connection,
+                key,
+                number,
+                "refused",
+                only_from={"posting"},
+                sell_id=None,
+                answer="",
+                by_hand=False,
+                first_look_s=0.0,
             )
             doubt = await sales.newest_doubt(connection, key)
-            return sale, ended, again, doubt, await sales.posting_outcome(connection, key, number)
+            counted = await sales.counted_by_another(connection, number, sell_id)
+            return sale, ended, again, doubt, counted, await sales.posting_outcome(connection, key, number)
 
         await self.pair.within(step)
 
@@ -239,6 +265,19 @@ class _PollerScript:
                 await sales.locations_with_due([BUSINESS]),
                 await sales.expired(10),
             )
+
+        await self.pair.both(step)
+
+    async def look_up(self) -> None:
+        waits_s = self.chance.choice((None, 0.0, 3600.0))
+
+        async def step(pool: Any) -> Any:
+            sales = Sales(pool, process="test")
+            places = await sales.locations_with_looks([BUSINESS])
+            doubt = await sales.claim_look(self.place, lease_s=-1.0, grace_s=0.0)
+            if doubt is not None:
+                await sales.look_later(doubt.posting_id, waits_s, "w")
+            return places, doubt
 
         await self.pair.both(step)
 
@@ -276,7 +315,7 @@ class _PollerScript:
             await sales.block_location(connection, self.place, health="throttled", reason="r", for_s=for_s)
             if soon:
                 await Polls(connection).read_soon(connection, self.place)
-                await sales.tell(connection, self.place, RecordSale({}), {}, posting_id=1)
+                await sales.tell(connection, self.place, RecordSale({}), {}, posting_id=1, line_ids={})
             return await sales.failures_of(connection, self.place)
 
         await self.pair.within(step)

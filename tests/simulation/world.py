@@ -9,7 +9,14 @@ from typing import Any, Final, Protocol
 
 from pydantic import SecretStr
 
-from prokip_shared.connections import ConnectionRecord, ProkipAccount, ShopifyCredentials, WooCredentials
+from prokip_shared.connections import (
+    ConnectionRecord,
+    ConnectorCredentials,
+    ProkipAccount,
+    ShopifyCredentials,
+    SimpleCredentials,
+    WooCredentials,
+)
 from tests.simulation.broker import Broker
 from tests.simulation.chance import CALM, Chance, weather_of
 from tests.simulation.database import EPOCH
@@ -30,6 +37,8 @@ OLD_ORDER_S: Final = 3600.0
 POLL_S: Final = 60
 BUSINESS: Final = 1
 PLACE: Final = "LOC-1"
+CONNECTOR_SHARE: Final = 0.6
+"""Merchants with Prokip's own API, where a sale can be looked up; the others have the simple one."""
 
 
 class System(Protocol):
@@ -105,8 +114,9 @@ class World:
         stock = {sku: chance.choice((0, 2, 5, 20, 60)) for sku in skus}
         self.hints = chance.choice((0.0, 0.3, 1.0))
         """The share of changed quantities that stores tell by webhook."""
-        self.erp = Erp(self, stock, takes_returns=chance.random() < 0.7)
-        self.account = ProkipAccount(BUSINESS, "simple", "https://prokip.example", PLACE, SecretStr("token"), POLL_S)
+        connector = chance.random() < CONNECTOR_SHARE
+        self.erp = Erp(self, stock, connector=connector, takes_returns=connector or chance.random() < 0.7)
+        self.account = _account(connector=connector)
         self.shops = []
         for number in range(1, chance.randint(3, 5)):
             shopify = number == 1 or (number > 2 and chance.random() < 0.5)
@@ -197,6 +207,23 @@ class World:
         if tasks:
             self.loop.run_until_complete(asyncio.wait(tasks))
         self.loop.close()
+
+
+def _account(*, connector: bool) -> ProkipAccount:
+    secret = SecretStr("secret")
+    credentials: ConnectorCredentials | SimpleCredentials = SimpleCredentials(token=secret)
+    if connector:
+        credentials = ConnectorCredentials(client_id="1", client_secret=secret, username="u", password=secret)
+    return ProkipAccount(
+        business_id=BUSINESS,
+        version=1,
+        api_url="https://prokip.example",
+        location_id=PLACE,
+        interval_s=POLL_S,
+        contact_id=1 if connector else None,
+        timezone="Africa/Lagos" if connector else None,
+        credentials=credentials,
+    )
 
 
 def _record(number: int, *, shopify: bool) -> ConnectionRecord:

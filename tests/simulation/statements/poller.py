@@ -32,6 +32,16 @@ NEW_LOCATION: Mapping[str, Any] = {
 }
 
 
+NEVER_LOOKED: Mapping[str, Any] = {
+    "sold_at": None,
+    "findable": False,
+    "looks": 0,
+    "next_look_at": None,
+    "looking_until": None,
+    "look_words": "",
+}
+
+
 def _over(moment: datetime | None, now: datetime) -> bool:
     return moment is None or moment <= now
 
@@ -373,10 +383,11 @@ async def told_lines(
 @sales
 async def begin_posting(tx: Transaction, *values: Any) -> list[Values]:
     names = ("business_id", "connection_id", "order_ref", "location_id", "revision", "kind", "refund_of", "reference")
-    *columns, units, process, expires_in_s = values
+    *columns, units, process, expires_in_s, sold_at, findable = values
     posting_id = tx.database.next_number("sale_posting")
     row = dict(zip(names, columns, strict=True)) | {"posting_id": posting_id, "units": units, "process": process}
-    row |= {"outcome": "posting", "sell_id": None, "answer": "", "by_hand": False, "started_at": tx.now}
+    row |= {"outcome": "posting", "sell_id": None, "answer": "", "by_hand": False, **NEVER_LOOKED}
+    row |= {"sold_at": sold_at, "findable": findable}
     await tx.put("sale_posting", posting_id, row | {"expires_at": _in(tx.now, expires_in_s)})
     return [{"posting_id": posting_id}]
 
@@ -393,13 +404,15 @@ async def end_posting(
     sell_id: str | None,
     answer: str,
     by_hand: Any,
+    first_look_s: float,
 ) -> list[Values]:
     await tx.lock("sale_posting", [posting_id])
     row = tx.get("sale_posting", posting_id)
     if row is None or _key(row) != (business_id, connection_id, order_ref) or row["outcome"] not in only_from:
         return []
     news = {"outcome": outcome, "sell_id": sell_id or row["sell_id"], "answer": answer, "by_hand": by_hand}
-    await tx.put("sale_posting", posting_id, row | news | {"ended_at": tx.now})
+    news["next_look_at"] = _in(tx.now, first_look_s) if outcome == "in_doubt" and row["findable"] else None
+    await tx.put("sale_posting", posting_id, row | news | {"looking_until": None})
     return [row]
 
 
@@ -409,19 +422,31 @@ async def add_hand_posting(tx: Transaction, *values: Any) -> list[Values]:
     *columns, answer, process = values
     posting_id = tx.database.next_number("sale_posting")
     row = dict(zip(names, columns, strict=True)) | {"posting_id": posting_id, "kind": "refund", "outcome": "recorded"}
-    row |= {"answer": answer, "by_hand": True, "process": process, "sell_id": None, "expires_at": tx.now}
+    row |= {
+        "answer": answer,
+        "by_hand": True,
+        "process": process,
+        "sell_id": None,
+        "expires_at": tx.now,
+        **NEVER_LOOKED,
+    }
     await tx.put("sale_posting", posting_id, row)
     return []
 
 
 @sales
 async def add_told_lines(
-    tx: Transaction, posting_id: int, _business_id: int, skus: Sequence[str], units: Sequence[Decimal]
+    tx: Transaction,
+    posting_id: int,
+    _business_id: int,
+    skus: Sequence[str],
+    units: Sequence[Decimal],
+    line_ids: Sequence[str | None],
 ) -> list[Values]:
-    for sku, number in zip(skus, units, strict=True):
+    for sku, number, line_id in zip(skus, units, line_ids, strict=True):
         if tx.get("told_line", (posting_id, sku)) is not None:
             raise AssertionError(f"posting {posting_id} was told {sku} twice")
-        await tx.put("told_line", (posting_id, sku), {"sold": number, "returned": Decimal(0)})
+        await tx.put("told_line", (posting_id, sku), {"sold": number, "returned": Decimal(0), "line_id": line_id})
     return []
 
 
@@ -517,6 +542,111 @@ async def location_failures(tx: Transaction, business_id: int, place: str) -> li
 async def expired_postings(tx: Transaction, postings_max: int) -> list[Values]:
     rows = [row for row in tx.values("sale_posting") if row["outcome"] == "posting" and row["expires_at"] < tx.now]
     return sorted(rows, key=lambda row: row["posting_id"])[:postings_max]
+
+
+@sales
+async def counted_by_another(tx: Transaction, posting_id: int, sell_id: str | None) -> list[Values]:
+    late = tx.get("sale_posting", posting_id)
+    counted = late is not None and any(
+        other["sell_id"] == sell_id
+        and sell_id is not None
+        and (other["kind"], other["outcome"]) == ("sell", "recorded")
+        if late["kind"] == "sell"
+        else other["refund_of"] == late["refund_of"] and other["posting_id"] > posting_id
+        for other in tx.values("sale_posting")
+        if other["posting_id"] != posting_id and _key(other) == _key(late)
+    )
+    return [{"exists": counted}]
+
+
+@sales
+async def add_repeat(tx: Transaction, posting_id: int, sell_id: str) -> list[Values]:
+    first = tx.get("sale_posting", posting_id)
+    if first is None:
+        return []
+    number = tx.database.next_number("sale_posting")
+    row = first | {"posting_id": number, "outcome": "recorded", "sell_id": sell_id, "expires_at": tx.now}
+    await tx.put(
+        "sale_posting", number, row | NEVER_LOOKED | {"sold_at": first["sold_at"], "findable": first["findable"]}
+    )
+    return [{"posting_id": number}]
+
+
+@sales
+async def goods_of(tx: Transaction, business_id: int, skus: Sequence[str]) -> list[Values]:
+    rows = ((sku, tx.get("goods", (business_id, sku))) for sku in skus)
+    return [{"sku": sku, **row} for sku, row in rows if row is not None]
+
+
+@sales
+async def open_doubts(tx: Transaction, business_id: int, place: str, grace_s: float) -> list[Values]:
+    found = {
+        (row["kind"], sku)
+        for row in tx.values("sale_posting")
+        if (row["business_id"], row["location_id"], row["outcome"]) == (business_id, place, "in_doubt")
+        and row["expires_at"] + timedelta(seconds=grace_s) > tx.now
+        for sku in json.loads(row["units"])
+    }
+    return [{"kind": kind, "sku": sku} for kind, sku in sorted(found)]
+
+
+def _to_look_at(row: Values, now: datetime) -> bool:
+    due = row["outcome"] == "in_doubt" and row["next_look_at"] is not None and row["next_look_at"] <= now
+    return due and _over(row["looking_until"], now)
+
+
+@sales
+async def locations_with_looks(tx: Transaction, business_ids: Sequence[int]) -> list[Values]:
+    waiting = {
+        (row["business_id"], row["location_id"]) for row in tx.values("sale_posting") if _to_look_at(row, tx.now)
+    }
+    return [
+        {"business_id": key[0], "location_id": key[1]}
+        for key, row in tx.rows("location")
+        if key in waiting and key[0] in business_ids and _over(row["blocked_until"], tx.now)
+    ]
+
+
+@sales
+async def claim_look(tx: Transaction, business_id: int, place: str, lease_s: float, grace_s: float) -> list[Values]:
+    due = [
+        (row["next_look_at"], key)
+        for key, row in tx.rows("sale_posting")
+        if (row["business_id"], row["location_id"]) == (business_id, place) and _to_look_at(row, tx.now)
+    ]
+    for _, key in sorted(due):
+        if not tx.try_lock("sale_posting", key):
+            continue
+        row = tx.get("sale_posting", key)
+        if row is None or not _to_look_at(row, tx.now):
+            continue
+        sale = tx.get("sale", _key(row))
+        if sale is None:
+            continue
+        news = {"looking_until": _in(tx.now, lease_s), "looks": row["looks"] + 1}
+        await tx.put("sale_posting", key, row | news)
+        final_in_s = (row["expires_at"] + timedelta(seconds=grace_s) - tx.now).total_seconds()
+        told = {"sold_at": row["sold_at"] or sale["sold_at"], "correlation_id": sale["correlation_id"]}
+        return [row | news | told | {"final_in_s": final_in_s}]
+    return []
+
+
+@sales
+async def look_later(tx: Transaction, posting_id: int, in_s: float | None, words: str) -> list[Values]:
+    await tx.lock("sale_posting", [posting_id])
+    row = tx.get("sale_posting", posting_id)
+    if row is not None and row["outcome"] == "in_doubt":
+        news = {"looking_until": None, "look_words": words, "next_look_at": _in(tx.now, in_s)}
+        await tx.put("sale_posting", posting_id, row | news)
+    return []
+
+
+@sales
+async def read_left_out_soon(tx: Transaction, business_id: int, place: str, skus: Sequence[str]) -> list[Values]:
+    row = tx.get("location", (business_id, place))
+    if row is not None and set(skus) & set(json.loads(row["left_out"])):
+        await tx.change("location", (business_id, place), next_poll_at=tx.now)
+    return []
 
 
 def _newest(tx: Transaction, key: tuple[int, int, str], column: str, value: Any) -> Values | None:
