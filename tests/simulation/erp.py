@@ -91,13 +91,17 @@ class Erp:
         self.world.note(f"prokip takes back {_told(units)} on {sell_id}")
 
     def take_back_to(self, sell_id: str, totals: Mapping[str, Decimal], read: Mapping[str, Decimal]) -> None:
-        """As the connector does it: totals by line, and a quantity that was read before and is written back."""
+        """As the connector does it: totals by line, and a quantity that was read before and is written back.
+
+        What its own till did in between is not lost here, because nobody outside could prevent it; a sale of ours is.
+        `read`: the stock without what the till did.
+        """
         sold = self.sales[sell_id]
         for sku, total in totals.items():
             moved = total - sold.returned.get(sku, Decimal(0))
             sold.returned[sku] = total
             if moved:
-                self.stock[sku] = read[sku] + moved
+                self.stock[sku] = self.base[sku] + read[sku] + moved
                 self.world.note(f"prokip takes back {sku} {moved} on {sell_id}")
 
     def page(self, first: int) -> StockPage | None:
@@ -152,7 +156,7 @@ class ErpLink:
         totals = {item.sku: item.returned_total for item in items}
 
         def begin() -> None:
-            read = {sku: erp.stock[sku] for sku in totals}
+            read = {sku: erp.stock[sku] - erp.base[sku] for sku in totals}
             erp.world.loop.call_later(erp.world.mishaps.random(), erp.take_back_to, sell_id, totals, read)
 
         await self._post("return", begin, work_s=1.0)
