@@ -32,7 +32,7 @@ STORM_S: Final = 480.0
 RECOVERY_S_MAX: Final = 1800.0
 NAIVE_RECOVERY_S: Final = 600.0
 LOOK_S: Final = 5.0
-CONNECTED_S: Final = 1.0
+POWER_CUT_SHARE: Final = 0.5
 OLD_ORDER_S: Final = 3600.0
 POLL_S: Final = 60
 BUSINESS: Final = 1
@@ -162,6 +162,8 @@ class World:
             self.spawn(Shopper(self, shop).run())
         self.spawn(Counter(self).run())
         await asyncio.sleep(STORM_S)
+        if not self.steady and self.chance.stream("power").random() < POWER_CUT_SHARE:
+            self._cut_power()
         self.weather, self.calm = CALM, True
         self.note("calm")
         self._converged = await self._recover()
@@ -173,6 +175,11 @@ class World:
         self.note(f"row: {self.judge.row}")
         for wrong in self.judge.wrong:
             self.note(f"WRONG: {wrong}")
+
+    def _cut_power(self) -> None:
+        """The last fault: everything dies at once, with whatever it had in hand."""
+        for life in [life for life in self.lives if life.alive]:
+            life.die("a power cut")
 
     def _connect(self) -> None:
         """Stores are connected with orders in them that nobody is to count."""
