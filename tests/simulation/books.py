@@ -15,6 +15,7 @@ def check_books(world: "World", databases: Mapping[str, Database]) -> list[str]:
     ledger, push, prokip = databases["inventory"], databases["push"], databases["prokip"]
     return [
         *_ledger_adds_up(ledger),
+        *_bases_existed(world, ledger),
         *_ledger_is_true(world, ledger),
         *_orders_are_true(world, ledger),
         *_counters_are_true(world, prokip),
@@ -42,6 +43,23 @@ def _ledger_adds_up(ledger: Database) -> Iterator[str]:
         by_connection = sum((Decimal(units) for units in json.loads(row["taken_by_connection"]).values()), Decimal(0))
         if by_connection != Decimal(row["taken"]):
             yield f"ledger: {key[1]} taken {row['taken']}, by connection {by_connection}"
+
+
+def _bases_existed(world: "World", ledger: Database) -> Iterator[str]:
+    """No reading ever told a base that Prokip never had, whatever was on its way while it was read.
+
+    Where a person enters returns, Prokip's number moves a moment before or after ours does.
+    """
+    if world.hand_entries:
+        return
+    bases: dict[str, Decimal] = {}
+    for key, movement in sorted(ledger.committed("movement").items()):
+        if movement["reason"] != "prokip":
+            continue
+        sku = key[1]
+        bases[sku] = bases.get(sku, Decimal(0)) + movement["delta"]
+        if bases[sku] not in world.erp.bases[sku]:
+            yield f"ledger: revision {key[3]} of {sku} told base {bases[sku]}, which Prokip never had"
 
 
 def _ledger_is_true(world: "World", ledger: Database) -> Iterator[str]:

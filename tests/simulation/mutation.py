@@ -150,8 +150,13 @@ MUTANTS: Final[dict[str, Mutant]] = {
     ),
     "confirms the number before the write": Mutant(
         f"{PUSH}/domain/decisions.py",
-        "        write.listing.target,\n        confirmed_now=True,",
-        "        write.shown,\n        confirmed_now=True,",
+        "        write.quantity if write.gap is None else write.quantity - write.gap.units,",
+        "        write.shown,",
+    ),
+    "forgets a sale that zero hides": Mutant(
+        f"{PUSH}/domain/decisions.py",
+        "        write.quantity if write.gap is None else write.quantity - write.gap.units,",
+        "        write.listing.target,",
     ),
     "takes a refused write for a confirmed one": Mutant(
         f"{PUSH}/pusher.py",
@@ -197,10 +202,10 @@ MUTANTS: Final[dict[str, Mutant]] = {
         "missing = {sku: units - told.get(sku, ZERO) for",
         "missing = {sku: units for",
     ),
-    "gives everything back": Mutant(
+    "gives more back than a sale holds": Mutant(
         f"{POLLER}/domain/sales.py",
-        "surplus = {sku: units - due.get(sku, ZERO) for",
-        "surplus = {sku: units for",
+        "sku: min(units, sell.lines[sku].kept)",
+        "sku: units",
     ),
     "forgets what was given back": Mutant(
         f"{POLLER}/domain/sales.py", "return self.sold - self.returned", "return self.sold"

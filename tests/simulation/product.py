@@ -91,7 +91,9 @@ POST: Final = PostingLimits(posting_concurrency=4, post_timeout_s=30.0, posting_
 LOOK: Final = LookPolicy(first_s=2.0, cap_s=60.0, grace_s=POST.doubt_grace_s)
 LOOK_TIMEOUT_S: Final = 60.0
 POLICY: Final = RetryPolicy(base_s=1.0, cap_s=60.0, refused_s=120.0)
-CATALOGUE_S: Final = 600.0
+CATALOGUE_S: Final = 300.0
+CATALOGUE_SELDOM_S: Final = 7200.0
+"""Where nobody edits quantities, nothing may need a catalogue to be put right."""
 OPERATOR_S: Final = 45.0
 OPERATOR_WAITS_S: Final = 60.0
 """A doubt is looked into when whatever was under way has arrived or never will."""
@@ -226,7 +228,14 @@ class Product:
         worker = Worker(pool, work, sweeps, outbox, stores, Pusher(patience, utc_now))
         dispatcher = Dispatcher(worker, pool, work, workers_max=16, failing_workers_max=4, linger=Linger(0.025, 0.12))
         reader = CatalogueReader(
-            pool, outbox, catalogues, targets, connections, stores, settle_s=SETTLE_S, interval_s=CATALOGUE_S
+            pool,
+            outbox,
+            catalogues,
+            targets,
+            connections,
+            stores,
+            settle_s=SETTLE_S,
+            interval_s=CATALOGUE_S if world.edited else CATALOGUE_SELDOM_S,
         )
         sweeper = Sweeper(pool, outbox, sweeps, stores, SWEEP)
         catalogue_timer = DueTimer(reader.read_next, reader.next_in_s)

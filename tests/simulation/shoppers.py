@@ -60,6 +60,8 @@ class Shopper:
         elif draw < 0.8 and held:
             line = chance.choice(held)
             shop.give_back(order, line, chance.randint(1, line.taken), restock=chance.random() < 0.8)
+        elif draw < 0.9:
+            shop.raise_line(order, chance.choice(order.lines), chance.randint(1, 2))
         else:
             shop.add_line(order, chance.choice(list(shop.stock)), 1)
 

@@ -93,6 +93,7 @@ class World:
         self.loop = VirtualLoop(self.chance.stream("ties"))
         self.weather = weather_of(self.chance.stream("weather"))
         self.steady = self.weather.steady
+        self.edited = self.weather.edit > 0
         self.calm = False
         self._converged = False
         self.connected = False
