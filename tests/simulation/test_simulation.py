@@ -32,10 +32,10 @@ def test_naive_algorithms_lose_and_double_in_the_same_world() -> None:
 
 
 def test_a_seed_is_one_history_byte_for_byte() -> None:
-    first, second = (_command("3-3").stdout for _ in range(2))
+    first, second = (_command("1-1").stdout for _ in range(2))
 
     assert first == second
-    assert first.count(b"\n") > 100
+    assert first.count(b"\n") > 50
 
 
 def _command(*arguments: str) -> "subprocess.CompletedProcess[bytes]":
