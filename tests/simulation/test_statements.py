@@ -58,7 +58,7 @@ Step = Callable[[Any], Awaitable[Any]]
 BUSINESS = 1
 PLACE = "LOC-1"
 SKUS = ("A", 'B"\\,{}', "C")
-STEPS = 60
+STEPS = 50
 T0 = datetime(2026, 11, 1, tzinfo=UTC)
 
 

@@ -455,6 +455,8 @@ def _reread(held: Values, item: Values, look_at: datetime) -> Values:
         "confirmed_taken": Decimal(0) if anew else held["confirmed_taken"],
         "confirmed_revision": 0 if anew else held["confirmed_revision"],
         "must_read": held["must_read"] or odd,
+        "hinted": shown if odd else held["hinted"],
+        "hints": held["hints"] + 1 if odd else held["hints"],
         "due_at": due_at,
     }
 

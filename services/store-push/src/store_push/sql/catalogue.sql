@@ -54,6 +54,17 @@ ON CONFLICT (connection_id, item_ref) DO UPDATE SET
     END,
     must_read = l.must_read OR coalesce(l.target IS NOT NULL AND EXCLUDED.confirmed <> l.target
         AND EXCLUDED.confirmed <> l.confirmed + l.confirmed_taken - l.target_taken, false),
+    -- A number that asks for a look is a hint like any other; an older one, explained since, must not answer for it.
+    hinted = CASE
+        WHEN l.target IS NOT NULL AND EXCLUDED.confirmed <> l.target
+            AND EXCLUDED.confirmed <> l.confirmed + l.confirmed_taken - l.target_taken
+        THEN EXCLUDED.confirmed ELSE l.hinted
+    END,
+    hints = CASE
+        WHEN l.target IS NOT NULL AND EXCLUDED.confirmed <> l.target
+            AND EXCLUDED.confirmed <> l.confirmed + l.confirmed_taken - l.target_taken
+        THEN l.hints + 1 ELSE l.hints
+    END,
     due_at = CASE
         WHEN EXCLUDED.state <> 'matched' THEN NULL
         WHEN l.target IS NOT NULL AND EXCLUDED.confirmed IS NOT NULL AND EXCLUDED.confirmed <> l.target
