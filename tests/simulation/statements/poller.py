@@ -567,7 +567,7 @@ async def add_repeat(tx: Transaction, posting_id: int, sell_id: str) -> list[Val
     number = tx.database.next_number("sale_posting")
     row = first | {"posting_id": number, "outcome": "recorded", "sell_id": sell_id, "expires_at": tx.now}
     await tx.put(
-        "sale_posting", number, row | NEVER_LOOKED | {"sold_at": first["sold_at"], "findable": first["findable"]}
+        "sale_posting", number, row | {**NEVER_LOOKED, "sold_at": first["sold_at"], "findable": first["findable"]}
     )
     return [{"posting_id": number}]
 
