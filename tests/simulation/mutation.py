@@ -158,11 +158,6 @@ MUTANTS: Final[dict[str, Mutant]] = {
         "        write.quantity if write.gap is None else write.quantity - write.gap.units,",
         "        write.listing.target,",
     ),
-    "takes a refused write for a confirmed one": Mutant(
-        f"{PUSH}/pusher.py",
-        'if result.outcome == "stale":\n                stale.append(write.listing)',
-        'if result.outcome == "refused":\n                stale.append(write.listing)',
-    ),
     # sweeps
     "sweeps from after the last one": Mutant(
         f"{PUSH}/domain/sweeps.py", "return self.swept_to - overlap", "return self.swept_to + overlap"
@@ -171,11 +166,6 @@ MUTANTS: Final[dict[str, Mutant]] = {
         f"{PUSH}/domain/sweeps.py", "order.created_at < sweep.connected_at", "order.created_at > sweep.connected_at"
     ),
     # reading Prokip
-    "does not look before the page": Mutant(
-        f"{POLLER}/domain/observations.py",
-        "reason = before.open.reason(sku) or after.open.reason(sku)",
-        "reason = after.open.reason(sku)",
-    ),
     "does not look after the page": Mutant(
         f"{POLLER}/domain/observations.py",
         "reason = before.open.reason(sku) or after.open.reason(sku)",
