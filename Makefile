@@ -6,10 +6,10 @@ MEMBERS := shared services/gateway services/webhook-ingest services/inventory se
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench migrate rebuild clean install lock
+.PHONY: help run test check bench simulate simulate-mutations migrate rebuild clean install lock
 
 help: ## list the commands
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-19s %s\n", $$1, $$2}'
 
 run: $(STAMP) ## run the whole system on this machine with simulated stores and ERP
 	$(BIN)/python -m prokip_onebox
@@ -27,6 +27,12 @@ check: $(STAMP) ## lint, types and layers
 bench: $(STAMP) ## measure each path against a limit measured in the same run
 	tests/support/install_servers.sh bench
 	$(BIN)/python -m tests.bench
+
+simulate: $(STAMP) ## run seeded histories of a simulated world; SEEDS=1000, a-b, or n-n for one with its log
+	$(BIN)/python -m tests.simulation $(SEEDS)
+
+simulate-mutations: $(STAMP) ## plant known bugs one at a time; the simulation must catch each
+	$(BIN)/python -m tests.simulation $(or $(SEEDS),60) --mutations
 
 migrate: $(STAMP) ## bring every schema of DATABASE_URL up to date
 	$(BIN)/python -m prokip_onebox migrate

@@ -6,7 +6,9 @@ from asyncio.subprocess import PIPE, STDOUT
 import asyncpg
 
 
-async def test_migrate_makes_every_schema_that_the_services_use_and_repeats_without_a_change(empty_database_url: str) -> None:
+async def test_migrate_makes_every_schema_that_the_services_use_and_repeats_without_a_change(
+    empty_database_url: str,
+) -> None:
     environ = {"PATH": os.environ["PATH"], "DATABASE_URL": empty_database_url}
     outputs = []
     for _time in range(2):

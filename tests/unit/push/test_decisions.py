@@ -146,6 +146,17 @@ def test_a_kept_difference_never_writes_below_zero() -> None:
     assert decision.quantity == 0
 
 
+def test_a_sale_that_zero_hides_is_not_forgotten() -> None:
+    """One unit sold and not told yet, nothing left elsewhere: the store shows 0 where it should show -1."""
+    listing = replace(LISTING, target=0, confirmed=3)
+    write = decide(listing, own(2), SHOPIFY, PATIENCE, NOW, None)
+    assert isinstance(write, PlannedWrite)
+    assert write.quantity == 0
+    settled = settle_write(write, WriteResult("written"), SHOPIFY, PATIENCE, NOW)
+    back = replace(listing, target=1, confirmed=settled.confirmed, confirmed_revision=7, gap=settled.gap)
+    assert plan_without_reading([back], SHOPIFY, PATIENCE, NOW).writes == []
+
+
 def test_a_store_that_shows_the_target_by_chance_or_by_a_lost_answer_is_left_until_it_is_clear() -> None:
     waiting = decide(LISTING, own(95), SHOPIFY, PATIENCE, NOW, SWEPT)
     assert isinstance(waiting, Settled)

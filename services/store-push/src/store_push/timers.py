@@ -9,6 +9,7 @@ from prokip_shared.logs import Log
 
 POLL_S: Final = 5.0
 DATABASE_PAUSE_S: Final = 0.5
+CLAIMED_PAUSE_S: Final = 0.5  # what is due and not to be had is in somebody's hands, perhaps for minutes
 
 log = Log("timers")
 
@@ -37,7 +38,7 @@ class DueTimer:
                 log.warning("timer.database_away", reason=describe(error))
                 await asyncio.sleep(DATABASE_PAUSE_S)
                 continue
-            await self._sleep(POLL_S if wait_s is None else min(max(wait_s, 0.0), POLL_S))
+            await self._sleep(POLL_S if wait_s is None else min(max(wait_s, CLAIMED_PAUSE_S), POLL_S))
 
     async def _sleep(self, wait_s: float) -> None:
         try:

@@ -35,7 +35,7 @@ def apply_answers(held: Mapping[OrderKey, SaleLog], answers: Iterable[SaleRecord
         log = changed.get(key) or held.get(key)
         if log is None:
             raise UnknownOrder(f"connection {key.connection_id} has no order {key.order_ref}")
-        if answer.revision < log.answered_revision:
+        if answer.revision < log.answered_revision or _is_overtaken(answer, log):
             continue
         behind = answer.state == "recorded" and answer.revision < log.due_revision
         newer = SaleLog(
@@ -48,6 +48,11 @@ def apply_answers(held: Mapping[OrderKey, SaleLog], answers: Iterable[SaleRecord
         if newer != log:
             changed[key] = newer
     return changed
+
+
+def _is_overtaken(answer: SaleRecordedV1, log: SaleLog) -> bool:
+    """A doubt or a refusal that arrives after its own end: the broker may deliver the two the other way round."""
+    return answer.revision == log.answered_revision and log.state == "recorded" != answer.state
 
 
 def answer_key(answer: SaleRecordedV1) -> OrderKey:

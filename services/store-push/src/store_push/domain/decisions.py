@@ -255,7 +255,9 @@ def settle_write(
 
 
 def _written(write: PlannedWrite, habits: Habits, patience: Patience, now: datetime) -> Settled:
-    """A write over an open difference is shifted by it, so the belief after it is the target all the same."""
+    """A write over an open difference is shifted by it, so the belief after it is the target all the same; but for one
+    that would have had to go below zero, where a part of the difference is hidden and must not be forgotten.
+    """
     look_at = None
     if write.gap is not None:
         look_at = patience.next_look(write.gap, now)
@@ -265,7 +267,7 @@ def _written(write: PlannedWrite, habits: Habits, patience: Patience, now: datet
         write.listing,
         "matched",
         "",
-        write.listing.target,
+        write.quantity if write.gap is None else write.quantity - write.gap.units,
         confirmed_now=True,
         outcome="written",
         look_at=look_at,

@@ -37,9 +37,12 @@ ON CONFLICT (connection_id, item_ref) DO UPDATE SET
     -- Another SKU or another place is another quantity: what was known of the old one says nothing.
     target = CASE WHEN l.sku IS DISTINCT FROM EXCLUDED.sku THEN NULL ELSE l.target END,
     target_revision = CASE WHEN l.sku IS DISTINCT FROM EXCLUDED.sku THEN 0 ELSE l.target_revision END,
+    -- Where sales were counted before, it is not known which of them this number includes: a push has to look itself.
     confirmed = CASE
-        WHEN l.confirmed IS NULL OR l.sku IS DISTINCT FROM EXCLUDED.sku OR l.place_ref IS DISTINCT FROM EXCLUDED.place_ref
-        THEN EXCLUDED.confirmed ELSE l.confirmed
+        WHEN l.sku IS DISTINCT FROM EXCLUDED.sku THEN EXCLUDED.confirmed
+        WHEN l.confirmed IS NULL OR l.place_ref IS DISTINCT FROM EXCLUDED.place_ref
+        THEN CASE WHEN l.target_taken = 0 THEN EXCLUDED.confirmed END
+        ELSE l.confirmed
     END,
     confirmed_taken = CASE
         WHEN l.confirmed IS NULL OR l.sku IS DISTINCT FROM EXCLUDED.sku OR l.place_ref IS DISTINCT FROM EXCLUDED.place_ref
@@ -49,9 +52,19 @@ ON CONFLICT (connection_id, item_ref) DO UPDATE SET
         WHEN l.confirmed IS NULL OR l.sku IS DISTINCT FROM EXCLUDED.sku OR l.place_ref IS DISTINCT FROM EXCLUDED.place_ref
         THEN 0 ELSE l.confirmed_revision
     END,
-    must_read = l.must_read OR (l.target IS NOT NULL AND EXCLUDED.confirmed IS NOT NULL
-        AND EXCLUDED.confirmed <> l.target
-        AND EXCLUDED.confirmed <> l.confirmed + l.confirmed_taken - l.target_taken),
+    must_read = l.must_read OR coalesce(l.target IS NOT NULL AND EXCLUDED.confirmed <> l.target
+        AND EXCLUDED.confirmed <> l.confirmed + l.confirmed_taken - l.target_taken, false),
+    -- A number that asks for a look is a hint like any other; an older one, explained since, must not answer for it.
+    hinted = CASE
+        WHEN l.target IS NOT NULL AND EXCLUDED.confirmed <> l.target
+            AND EXCLUDED.confirmed <> l.confirmed + l.confirmed_taken - l.target_taken
+        THEN EXCLUDED.confirmed ELSE l.hinted
+    END,
+    hints = CASE
+        WHEN l.target IS NOT NULL AND EXCLUDED.confirmed <> l.target
+            AND EXCLUDED.confirmed <> l.confirmed + l.confirmed_taken - l.target_taken
+        THEN l.hints + 1 ELSE l.hints
+    END,
     due_at = CASE
         WHEN EXCLUDED.state <> 'matched' THEN NULL
         WHEN l.target IS NOT NULL AND EXCLUDED.confirmed IS NOT NULL AND EXCLUDED.confirmed <> l.target

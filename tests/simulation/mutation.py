@@ -1,0 +1,336 @@
+"""Bugs of one line, planted one at a time: each must be caught by the simulation.
+
+A bug is planted in memory, when its module is imported; no file is touched.
+"""
+
+import importlib.machinery
+import importlib.util
+import multiprocessing
+import sys
+import time
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
+from pathlib import Path
+from types import CodeType, ModuleType
+from typing import Final
+
+from typing_extensions import override
+
+ROOT: Final = Path(__file__).parents[2]
+INVENTORY: Final = "services/inventory/src/inventory"
+PUSH: Final = "services/store-push/src/store_push"
+POLLER: Final = "services/prokip-poller/src/prokip_poller"
+HEALTHY_SEEDS: Final = 40
+PLATFORMS: Final = "shared/src/prokip_shared/platforms"
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A line of the product, and what a tired engineer might have written."""
+
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hunt:
+    name: str
+    seed: int | None
+    """The first history that showed the bug; None: none did."""
+    words: str
+    histories: int
+    elapsed_s: float
+
+
+MUTANTS: Final[dict[str, Mutant]] = {
+    # the ledger
+    "takes the state as a difference": Mutant(
+        f"{INVENTORY}/domain/orders.py",
+        "shelf.take(now - was, key.connection_id, correlation_id)",
+        "shelf.take(now, key.connection_id, correlation_id)",
+    ),
+    "lets an older snapshot win": Mutant(
+        f"{INVENTORY}/domain/snapshots.py",
+        "return Age.NEWER if snapshot.modified_at > held.modified_at else Age.OLDER",
+        "return Age.NEWER",
+    ),
+    "tells Prokip of more only": Mutant(
+        f"{INVENTORY}/domain/orders.py",
+        "owed_changes = owed_changes or was > 0 or now > 0",
+        "owed_changes = owed_changes or now > 0",
+    ),
+    "counts what was sold before the connection": Mutant(
+        f"{INVENTORY}/domain/snapshots.py",
+        "exact(line.taken) if predates_connection else ZERO",
+        "ZERO",
+    ),
+    "forgets the baseline later": Mutant(
+        f"{INVENTORY}/domain/values.py",
+        "return self.taken - self.baseline - self.unmatched",
+        "return self.taken - self.unmatched",
+    ),
+    "keeps the last connection's units only": Mutant(
+        f"{INVENTORY}/domain/shelves.py",
+        "self.by_connection[connection_id] = units if held is None else held + units",
+        "self.by_connection[connection_id] = units",
+    ),
+    "tells the units of before": Mutant(
+        f"{INVENTORY}/domain/shelves.py",
+        "taken=dict(self.by_connection),",
+        "taken=dict(self.row.taken_by_connection),",
+    ),
+    "writes balances without what is taken": Mutant(
+        f"{INVENTORY}/domain/shelves.py",
+        "                shelf.base - shelf.taken,",
+        "                shelf.base,",
+    ),
+    "lets a doubt undo its own end": Mutant(
+        f"{INVENTORY}/domain/sales.py",
+        'return answer.revision == log.answered_revision and log.state == "recorded" != answer.state',
+        "return False",
+    ),
+    "takes the newest answer about a sale for an old one": Mutant(
+        f"{INVENTORY}/domain/sales.py",
+        "if answer.revision < log.answered_revision or _is_overtaken(answer, log):",
+        "if answer.revision > log.answered_revision > 0:",
+    ),
+    # what Prokip holds
+    "takes Q without R": Mutant(
+        f"{INVENTORY}/domain/shelves.py", "self.base = quantity + recorded", "self.base = quantity"
+    ),
+    "lets an older reading win": Mutant(
+        f"{INVENTORY}/domain/shelves.py",
+        "if self.row.observed_sequence is not None and sequence <= self.row.observed_sequence:",
+        "if sequence < 0:",
+    ),
+    "never tells a first quantity of zero": Mutant(
+        f"{INVENTORY}/domain/shelves.py", "if not first and not moved:", "if not moved:"
+    ),
+    # orders as stores tell them
+    "forgets Shopify's restocks": Mutant(
+        f"{PLATFORMS}/shopify_webhooks.py",
+        "taken=max(ordered - restocked.get(line_ref, Decimal(0)), Decimal(0)),",
+        "taken=ordered,",
+    ),
+    "ignores WooCommerce's own book": Mutant(
+        f"{PLATFORMS}/woocommerce_webhooks.py",
+        "taken=by_status if reduced is None else reduced,",
+        "taken=by_status,",
+    ),
+    # pushes
+    "keeps the first target of a batch": Mutant(
+        f"{PUSH}/handlers/stock.py",
+        "if known is None or known.revision < item.revision:",
+        "if known is None:",
+    ),
+    "believes what was confirmed, whatever was sold since": Mutant(
+        f"{PUSH}/domain/listings.py",
+        "believed = self.confirmed + self.confirmed_taken - self.target_taken",
+        "believed = self.confirmed + self.confirmed_taken - self.confirmed_taken",
+    ),
+    "forgets which sales a number included": Mutant(
+        f"{PUSH}/storage.py",
+        "listing.target_taken if fresh else listing.confirmed_taken,",
+        "listing.target_taken,",
+    ),
+    "compares the target with the wrong number": Mutant(
+        f"{PUSH}/domain/decisions.py", "elif believed == target:", "elif listing.confirmed == target:"
+    ),
+    "shows less than nothing": Mutant(
+        f"{PUSH}/domain/listings.py",
+        "return min(max(0, int(available.to_integral_value(rounding=ROUND_FLOOR))), QUANTITY_MAX)",
+        "return min(int(available.to_integral_value(rounding=ROUND_FLOOR)), QUANTITY_MAX)",
+    ),
+    "writes the target over sales not yet told": Mutant(
+        f"{PUSH}/domain/decisions.py", "shifted = max(0, shown + target - believed)", "shifted = target"
+    ),
+    "confirms the number before the write": Mutant(
+        f"{PUSH}/domain/decisions.py",
+        "        write.quantity if write.gap is None else write.quantity - write.gap.units,",
+        "        write.shown,",
+    ),
+    "forgets a sale that zero hides": Mutant(
+        f"{PUSH}/domain/decisions.py",
+        "        write.quantity if write.gap is None else write.quantity - write.gap.units,",
+        "        write.listing.target,",
+    ),
+    # sweeps
+    "sweeps from after the last one": Mutant(
+        f"{PUSH}/domain/sweeps.py", "return self.swept_to - overlap", "return self.swept_to + overlap"
+    ),
+    "sweeps new orders as old ones": Mutant(
+        f"{PUSH}/domain/sweeps.py", "order.created_at < sweep.connected_at", "order.created_at > sweep.connected_at"
+    ),
+    # reading Prokip
+    "does not look after the page": Mutant(
+        f"{POLLER}/domain/observations.py",
+        "reason = before.open.reason(sku) or after.open.reason(sku)",
+        "reason = before.open.reason(sku)",
+    ),
+    "does not see counters that moved": Mutant(
+        f"{POLLER}/domain/observations.py",
+        "if reason is None and counter.moved_at > before.moves:",
+        "if reason is None and counter.moved_at < 0:",
+    ),
+    "sends Q alone": Mutant(
+        f"{POLLER}/domain/observations.py",
+        "pair = Pair(quantity, counter.units)",
+        "pair = Pair(quantity, Decimal(0))",
+    ),
+    "drops the last SKU of a reading": Mutant(
+        f"{POLLER}/domain/observations.py",
+        "for start in range(0, len(items), items_max)] or [[]]",
+        "for start in range(0, len(items) - 1, items_max)] or [[]]",
+    ),
+    # telling Prokip
+    "sells the whole order again": Mutant(
+        f"{POLLER}/domain/sales.py",
+        "missing = {sku: units - told.get(sku, ZERO) for",
+        "missing = {sku: units for",
+    ),
+    "gives more back than a sale holds": Mutant(
+        f"{POLLER}/domain/sales.py",
+        "sku: min(units, sell.lines[sku].kept)",
+        "sku: units",
+    ),
+    "forgets what was given back": Mutant(
+        f"{POLLER}/domain/sales.py", "return self.sold - self.returned", "return self.sold"
+    ),
+    "moves R up for a return": Mutant(
+        f"{POLLER}/domain/sales.py",
+        "sign = Decimal(1) if isinstance(step, RecordSale) else Decimal(-1)",
+        "sign = Decimal(1)",
+    ),
+    "sends what is in doubt again": Mutant(
+        f"{POLLER}/domain/attempts.py",
+        'return Verdict("in_doubt", None)',
+        'return Verdict("due", 1.0)',
+    ),
+    "takes a time-out for not sent": Mutant(
+        f"{POLLER}/recording.py",
+        'return Answer("in_doubt", error.words)',
+        'return Answer("not_sent", error.words)',
+    ),
+    "does not count what an operator settled": Mutant(
+        f"{POLLER}/settling.py",
+        'if answer.outcome == "recorded":\n            moves',
+        'if answer.outcome == "recorded" and not answer.by_hand:\n            moves',
+    ),
+    "lets a sale cross a return in doubt": Mutant(
+        f"{POLLER}/domain/looks.py",
+        "return any(doubt.sku in step.units and (returns or doubt.kind ==",
+        "return any(doubt.sku in step.units and returns and (doubt.kind ==",
+    ),
+    "posts at one location all at once": Mutant(
+        f"{POLLER}/recording.py",
+        "return 1 if client.one_at_a_time else self._limits.posting_concurrency",
+        "return self._limits.posting_concurrency",
+    ),
+    "believes the first look that finds nothing": Mutant(
+        f"{POLLER}/looking.py",
+        'elif seen.found == "not_there" and doubt.final_in_s <= 0:',
+        'elif seen.found == "not_there":',
+    ),
+    "counts a sale for every request that finds it": Mutant(
+        f"{POLLER}/looking.py",
+        "if one.sell_id not in counted]",
+        "if one.sell_id]",
+    ),
+    "gives back what goes back now as the total": Mutant(
+        f"{POLLER}/domain/requests.py", "total = line.returned + now", "total = now"
+    ),
+    "keeps the oldest state of a batch": Mutant(
+        f"{POLLER}/handlers/consume.py",
+        "message.revision > newest[key].revision",
+        "message.revision < newest[key].revision",
+    ),
+}
+
+
+class _Loader(SourceFileLoader):
+    """Reads a module's source with the bug in it, past any compiled file."""
+
+    def __init__(self, fullname: str, path: str, mutant: Mutant) -> None:
+        super().__init__(fullname, path)
+        self._mutant = mutant
+
+    @override
+    def get_code(self, fullname: str) -> CodeType | None:
+        path = self.get_filename(fullname)
+        source = self.get_data(path).decode()
+        code: CodeType = self.source_to_code(source.replace(self._mutant.old, self._mutant.new).encode(), path)
+        return code
+
+
+class _Finder(MetaPathFinder):
+    def __init__(self, mutant: Mutant) -> None:
+        self._mutant = mutant
+        self._path = str(ROOT / mutant.file)
+
+    @override
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        spec = PathFinder.find_spec(fullname, path, target)
+        if spec is None or spec.origin != self._path:
+            return None
+        return importlib.util.spec_from_file_location(
+            fullname, self._path, loader=_Loader(fullname, self._path, self._mutant)
+        )
+
+
+def plant(mutant: Mutant) -> None:
+    """For the rest of this process; before the module is imported."""
+    sys.meta_path.insert(0, _Finder(mutant))
+
+
+def hunt(name: str, seeds: Sequence[int]) -> Hunt:
+    """Runs histories with the bug in place until one shows it. In a process of its own."""
+    from tests.simulation import runs
+
+    plant(MUTANTS[name])
+    began_s = time.perf_counter()
+    for number, seed in enumerate(seeds, start=1):
+        try:
+            wrong = runs.run_product(seed).wrong
+        except Exception as error:  # noqa: BLE001  # a bug may show in any way
+            wrong = (f"{type(error).__name__}: {error}",)
+        if wrong:
+            return Hunt(name, seed, wrong[0], number, time.perf_counter() - began_s)
+    return Hunt(name, None, "", len(seeds), time.perf_counter() - began_s)
+
+
+def healthy_without(seeds: Sequence[int]) -> bool:
+    """Whether the product as it is gets through these histories; a bug is only caught where it does."""
+    from tests.simulation import runs
+
+    return not any(runs.run_product(seed).wrong for seed in seeds)
+
+
+def say(line: str) -> None:
+    """At once: the next bug may take a while."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def score(seeds: Sequence[int], processes: int | None = None) -> int:
+    """Prints what became of each bug; 0 where all were caught."""
+    context = multiprocessing.get_context("spawn")
+    caught = 0
+    with ProcessPoolExecutor(processes, mp_context=context, max_tasks_per_child=1) as pool:
+        healthy = pool.submit(healthy_without, seeds[:HEALTHY_SEEDS])
+        for found in pool.map(hunt, MUTANTS, [seeds] * len(MUTANTS)):
+            caught += found.seed is not None
+            where = f"seed {found.seed}" if found.seed is not None else "NOT CAUGHT"
+            say(
+                f"{found.name:55} {where:>11} after {found.histories:3} histories, {found.elapsed_s:5.1f} s: {found.words[:90]}",
+            )
+    if not healthy.result():
+        say("the product itself fails some of these histories: run them without --mutations first")
+        return 1
+    say(f"{caught} of {len(MUTANTS)} planted bugs caught, each within {len(seeds)} histories")
+    return 0 if caught == len(MUTANTS) else 1

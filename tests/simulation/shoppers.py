@@ -1,0 +1,87 @@
+"""Those who buy, change their minds and give back; and those who buy at the counter."""
+
+import asyncio
+from typing import TYPE_CHECKING, Final
+
+from tests.simulation.shops import Order, Shop
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+SHOPPER_S: Final = 30.0
+COUNTER_S: Final = 40.0
+
+
+class Shopper:
+    """All of one store's, one after the other, at moments that no system has a say in."""
+
+    def __init__(self, world: "World", shop: Shop) -> None:
+        self._world = world
+        self._shop = shop
+        self._chance = world.chance.stream(f"shopper {shop.connection_id}")
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(self._chance.expovariate(1 / SHOPPER_S))
+            if self._world.calm:
+                return
+            self._act()
+
+    def _act(self) -> None:
+        chance, shop = self._chance, self._shop
+        if chance.random() < self._world.weather.edit:
+            shop.edit_quantity(chance.choice(list(shop.stock)), chance.randint(0, 25))
+            return
+        own = [order for order in shop.orders.values() if not order.before_connection]
+        draw = chance.random()
+        if draw < 0.60 or not own:
+            self._buy()
+        elif draw < 0.63:
+            shop.touch(chance.choice(list(shop.orders.values())))
+        else:
+            self._change(chance.choice(own[-4:]))
+
+    def _buy(self) -> None:
+        chance, shop = self._chance, self._shop
+        skus = list(shop.stock)
+        wanted = {chance.choice(skus): chance.randint(1, 3) for _ in range(chance.choice((1, 1, 1, 2)))}
+        shop.place(wanted)
+
+    def _change(self, order: Order) -> None:
+        chance, shop = self._chance, self._shop
+        if order.status == "cancelled":
+            if shop.platform == "woocommerce":
+                shop.sell_again(order)
+            return
+        held = [line for line in order.lines if line.taken]
+        draw = chance.random()
+        if draw < 0.4:
+            shop.cancel(order)
+        elif draw < 0.8 and held:
+            line = chance.choice(held)
+            shop.give_back(order, line, chance.randint(1, line.taken), restock=chance.random() < 0.8)
+        elif draw < 0.9:
+            shop.raise_line(order, chance.choice(order.lines), chance.randint(1, 2))
+        else:
+            shop.add_line(order, chance.choice(list(shop.stock)), 1)
+
+
+class Counter:
+    """The shop with Prokip's till, and the van that brings goods."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self._chance = world.chance.stream("counter")
+
+    async def run(self) -> None:
+        chance, erp = self._chance, self._world.erp
+        while True:
+            await asyncio.sleep(chance.expovariate(1 / COUNTER_S))
+            if self._world.calm:
+                return
+            sku = chance.choice(list(erp.base))
+            units = chance.randint(1, 3)
+            if chance.random() < 0.35:
+                erp.counter(sku, -chance.randint(1, 12))
+            elif erp.stock[sku] >= units:
+                erp.counter(sku, units)

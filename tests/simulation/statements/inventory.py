@@ -1,0 +1,204 @@
+"""inventory/sql/ledger.sql."""
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from tests.simulation.database import Transaction, Values
+from tests.simulation.statements.registry import column, lock_existing, moment, number, stands_in, truth
+
+ledger = stands_in("inventory", "ledger.sql")
+
+Literal = str
+Reader = Callable[[str], Any]
+ORDER_COLUMNS = (
+    "business_id",
+    "connection_id",
+    "order_ref",
+    "location_id",
+    "order_number",
+    "status",
+    "modified_at",
+    "sold_at",
+    "needs_sweep",
+    "revision",
+    "due_revision",
+    "sale_state",
+    "lines",
+    "former_skus",
+)
+NO_ANSWER = {"answered_revision": 0, "prokip_sell_id": None, "sale_detail": ""}
+
+
+def order_keys(businesses: Literal, connections: Literal, refs: Literal) -> list[tuple[int, int, str]]:
+    return sorted(zip(column(businesses, int), column(connections, int), column(refs), strict=True))
+
+
+def stock_keys(businesses: Literal, skus: Literal, locations: Literal) -> list[tuple[int, str, str]]:
+    return sorted(zip(column(businesses, int), column(skus), column(locations), strict=True))
+
+
+@ledger
+async def share_connections(tx: Transaction, connection_ids: Sequence[int]) -> list[Values]:
+    await tx.share("advisory", connection_ids)
+    return []
+
+
+@ledger
+async def seize_connections(tx: Transaction, connection_ids: Sequence[int]) -> list[Values]:
+    await tx.lock("advisory", connection_ids)
+    return []
+
+
+@ledger
+async def lock_orders(tx: Transaction, *keys: Literal) -> list[Values]:
+    return await lock_existing(tx, "orders", order_keys(*keys))
+
+
+@ledger
+async def lock_orders_with_skus(tx: Transaction, *columns: Literal) -> list[Values]:
+    named = set(order_keys(*columns))
+    found = [
+        key
+        for key, row in tx.rows("orders")
+        if any((key[0], key[1], line["sku"]) in named for line in json.loads(row["lines"]))
+    ]
+    return await lock_existing(tx, "orders", sorted(found))
+
+
+@ledger
+async def holders_of(tx: Transaction, *columns: Literal) -> list[Values]:
+    return [row for key in order_keys(*columns) if (row := tx.get("stock_holder", key)) is not None]
+
+
+@ledger
+async def lock_stock(tx: Transaction, *columns: Literal) -> list[Values]:
+    rows = await lock_existing(tx, "stock", stock_keys(*columns))
+    return [row | {"first_read_complete": _told(tx, row["business_id"], row["location_id"])} for row in rows]
+
+
+def _told(tx: Transaction, business_id: int, location_id: str) -> bool:
+    place = tx.get("location", (business_id, location_id))
+    return place is not None and bool(place["first_read_complete"])
+
+
+@ledger
+async def create_stock(
+    tx: Transaction, businesses: Literal, skus: Literal, locations: Literal, _folded: Literal, _grams: Literal
+) -> list[Values]:
+    made = []
+    for key in stock_keys(businesses, skus, locations):
+        await tx.lock("stock", [key])
+        if tx.get("stock", key) is None:
+            business_id, sku, location_id = key
+            row = {"business_id": business_id, "sku": sku, "location_id": location_id, "base": "0", "taken": "0"}
+            row |= {"taken_by_connection": "{}", "revision": 0, "observed_sequence": None, "quantity": None}
+            await tx.put("stock", key, row | {"recorded": None, "observed_at": None})
+            made.append({"sku": sku})
+    return made
+
+
+@ledger
+async def told_locations(tx: Transaction, businesses: Literal, locations: Literal) -> list[Values]:
+    keys = zip(column(businesses, int), column(locations), strict=True)
+    return [
+        {"business_id": business_id, "location_id": location_id}
+        for business_id, location_id in keys
+        if _told(tx, business_id, location_id)
+    ]
+
+
+@ledger
+async def insert_orders(tx: Transaction, *columns: Literal) -> list[Values]:
+    readers: tuple[Reader, ...] = (int, int, str, str, str, str, moment, moment, truth, int, int, str, str, str)
+    rows = [
+        dict(zip(ORDER_COLUMNS, values, strict=True))
+        for values in zip(*(column(*pair) for pair in zip(columns, readers, strict=True)), strict=True)
+    ]
+    made = []
+    for row in sorted(rows, key=lambda row: (row["business_id"], row["connection_id"], row["order_ref"])):
+        key = (row["business_id"], row["connection_id"], row["order_ref"])
+        await tx.lock("orders", [key])
+        if tx.get("orders", key) is None:
+            await tx.put("orders", key, row | NO_ANSWER)
+            made.append({"order_ref": row["order_ref"]})
+    return made
+
+
+@ledger
+async def update_orders(tx: Transaction, *columns: Literal) -> list[Values]:
+    readers: tuple[Reader, ...] = (int, int, str, str, str, moment, truth, int, int, str, str, str)
+    names = (*ORDER_COLUMNS[:3], *ORDER_COLUMNS[4:7], *ORDER_COLUMNS[8:])
+    for values in zip(*(column(*pair) for pair in zip(columns, readers, strict=True)), strict=True):
+        row = dict(zip(names, values, strict=True))
+        await tx.change("orders", values[:3], **row)
+    return []
+
+
+@ledger
+async def write_stock(tx: Transaction, *columns: Any) -> list[Values]:
+    names: tuple[str, ...] = ("business_id", "sku", "location_id", "base", "taken", "taken_by_connection", "revision")
+    names += ("observed_sequence", "quantity", "recorded", "observed_at")
+    readers: tuple[Reader, ...] = (int, str, str, str, str, str, int, number, str, str, moment)
+    for values in zip(*(column(*pair) for pair in zip(columns[:-1], readers, strict=True)), strict=True):
+        await tx.change("stock", values[:3], **dict(zip(names, values, strict=True)))
+    return []
+
+
+@ledger
+async def insert_movements(tx: Transaction, *columns: Any) -> list[Values]:
+    at: datetime = columns[-1]
+    names: tuple[str, ...] = (
+        "business_id",
+        "sku",
+        "location_id",
+        "revision",
+        "reason",
+        "connection_id",
+        "order_ref",
+        "delta",
+    )
+    names += ("balance_after", "correlation_id")
+    readers: tuple[Reader, ...] = (int, str, str, int, str, int, str, Decimal, Decimal, str)
+    for values in zip(*(column(*pair) for pair in zip(columns[:-1], readers, strict=True)), strict=True):
+        row = dict(zip(names, values, strict=True))
+        if tx.get("movement", values[:4]) is not None:
+            raise AssertionError(f"a revision moves a SKU once: {values[:4]}")
+        await tx.put("movement", values[:4], row | {"at": at})
+    return []
+
+
+@ledger
+async def complete_locations(tx: Transaction, businesses: Literal, locations: Literal) -> list[Values]:
+    for key in sorted(zip(column(businesses, int), column(locations), strict=True)):
+        if not _told(tx, *key):
+            await tx.put("location", key, {"first_read_complete": True})
+    return []
+
+
+@ledger
+async def write_holders(
+    tx: Transaction, businesses: Literal, connections: Literal, skus: Literal, held_by: Literal
+) -> list[Values]:
+    rows = zip(column(businesses, int), column(connections, int), column(skus), column(held_by), strict=True)
+    for business_id, connection_id, sku, holder in rows:
+        row = {"business_id": business_id, "connection_id": connection_id, "sku": sku, "held_by": holder}
+        await tx.put("stock_holder", (business_id, connection_id, sku), row)
+    return []
+
+
+@ledger
+async def lock_sale_logs(tx: Transaction, *keys: Literal) -> list[Values]:
+    return await lock_existing(tx, "orders", order_keys(*keys))
+
+
+@ledger
+async def write_sale_logs(tx: Transaction, *columns: Literal) -> list[Values]:
+    readers: tuple[Reader, ...] = (int, int, str, int, str, str, str)
+    for values in zip(*(column(*pair) for pair in zip(columns, readers, strict=True)), strict=True):
+        answered, state, sell_id, detail = values[3:]
+        news = {"answered_revision": answered, "sale_state": state, "prokip_sell_id": sell_id, "sale_detail": detail}
+        await tx.change("orders", values[:3], **news)
+    return []

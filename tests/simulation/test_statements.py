@@ -1,0 +1,575 @@
+"""What stands in for Postgres does what Postgres does: the same random scripts, through the same storages, on both."""
+
+import dataclasses
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import pytest
+from pydantic import BaseModel
+
+import inventory.handlers.observations
+import inventory.handlers.orders
+import inventory.handlers.sales
+from prokip_poller.domain.observations import LeftOut, Pair
+from prokip_poller.domain.sales import RecordSale, counter_moves, next_step
+from prokip_poller.domain.telling import OrderKey
+from prokip_poller.storage.polls import LocationKey, Polls, ReadSummary
+from prokip_poller.storage.sales import Sales
+from prokip_shared.bus.bundles import bundle_of
+from prokip_shared.bus.storage import BusTables, ParkedRow, migrate_service_tables
+from prokip_shared.database import migrate
+from prokip_shared.messages import (
+    LevelHintedV1,
+    Observation,
+    OrderLine,
+    OrderObservedV1,
+    OrderSnapshot,
+    ProkipObservedV1,
+    SaleDueV1,
+    SaleLine,
+    SaleRecordedV1,
+)
+from prokip_shared.platforms.store import ItemKey
+from store_push.domain.decisions import Settled
+from store_push.domain.health import Health
+from store_push.domain.listings import Gap, target_of
+from store_push.domain.matching import ListingDraft
+from store_push.storage import (
+    SAVE_ITEMS_MAX,
+    CatalogueStorage,
+    ConnectionStorage,
+    KnownConnection,
+    SweepStorage,
+    Target,
+    TargetStorage,
+    WorkStorage,
+)
+from tests.simulation.database import EPOCH, Database, Pool
+from tests.simulation.statements import statements_of
+from tests.simulation.statements.registry import SERVICES
+
+Step = Callable[[Any], Awaitable[Any]]
+BUSINESS = 1
+PLACE = "LOC-1"
+SKUS = ("A", 'B"\\,{}', "C")
+STEPS = 50
+T0 = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+class NoGate:
+    async def pass_to_database(self, place: str) -> None:
+        """Nothing goes wrong here."""
+
+
+def _seconds_since_epoch() -> float:
+    return (datetime.now(UTC) - EPOCH).total_seconds()
+
+
+def plain(value: Any) -> Any:  # noqa: PLR0911  # one for each kind
+    """For comparing: moments and waits only by whether they are there, or over."""
+    if isinstance(value, BaseModel):
+        return plain({name: one for name, one in value if name != "message_id"})
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(one) for one in value]
+    if isinstance(value, set | frozenset):
+        return sorted(map(str, value))
+    if isinstance(value, float):
+        return "later" if value > 1 else "now"
+    if isinstance(value, Decimal):
+        return str(value.normalize())
+    return "moment" if isinstance(value, datetime) else value
+
+
+class Pair2:
+    """The real database and what stands in for it, always asked the same."""
+
+    def __init__(self, real: Any, schema: str) -> None:
+        self.database = Database(_seconds_since_epoch)
+        self._pools = (real, Pool(self.database, NoGate(), statements_of(schema)))
+
+    async def both(self, step: Step) -> Any:
+        """The real answer, which the stand-in has given as well."""
+        real, stand_in = [await step(pool) for pool in self._pools]
+        assert plain(stand_in) == plain(real)
+        return real
+
+    async def within(self, step: Step) -> Any:
+        """In a transaction."""
+
+        async def run(pool: Any) -> Any:
+            async with pool.acquire() as connection, connection.transaction():
+                return await step(connection)
+
+        return await self.both(run)
+
+
+@pytest.fixture
+async def open_pair(database_url: str) -> AsyncIterator[Callable[[str], Awaitable[Pair2]]]:
+    pools = []
+
+    async def open_one(schema: str) -> Pair2:
+        await migrate(database_url, schema=schema, package=SERVICES[schema])
+        await migrate_service_tables(database_url, schema=schema)
+        pools.append(await asyncpg.create_pool(database_url, min_size=1, max_size=2))
+        return Pair2(pools[-1], schema)
+
+    yield open_one
+    for pool in pools:
+        await pool.close()
+
+
+# prokip-poller
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_poller(open_pair: Callable[[str], Awaitable[Pair2]], seed: int) -> None:
+    pair, chance = await open_pair("prokip"), random.Random(seed)
+    script = _PollerScript(pair, chance)
+    await pair.both(lambda pool: Polls(pool).ensure_locations([script.place]))
+    for _ in range(STEPS):
+        await chance.choice(script.steps)()
+
+
+class _PollerScript:
+    def __init__(self, pair: Pair2, chance: random.Random) -> None:
+        self.pair = pair
+        self.chance = chance
+        self.place = LocationKey(BUSINESS, PLACE)
+        self.open: list[tuple[int, OrderKey, Any]] = []
+        self.reader: UUID | None = None
+        self.number = 0
+        self.steps = [
+            self.due,
+            self.due,
+            self.begin,
+            self.begin,
+            self.end,
+            self.end,
+            self.look,
+            self.read,
+            self.block,
+            self.look_up,
+        ]
+
+    def sales(self, connection: Any) -> Sales:
+        return Sales(connection, process="test")
+
+    async def due(self) -> None:
+        chance = self.chance
+        lines = tuple(
+            SaleLine(sku=sku, units=Decimal(chance.randint(0, 3)), unit_price=None, stock_revision=1)
+            for sku in chance.sample(SKUS, 2)
+        )
+        message = SaleDueV1(
+            business_id=BUSINESS, connection_id=1, location_id=PLACE, order_ref=str(chance.randint(1, 3)),
+            order_number="n", status="paid", sold_at=T0, revision=chance.randint(1, 12), lines=lines,
+            correlation_id="c",
+        )  # fmt: skip
+        await self.pair.within(lambda connection: self.sales(connection).upsert_due(connection, [message]))
+
+    async def begin(self) -> None:
+        begun: dict[int, Any] = {}
+        findable = self.chance.random() < 0.5
+
+        async def step(connection: Any) -> Any:
+            sales = self.sales(connection)
+            if not await sales.lock_location(connection, self.place):
+                return "blocked"
+            under_way = await sales.under_way(connection, self.place)
+            held = sorted(await sales.claim(connection, self.place, 10), key=lambda sale: sale.key.order_ref)
+            told = await sales.told(connection, BUSINESS, [sale.key for sale in held])
+            postings = []
+            for sale in held:
+                first = next_step(sale.due, told[sale.key])
+                if first is None:
+                    await sales.set_state(
+                        connection, sale.key, "recorded", detail="", next_attempt_in_s=None, attempts=0
+                    )
+                    continue
+                await sales.set_state(
+                    connection, sale.key, "posting", detail="", next_attempt_in_s=None, attempts=sale.attempts
+                )
+                number = await sales.begin_posting(
+                    connection, sale, first, reference="r", expires_in_s=-1.0, findable=findable
+                )
+                postings.append(number)
+                begun[number] = (sale.key, first)
+            doubts = sorted(map(str, await sales.open_doubts(connection, self.place, grace_s=3600.0)))
+            return under_way, held, told, postings, doubts
+
+        await self.pair.within(step)
+        self.open += [(number, *told) for number, told in begun.items()]
+
+    async def end(self) -> None:
+        if not self.open:
+            return
+        chance = self.chance
+        number, key, step_told = self.open.pop(chance.randrange(len(self.open)))
+        outcome: Any = chance.choice(["recorded", "recorded", "refused", "not_sent", "in_doubt"])
+        after_s = {"refused": 3600.0, "not_sent": 0.0}.get(outcome)
+        state: Any = {"recorded": "due", "not_sent": "due"}.get(outcome, outcome)
+        sell_id = f"s{number}" if isinstance(step_told, RecordSale) else None
+
+        async def step(connection: Any) -> Any:
+            sales = self.sales(connection)
+            sale = await sales.lock(connection, key)
+            ended = await sales.end_posting(
+                connection, key, number, outcome, only_from={"posting", "in_doubt"}, sell_id=sell_id, answer="",
+                by_hand=False, first_look_s=0.0,
+            )  # fmt: skip
+            if ended is not None and outcome == "recorded":
+                moves, lines = counter_moves(ended.step), {"A": "line"}
+                await sales.tell(connection, self.place, ended.step, moves, posting_id=number, line_ids=lines)
+                await sales.read_left_out_soon(connection, self.place, list(ended.step.units))
+            await sales.set_state(
+                connection, key, state, detail="d", next_attempt_in_s=0.0 if state == "due" else after_s, attempts=1
+            )
+            again = await sales.end_posting(
+                connection,
+                key,
+                number,
+                "refused",
+                only_from={"posting"},
+                sell_id=None,
+                answer="",
+                by_hand=False,
+                first_look_s=0.0,
+            )
+            doubt = await sales.newest_doubt(connection, key)
+            counted = await sales.counted_by_another(connection, number, sell_id)
+            return sale, ended, again, doubt, counted, await sales.posting_outcome(connection, key, number)
+
+        await self.pair.within(step)
+
+    async def look(self) -> None:
+        async def step(pool: Any) -> Any:
+            polls, sales = Polls(pool), Sales(pool, process="test")
+            return (
+                await polls.open_postings(self.place),
+                await polls.counter_moves(self.place),
+                await polls.counters_of(self.place, SKUS),
+                await polls.sent_pairs(self.place, SKUS),
+                await polls.count_sent(self.place),
+                await polls.untold(self.place, SKUS),
+                await polls.due_businesses([self.place]),
+                await sales.locations_with_due([BUSINESS]),
+                await sales.expired(10),
+            )
+
+        await self.pair.both(step)
+
+    async def look_up(self) -> None:
+        waits_s = self.chance.choice((None, 0.0, 3600.0))
+
+        async def step(pool: Any) -> Any:
+            sales = Sales(pool, process="test")
+            places = await sales.locations_with_looks([BUSINESS])
+            doubt = await sales.claim_look(self.place, lease_s=-1.0, grace_s=0.0)
+            if doubt is not None:
+                await sales.look_later(doubt.posting_id, waits_s, "w")
+            return places, doubt
+
+        await self.pair.both(step)
+
+    async def read(self) -> None:
+        chance = self.chance
+        self.number += 1
+        reader = UUID(int=self.number)
+        lease_s = chance.choice((-1.0, 3600.0))
+        pairs = {sku: Pair(Decimal(chance.randint(0, 9)), Decimal(chance.randint(0, 9))) for sku in SKUS[:2]}
+        summary = ReadSummary(chance.choice((0.0, 3600.0)), True, 2, 0, 0, {"C": LeftOut("posting", 2)})
+        fails, sequence = chance.random() < 0.4, chance.randint(1, 9)
+
+        async def step(connection: Any) -> Any:
+            polls = Polls(connection)
+            free = await polls.lock_due(connection, BUSINESS, [PLACE])
+            waiting = await polls.rounds_of(connection, BUSINESS)
+            await polls.begin_read(connection, self.place, reader, lease_s=lease_s, quiet_s=0.0)
+            other = await polls.finish_read(connection, self.place, UUID(int=0), summary)
+            if fails:
+                done = await polls.fail_read(
+                    connection, self.place, reader, health="unavailable", reason="r", retry_in_s=0.0, blocks=True
+                )
+            else:
+                done = await polls.finish_read(connection, self.place, reader, summary)
+                await polls.save_sent(connection, self.place, sequence, pairs)
+            return free, waiting, other, done
+
+        await self.pair.within(step)
+
+    async def block(self) -> None:
+        for_s, soon = self.chance.choice((-1.0, 3600.0)), self.chance.random() < 0.7
+
+        async def step(connection: Any) -> Any:
+            sales = self.sales(connection)
+            await sales.block_location(connection, self.place, health="throttled", reason="r", for_s=for_s)
+            if soon:
+                await Polls(connection).read_soon(connection, self.place)
+                await sales.tell(connection, self.place, RecordSale({}), {}, posting_id=1, line_ids={})
+            return await sales.failures_of(connection, self.place)
+
+        await self.pair.within(step)
+
+
+# store-push
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_push(open_pair: Callable[[str], Awaitable[Pair2]], seed: int) -> None:
+    pair, chance = await open_pair("push"), random.Random(seed)
+    script = _PushScript(pair, chance)
+    await script.connect()
+    for _ in range(STEPS):
+        await chance.choice(script.steps)()
+
+
+class _PushScript:
+    def __init__(self, pair: Pair2, chance: random.Random) -> None:
+        self.pair = pair
+        self.chance = chance
+        self.steps = [self.target, self.target, self.catalogue, self.hint, self.push, self.push, self.sweep, self.look]
+
+    async def connect(self) -> None:
+        known = [
+            KnownConnection(1, BUSINESS, "shopify", PLACE, "7", writable=True, active=True),
+            KnownConnection(2, BUSINESS, "woocommerce", PLACE, None, writable=True, active=True),
+        ]
+
+        async def step(connection: Any) -> Any:
+            storage = ConnectionStorage()
+            await storage.save(connection, known)
+            await storage.start_catalogue_reads(connection, [1, 2])
+            await SweepStorage().start(connection, {1: T0, 2: T0})
+            return await storage.known(connection)
+
+        await self.pair.within(step)
+
+    async def target(self) -> None:
+        chance = self.chance
+        targets = []
+        for sku in sorted(chance.sample(SKUS, 2)):
+            available = chance.choice((None, Decimal(chance.randint(-3, 9)), Decimal("2.5")))
+            taken = {1: Decimal(chance.randint(0, 3)), 2: Decimal(chance.randint(0, 3))}
+            revision = chance.randint(1, 30)
+            targets.append(Target(BUSINESS, PLACE, sku, available, target_of(available), revision, taken, "c"))
+
+        async def step(connection: Any) -> None:
+            storage = TargetStorage()
+            await storage.enter_businesses(connection, [BUSINESS])
+            await storage.save(connection, targets)
+
+        await self.pair.within(step)
+
+    async def catalogue(self) -> None:
+        chance = self.chance
+        quantities = [chance.choice((None, chance.randint(0, 9))) for _ in SKUS]
+        gone = chance.random() < 0.2
+        place = chance.choice(("7", "8"))
+
+        async def step(connection: Any) -> Any:
+            storage = CatalogueStorage()
+            claim = await storage.claim(connection)
+            if claim is None:
+                return None
+            own_place = place if claim.connection_id == 1 else None
+            drafts = [
+                ListingDraft(
+                    ItemKey(f"i{number}", None, own_place), sku, None, "matched" if quantity is not None else "not_tracked",
+                    "" if quantity is not None else "r", quantity,
+                )
+                for number, (sku, quantity) in enumerate(zip(SKUS, quantities, strict=True))
+            ]  # fmt: skip
+            assert len(drafts) < SAVE_ITEMS_MAX
+            await storage.save_items(connection, claim, drafts, settle_s=-1.0)
+            await ConnectionStorage().lock_business_listings(connection, BUSINESS)
+            refs = [draft.key.item_ref for draft in drafts]
+            await storage.mark_gone(connection, claim.connection_id, refs[1:] if gone else refs)
+            await TargetStorage().fill(connection, claim.connection_id)
+            if gone:
+                await storage.failed(connection, claim, error="e", next_in_s=0.0)
+            else:
+                await storage.done(connection, claim, items=3, next_in_s=0.0)
+            return claim
+
+        await self.pair.within(step)
+
+    async def hint(self) -> None:
+        chance = self.chance
+        hint = LevelHintedV1(
+            business_id=BUSINESS, connection_id=2, item_ref=f"i{chance.randrange(3)}", place_ref=None,
+            quantity=chance.choice((None, Decimal(chance.randint(0, 9)))), observed_at=T0,
+        )  # fmt: skip
+        await self.pair.within(lambda connection: TargetStorage().note_hints(connection, [hint], settle_s=-1.0))
+
+    async def push(self) -> None:
+        chance = self.chance
+        connection_id = chance.choice((1, 2))
+        seeds = [chance.random() for _ in SKUS]
+        pause_s = chance.choice((0.0, 0.0, 3600.0))
+
+        async def step(connection: Any) -> Any:
+            storage = WorkStorage()
+            claim = await storage.claim(connection, connection_id)
+            if claim is None:
+                await ConnectionStorage().forgive(connection, [connection_id])
+                return None
+            due = sorted(await storage.due_listings(connection, connection_id, 10), key=lambda one: one.listing_id)
+            settled = [_settled(one, draw) for one, draw in zip(due, seeds, strict=False)]
+            await storage.record_attempt(
+                connection, connection_id, Health("failing", T0, "d", 2), pause_s=pause_s, pushed=pause_s == 0
+            )
+            await storage.record_listings(connection, settled, T0)
+            return claim, due
+
+        await self.pair.within(step)
+
+    async def sweep(self) -> None:
+        chance = self.chance
+        pauses, wants = chance.random() < 0.4, chance.random() < 0.5
+
+        async def step(connection: Any) -> Any:
+            storage = SweepStorage()
+            if wants:
+                await storage.want(connection, [1, 2])
+            sweep = await storage.claim(connection, pause_s_min=-1.0)
+            if sweep is None:
+                return None
+            last = await storage.last_complete(connection, sweep.connection_id)
+            sweep = dataclasses.replace(sweep, sweeping_to=T0, correlation_id="c")
+            if pauses:
+                held = dataclasses.replace(sweep, cursor="x", orders=1)
+                await storage.pause(connection, held, next_in_s=0.0, failures=1, error="e")
+            else:
+                await storage.done(connection, sweep, next_in_s=3600.0)
+            return sweep, last
+
+        await self.pair.within(step)
+
+    async def look(self) -> None:
+        async def step(pool: Any) -> Any:
+            due = sorted(await WorkStorage().due_connections(pool), key=lambda one: one.connection_id)
+            return due, await CatalogueStorage().next_in_s(pool), await SweepStorage().next_in_s(pool, pause_s_min=0.0)
+
+        await self.pair.both(step)
+
+
+def _settled(listing: Any, draw: float) -> Settled:
+    fresh = draw < 0.6
+    gap = None if draw < 0.8 else Gap(2, Decimal(1), T0)
+    look_at = None if draw < 0.5 else T0 + timedelta(days=9999 if draw < 0.6 else 0)
+    return Settled(
+        listing, "matched" if draw < 0.95 else "gone", "r", listing.target if fresh else listing.confirmed,
+        confirmed_now=fresh, outcome="written", look_at=look_at, gap=gap,
+    )  # fmt: skip
+
+
+# inventory, through its handlers
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_inventory(open_pair: Callable[[str], Awaitable[Pair2]], seed: int) -> None:
+    pair, chance = await open_pair("inventory"), random.Random(seed)
+    observe = inventory.handlers.observations.apply_observation_batch
+    apply, note = inventory.handlers.orders.apply_order_batch, inventory.handlers.sales.apply_answer_batch
+    for sequence in range(1, STEPS // 2):
+        if chance.random() < 0.3:
+            await pair.within(partial(_handle, observe, [_observed(chance, sequence)]))
+            continue
+        said = await pair.within(partial(_handle, apply, [_order(chance) for _ in range(chance.randint(1, 3))]))
+        answers = [_answer(message) for message in said if isinstance(message, SaleDueV1)]
+        if answers:
+            await pair.within(partial(_handle, note, answers))
+    await pair.both(_movements)
+
+
+async def _handle(handler: Any, batch: Any, connection: Any) -> Any:
+    return await handler(connection, batch)
+
+
+async def _movements(pool: Any) -> Any:
+    """No statement of the product reads what is only written here, so the tables are compared themselves."""
+    if isinstance(pool, Pool):
+        table = pool.database.committed("movement")
+        return [(*key, row["delta"], row["balance_after"], row["reason"]) for key, row in sorted(table.items())]
+    rows = await pool.fetch(
+        "SELECT business_id, sku, location_id, revision, delta, balance_after, reason FROM inventory.movement "
+        'ORDER BY business_id, sku COLLATE "C", location_id, revision'
+    )
+    return [tuple(row) for row in rows]
+
+
+def _order(chance: random.Random) -> OrderObservedV1:
+    lines = tuple(
+        OrderLine(line_ref=str(number), sku=sku, ordered=Decimal(3), taken=Decimal(chance.randint(0, 3)))
+        for number, sku in enumerate(SKUS)
+        if chance.random() < 0.7
+    )
+    order = OrderSnapshot(
+        order_ref=str(chance.randint(1, 4)), order_number="n", status=chance.choice(("paid", "cancelled")),
+        created_at=T0, modified_at=T0 + timedelta(seconds=chance.randint(0, 20)), lines=lines,
+    )  # fmt: skip
+    return OrderObservedV1(
+        business_id=BUSINESS, correlation_id="c", connection_id=chance.choice((1, 2)), location_id=PLACE,
+        source=chance.choice(("webhook", "sweep")), observed_at=T0, predates_connection=chance.random() < 0.2,
+        order=order,
+    )  # fmt: skip
+
+
+def _observed(chance: random.Random, sequence: int) -> ProkipObservedV1:
+    items = tuple(
+        Observation(sku=sku, quantity=Decimal(chance.randint(0, 9)), recorded=Decimal(chance.randint(0, 3)))
+        for sku in chance.sample(SKUS, 2)
+    )
+    return ProkipObservedV1(
+        business_id=BUSINESS, correlation_id="c", location_id=PLACE, sequence=max(1, sequence - chance.randint(0, 3)),
+        items=items, first_read_complete=chance.random() < 0.5,
+    )  # fmt: skip
+
+
+def _answer(due: SaleDueV1) -> SaleRecordedV1:
+    return SaleRecordedV1(
+        business_id=due.business_id, correlation_id="c", connection_id=due.connection_id, location_id=PLACE,
+        order_ref=due.order_ref, revision=due.revision, state="recorded", prokip_sell_id="s", detail="d",
+    )  # fmt: skip
+
+
+# the bus
+
+
+async def test_bus(open_pair: Callable[[str], Awaitable[Pair2]]) -> None:
+    pair = await open_pair("prokip")
+    tables = BusTables("prokip")
+    bundles = [bundle_of("a.v1", [b"1"]) for _ in range(4)]
+    ids = [bundle.bundle_id for bundle in bundles]
+
+    async def remember(connection: Any) -> Any:
+        fresh = await tables.remember(connection, "q", ids[:2])
+        again = await tables.remember(connection, "q", ids[1:3])
+        return fresh, again, await tables.seen(connection, "q", ids[0]), await tables.seen(connection, "p", ids[0])
+
+    async def say(connection: Any) -> Any:
+        await tables.write_outbox(connection, bundles, [-1.0, -1.0, 3600.0, -1.0])
+
+    async def relay(connection: Any) -> Any:
+        due = await tables.due_outbox(connection, [ids[0]], 10)
+        await connection.execute(tables.queries["delete_outbox"], [ids[1]])
+        await connection.execute(tables.queries["postpone_outbox"], [ids[3]], 3600.0)
+        return sorted(bundle.bundle_id for bundle in due)
+
+    async def park(connection: Any) -> Any:
+        rows = [ParkedRow(ids[0], 1, "a.v1", "{}", "reason", 1)]
+        first, second = await tables.park(connection, "q", rows), await tables.park(connection, "q", rows)
+        return first, second
+
+    for step in (remember, say, relay, relay, park, remember):
+        await pair.within(step)
