@@ -8,10 +8,12 @@ transaction until that ends; who waits for it sees it as it is then.
 """
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import Any, Final, Protocol, TypeAlias
 
 from typing_extensions import override
@@ -21,8 +23,25 @@ Values: TypeAlias = dict[str, Any]
 Statement = Callable[..., Awaitable[Sequence[Values]]]
 
 EPOCH: Final = datetime(2026, 1, 1, tzinfo=UTC)
+COPY_ESCAPED: Final = re.compile(r"\\(.)")
+COPY_MEANS: Final = {"t": "\t", "n": "\n", "r": "\r"}
 COMMAND_TIMEOUT_S: Final = 30.0
 """As `prokip_shared.database` sets it: a statement that waits longer for a lock is given up."""
+
+
+def copy_of(schema: str, table: str) -> str:
+    """The name of what asyncpg writes itself."""
+    return f"COPY {schema}.{table}"
+
+
+def copied_rows(text: str) -> Iterator[list[str | None]]:
+    """Postgres' text format of COPY, backwards."""
+    for line in text.split("\n"):
+        yield [None if field == "\\N" else COPY_ESCAPED.sub(_meant, field) for field in line.split("\t")]
+
+
+def _meant(escaped: re.Match[str]) -> str:
+    return COPY_MEANS.get(escaped[1], escaped[1])
 
 
 class Row(dict[str, Any]):
@@ -244,6 +263,16 @@ class Connection:
     async def fetchval(self, sql: str, *arguments: Any) -> Any:
         rows = await self.fetch(sql, *arguments)
         return next(iter(rows[0])) if rows else None
+
+    async def copy_records_to_table(
+        self, table: str, *, schema_name: str, columns: Sequence[str], records: Iterable[Sequence[Any]]
+    ) -> str:
+        rows = [dict(zip(columns, record, strict=True)) for record in records]
+        return await self.execute(copy_of(schema_name, table), rows)
+
+    async def copy_to_table(self, table: str, *, schema_name: str, columns: Sequence[str], source: BytesIO) -> str:
+        records = copied_rows(source.getvalue().decode())
+        return await self.copy_records_to_table(table, schema_name=schema_name, columns=columns, records=records)
 
 
 class Pool:

@@ -50,8 +50,8 @@ MUTANTS: Final[dict[str, Mutant]] = {
     # the ledger
     "takes the state as a difference": Mutant(
         f"{INVENTORY}/domain/orders.py",
-        "shelf.take(now - was, key.connection_id, correlation_id)",
-        "shelf.take(now, key.connection_id, correlation_id)",
+        "Step(stock_key, now - was, reason,",
+        "Step(stock_key, now, reason,",
     ),
     "lets an older snapshot win": Mutant(
         f"{INVENTORY}/domain/snapshots.py",
@@ -60,8 +60,8 @@ MUTANTS: Final[dict[str, Mutant]] = {
     ),
     "tells Prokip of more only": Mutant(
         f"{INVENTORY}/domain/orders.py",
-        "owed_changes = owed_changes or was > 0 or now > 0",
-        "owed_changes = owed_changes or now > 0",
+        "owed_changes = owed_changes or (was != now and (was > 0 or now > 0))",
+        "owed_changes = owed_changes or (was != now and now > 0)",
     ),
     "counts what was sold before the connection": Mutant(
         f"{INVENTORY}/domain/snapshots.py",
@@ -80,8 +80,8 @@ MUTANTS: Final[dict[str, Mutant]] = {
     ),
     "tells the units of before": Mutant(
         f"{INVENTORY}/domain/shelves.py",
-        "taken=dict(self.by_connection),",
-        "taken=dict(self.row.taken_by_connection),",
+        "self.revision, dict(self.by_connection), self.correlation_id",
+        "self.revision, dict(self.row.taken_by_connection), self.correlation_id",
     ),
     "writes balances without what is taken": Mutant(
         f"{INVENTORY}/domain/shelves.py",

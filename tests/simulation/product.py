@@ -15,6 +15,8 @@ import inventory.handlers.holders
 import inventory.handlers.observations
 import inventory.handlers.orders
 import inventory.handlers.sales
+from inventory.app import ANSWERS_PACE_S
+from inventory.telling import read_orders
 from prokip_poller.accounts import Accounts
 from prokip_poller.domain.attempts import RetryPolicy
 from prokip_poller.domain.looks import LookPolicy
@@ -45,6 +47,7 @@ from prokip_shared.messages import (
     utc_now,
 )
 from prokip_shared.platforms.webhooks import UnusableWebhook
+from store_push.app import HINT_PACE_SHARE
 from store_push.catalogue import CatalogueReader
 from store_push.domain.decisions import Patience
 from store_push.domain.lingering import Linger
@@ -185,12 +188,21 @@ class Product:
         return pool, outbox
 
     def _consume(
-        self, life: Life, schema: str, pool: Any, outbox: Outbox, subscription: Subscription[Any], handler: Any
+        self,
+        life: Life,
+        schema: str,
+        pool: Any,
+        outbox: Outbox,
+        subscription: Subscription[Any],
+        handler: Any,
+        read: Any = None,
     ) -> None:
+        """As `Bus.consume` does."""
         intake = self._world.broker.at(life).subscribe(subscription.queue, subscription.topic, 100)
         consumer: Consumer[Any] = Consumer(
             subscription,
             handler,
+            read=read,
             intake=cast("Any", intake),
             pool=pool,
             tables=BusTables(schema),
@@ -210,13 +222,17 @@ class Product:
         consume(
             Subscription("inventory", OrderObservedV1, concurrency=2, batch_messages_max=8),
             inventory.handlers.orders.apply_order_batch,
+            read=read_orders,
         )
         consume(
             Subscription("inventory", ProkipObservedV1, batch_messages_max=4),
             inventory.handlers.observations.apply_observation_batch,
         )
         consume(Subscription("inventory", StockHoldersObservedV1), inventory.handlers.holders.apply_holder_batch)
-        consume(Subscription("inventory", SaleRecordedV1), inventory.handlers.sales.apply_answer_batch)
+        consume(
+            Subscription("inventory", SaleRecordedV1, pace_s=ANSWERS_PACE_S),
+            inventory.handlers.sales.apply_answer_batch,
+        )
 
     def _begin_push(self, life: Life) -> None:
         world = self._world
@@ -252,8 +268,8 @@ class Product:
         life.spawn(_follow(pool, follower))
         stock = StockHandlers(targets, rounds, SETTLE_S)
         consume = partial(self._consume, life, "push", pool, outbox)
-        consume(Subscription("store-push", StockChangedV1), stock.mark_due)
-        consume(Subscription("store-push", LevelHintedV1), stock.note_hints)
+        consume(Subscription("store-push", StockChangedV1, pace_s=0), stock.mark_due)
+        consume(Subscription("store-push", LevelHintedV1, pace_s=SETTLE_S * HINT_PACE_SHARE), stock.note_hints)
 
     def _begin_poller(self, life: Life) -> None:
         pool, outbox = self._open(life, "prokip")
@@ -307,7 +323,9 @@ class Product:
         except UnusableWebhook:
             return True
         correlation = f"{shop.connection_id}-{body['id'] if 'id' in body else body['inventory_item_id']}"
-        event = event_of(meaning, shop.record, message_id=uuid4(), observed_at=utc_now(), correlation_id=correlation)
+        event = event_of(
+            meaning, shop.record, message_id=str(uuid4()), observed_at=utc_now(), correlation_id=correlation
+        )
         if event is None:
             return True
         pool, outbox = life.memory

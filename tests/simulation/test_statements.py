@@ -25,7 +25,6 @@ from prokip_shared.bus.bundles import bundle_of
 from prokip_shared.bus.storage import BusTables, ParkedRow, migrate_service_tables
 from prokip_shared.database import migrate
 from prokip_shared.messages import (
-    LevelHintedV1,
     Observation,
     OrderLine,
     OrderObservedV1,
@@ -34,16 +33,20 @@ from prokip_shared.messages import (
     SaleDueV1,
     SaleLine,
     SaleRecordedV1,
+    StockChangedV1,
+    StockOversoldV1,
 )
 from prokip_shared.platforms.store import ItemKey
 from store_push.domain.decisions import Settled
 from store_push.domain.health import Health
 from store_push.domain.listings import Gap, target_of
 from store_push.domain.matching import ListingDraft
+from store_push.pusher import PushRecord
 from store_push.storage import (
     SAVE_ITEMS_MAX,
     CatalogueStorage,
     ConnectionStorage,
+    Hint,
     KnownConnection,
     SweepStorage,
     Target,
@@ -59,6 +62,7 @@ BUSINESS = 1
 PLACE = "LOC-1"
 SKUS = ("A", 'B"\\,{}', "C")
 STEPS = 50
+SAID = {str(form.model_fields["type"].default): form for form in (StockChangedV1, SaleDueV1, StockOversoldV1)}
 T0 = datetime(2026, 11, 1, tzinfo=UTC)
 
 
@@ -405,10 +409,7 @@ class _PushScript:
 
     async def hint(self) -> None:
         chance = self.chance
-        hint = LevelHintedV1(
-            business_id=BUSINESS, connection_id=2, item_ref=f"i{chance.randrange(3)}", place_ref=None,
-            quantity=chance.choice((None, Decimal(chance.randint(0, 9)))), observed_at=T0,
-        )  # fmt: skip
+        hint = Hint(2, f"i{chance.randrange(3)}", None, chance.choice((None, chance.randint(0, 9))))
         await self.pair.within(lambda connection: TargetStorage().note_hints(connection, [hint], settle_s=-1.0))
 
     async def push(self) -> None:
@@ -428,7 +429,8 @@ class _PushScript:
             await storage.record_attempt(
                 connection, connection_id, Health("failing", T0, "d", 2), pause_s=pause_s, pushed=pause_s == 0
             )
-            await storage.record_listings(connection, settled, T0)
+            records = [PushRecord(one.listing, 1, 2, 2, "written", "d", 1.0, None) for one in settled]
+            await storage.record_results(connection, claim, records, settled, T0)
             return claim, due
 
         await self.pair.within(step)
@@ -480,7 +482,7 @@ def _settled(listing: Any, draw: float) -> Settled:
 async def test_inventory(open_pair: Callable[[str], Awaitable[Pair2]], seed: int) -> None:
     pair, chance = await open_pair("inventory"), random.Random(seed)
     observe = inventory.handlers.observations.apply_observation_batch
-    apply, note = inventory.handlers.orders.apply_order_batch, inventory.handlers.sales.apply_answer_batch
+    apply, note = inventory.handlers.orders.apply_order_messages, inventory.handlers.sales.apply_answer_batch
     for sequence in range(1, STEPS // 2):
         if chance.random() < 0.3:
             await pair.within(partial(_handle, observe, [_observed(chance, sequence)]))
@@ -493,7 +495,9 @@ async def test_inventory(open_pair: Callable[[str], Awaitable[Pair2]], seed: int
 
 
 async def _handle(handler: Any, batch: Any, connection: Any) -> Any:
-    return await handler(connection, batch)
+    """What the handler says, read again."""
+    said = await handler(connection, batch)
+    return [SAID[one.type].model_validate_json(text) for one in said for text in one.messages]
 
 
 async def _movements(pool: Any) -> Any:

@@ -2,26 +2,25 @@
 
 import json
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+import asyncpg
+
 from tests.simulation.database import Transaction, Values
-from tests.simulation.statements.registry import column, lock_existing, moment, number, stands_in, truth
+from tests.simulation.statements.registry import column, copies_into, lock_existing, moment, number, stands_in, truth
 
 ledger = stands_in("inventory", "ledger.sql")
 
 Literal = str
 Reader = Callable[[str], Any]
-ORDER_COLUMNS = (
+CHANGED_COLUMNS = (
     "business_id",
     "connection_id",
     "order_ref",
-    "location_id",
     "order_number",
     "status",
     "modified_at",
-    "sold_at",
     "needs_sweep",
     "revision",
     "due_revision",
@@ -29,6 +28,14 @@ ORDER_COLUMNS = (
     "lines",
     "former_skus",
 )
+MOVEMENT_READERS: dict[str, Reader] = {
+    "business_id": int,
+    "revision": int,
+    "at": moment,
+    "connection_id": int,
+    "delta": Decimal,
+    "balance_after": Decimal,
+}
 NO_ANSWER = {"answered_revision": 0, "prokip_sell_id": None, "sale_detail": ""}
 
 
@@ -53,6 +60,12 @@ async def seize_connections(tx: Transaction, connection_ids: Sequence[int]) -> l
 
 
 @ledger
+async def any_holders(tx: Transaction, businesses: Literal, connections: Literal) -> list[Values]:
+    stores = set(zip(column(businesses, int), column(connections, int), strict=True))
+    return [{"exists": any(key[:2] in stores for key, _ in tx.rows("stock_holder"))}]
+
+
+@ledger
 async def lock_orders(tx: Transaction, *keys: Literal) -> list[Values]:
     return await lock_existing(tx, "orders", order_keys(*keys))
 
@@ -74,14 +87,32 @@ async def holders_of(tx: Transaction, *columns: Literal) -> list[Values]:
 
 
 @ledger
-async def lock_stock(tx: Transaction, *columns: Literal) -> list[Values]:
-    rows = await lock_existing(tx, "stock", stock_keys(*columns))
-    return [row | {"first_read_complete": _told(tx, row["business_id"], row["location_id"])} for row in rows]
+async def untold_stock(tx: Transaction, *columns: Literal) -> list[Values]:
+    untold = []
+    for key in stock_keys(*columns):
+        held = tx.get("stock", key)
+        if held is None or held["observed_sequence"] is None:
+            business_id, sku, location_id = key
+            row = {"business_id": business_id, "sku": sku, "location_id": location_id}
+            untold.append(row | {"unknown": _told(tx, business_id, location_id)})
+    return untold
 
 
 def _told(tx: Transaction, business_id: int, location_id: str) -> bool:
     place = tx.get("location", (business_id, location_id))
     return place is not None and bool(place["first_read_complete"])
+
+
+@ledger
+async def enter_locations(tx: Transaction, businesses: Literal, locations: Literal) -> list[Values]:
+    places = zip(column(businesses, int), column(locations), strict=True)
+    await tx.lock("advisory", [("stock", *place) for place in places])
+    return []
+
+
+@ledger
+async def lock_stock(tx: Transaction, *columns: Literal) -> list[Values]:
+    return await lock_existing(tx, "stock", stock_keys(*columns))
 
 
 @ledger
@@ -100,39 +131,22 @@ async def create_stock(
     return made
 
 
-@ledger
-async def told_locations(tx: Transaction, businesses: Literal, locations: Literal) -> list[Values]:
-    keys = zip(column(businesses, int), column(locations), strict=True)
-    return [
-        {"business_id": business_id, "location_id": location_id}
-        for business_id, location_id in keys
-        if _told(tx, business_id, location_id)
-    ]
-
-
-@ledger
-async def insert_orders(tx: Transaction, *columns: Literal) -> list[Values]:
-    readers: tuple[Reader, ...] = (int, int, str, str, str, str, moment, moment, truth, int, int, str, str, str)
-    rows = [
-        dict(zip(ORDER_COLUMNS, values, strict=True))
-        for values in zip(*(column(*pair) for pair in zip(columns, readers, strict=True)), strict=True)
-    ]
-    made = []
-    for row in sorted(rows, key=lambda row: (row["business_id"], row["connection_id"], row["order_ref"])):
+@copies_into("inventory", "orders")
+async def copy_orders(tx: Transaction, rows: Sequence[Values]) -> list[Values]:
+    for row in rows:
         key = (row["business_id"], row["connection_id"], row["order_ref"])
         await tx.lock("orders", [key])
-        if tx.get("orders", key) is None:
-            await tx.put("orders", key, row | NO_ANSWER)
-            made.append({"order_ref": row["order_ref"]})
-    return made
+        if tx.get("orders", key) is not None:
+            raise asyncpg.UniqueViolationError(f"order {key} is there already")
+        await tx.put("orders", key, row | NO_ANSWER)
+    return []
 
 
 @ledger
 async def update_orders(tx: Transaction, *columns: Literal) -> list[Values]:
     readers: tuple[Reader, ...] = (int, int, str, str, str, moment, truth, int, int, str, str, str)
-    names = (*ORDER_COLUMNS[:3], *ORDER_COLUMNS[4:7], *ORDER_COLUMNS[8:])
     for values in zip(*(column(*pair) for pair in zip(columns, readers, strict=True)), strict=True):
-        row = dict(zip(names, values, strict=True))
+        row = dict(zip(CHANGED_COLUMNS, values, strict=True))
         await tx.change("orders", values[:3], **row)
     return []
 
@@ -148,25 +162,22 @@ async def write_stock(tx: Transaction, *columns: Any) -> list[Values]:
 
 
 @ledger
-async def insert_movements(tx: Transaction, *columns: Any) -> list[Values]:
-    at: datetime = columns[-1]
-    names: tuple[str, ...] = (
-        "business_id",
-        "sku",
-        "location_id",
-        "revision",
-        "reason",
-        "connection_id",
-        "order_ref",
-        "delta",
-    )
-    names += ("balance_after", "correlation_id")
-    readers: tuple[Reader, ...] = (int, str, str, int, str, int, str, Decimal, Decimal, str)
+async def take_stock(tx: Transaction, *columns: Any) -> list[Values]:
+    names = ("business_id", "sku", "location_id", "taken", "taken_by_connection", "revision")
+    readers: tuple[Reader, ...] = (int, str, str, str, str, int)
     for values in zip(*(column(*pair) for pair in zip(columns[:-1], readers, strict=True)), strict=True):
-        row = dict(zip(names, values, strict=True))
-        if tx.get("movement", values[:4]) is not None:
-            raise AssertionError(f"a revision moves a SKU once: {values[:4]}")
-        await tx.put("movement", values[:4], row | {"at": at})
+        await tx.change("stock", values[:3], **dict(zip(names, values, strict=True)))
+    return []
+
+
+@copies_into("inventory", "movement")
+async def copy_movements(tx: Transaction, rows: Sequence[Values]) -> list[Values]:
+    for texts in rows:
+        row = texts | {name: read(texts[name]) for name, read in MOVEMENT_READERS.items() if texts[name] is not None}
+        key = (row["business_id"], row["sku"], row["location_id"], row["revision"])
+        if tx.get("movement", key) is not None:
+            raise AssertionError(f"a revision moves a SKU once: {key}")
+        await tx.put("movement", key, row)
     return []
 
 

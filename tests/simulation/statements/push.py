@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from store_push.storage import HISTORY_COLUMNS
 from tests.simulation.database import Transaction, Values
 from tests.simulation.statements.registry import from_json, stands_in
 
@@ -74,7 +75,9 @@ async def lock_business_listings(tx: Transaction, business_id: int) -> list[Valu
 
 
 @targets
-async def upsert_targets(tx: Transaction, *columns: Sequence[Any]) -> list[Values]:
+async def save_targets(tx: Transaction, *columns: Sequence[Any]) -> list[Values]:
+    if any(row["platform"] == "custom" for row in tx.values("connection_work")):
+        raise NotImplementedError("no custom store is simulated")
     names = ("business_id", "location_id", "sku", "available", "target", "revision", "taken", "correlation_id")
     for values in zip(*columns, strict=True):
         row = dict(zip(names, values, strict=True))
@@ -83,15 +86,7 @@ async def upsert_targets(tx: Transaction, *columns: Sequence[Any]) -> list[Value
         held = tx.get("stock_target", key)
         if held is None or held["revision"] < row["revision"]:
             await tx.put("stock_target", key, row | {"taken": from_json(row["taken"])})
-    return []
-
-
-@targets
-async def list_in_custom_stores(
-    tx: Transaction, businesses: Sequence[int], locations: Sequence[str], skus: Sequence[str]
-) -> list[Values]:
-    if any(row["platform"] == "custom" for row in tx.values("connection_work")):
-        raise NotImplementedError("no custom store is simulated")
+    tx.notify(PUSH_CHANNEL)
     return []
 
 
@@ -247,7 +242,10 @@ async def due_listings(tx: Transaction, connection_id: int, listings_max: int) -
 
 
 @work
-async def record_listings(tx: Transaction, *columns: Sequence[Any]) -> list[Values]:
+async def record_results(
+    tx: Transaction, business_id: int, connection_id: int, at: datetime, *columns: Sequence[Any]
+) -> list[Values]:
+    """The history of pushes is for people; nothing acts on it."""
     names: tuple[str, ...] = (
         "id",
         "state",
@@ -258,7 +256,7 @@ async def record_listings(tx: Transaction, *columns: Sequence[Any]) -> list[Valu
         "confirmed_at",
     )
     names += ("drifted_at", "due_at", "must_read", "gap", "gap_taken", "gap_since", "revision", "hints")
-    for values in sorted(zip(*columns, strict=True), key=lambda values: values[0]):
+    for values in sorted(zip(*columns[HISTORY_COLUMNS:], strict=True), key=lambda values: values[0]):
         news = dict(zip(names, values, strict=True))
         key = news.pop("id")
         await tx.lock("listing", [key])
@@ -275,14 +273,6 @@ async def record_listings(tx: Transaction, *columns: Sequence[Any]) -> list[Valu
             due_at = held["due_at"]
             news["due_at"] = due_at if news["due_at"] is None else earlier(due_at, news["due_at"])
         await tx.put("listing", key, held | news)
-    return []
-
-
-@work
-async def record_pushes(
-    tx: Transaction, business_id: int, connection_id: int, at: datetime, *columns: Any
-) -> list[Values]:
-    """The history of pushes is for people; nothing acts on it."""
     return []
 
 

@@ -8,11 +8,13 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from prokip_shared.database import load_queries
-from tests.simulation.database import Statement, Transaction, Values
+from tests.simulation.database import Statement, Transaction, Values, copy_of
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 STAND_INS: Final[dict[tuple[str, str], dict[str, Statement]]] = {}
+COPIES: Final[dict[tuple[str, str], Statement]] = {}
+"""By package and table."""
 SERVICES: Final = {
     "inventory": "inventory",
     "push": "store_push",
@@ -34,6 +36,16 @@ def stands_in(package: str, file: str) -> Callable[[F], F]:
     return note
 
 
+def copies_into(package: str, table: str) -> Callable[[F], F]:
+    """The function takes the rows of one COPY."""
+
+    def note(function: F) -> F:
+        COPIES[package, table] = function
+        return function
+
+    return note
+
+
 @functools.cache
 def statements_of(schema: str) -> Mapping[str, tuple[str, Statement]]:
     """By their text, those of a service and those of the bus in its schema. One that nothing stands in for is missed."""
@@ -45,6 +57,9 @@ def statements_of(schema: str) -> Mapping[str, tuple[str, Statement]]:
         for name, function in functions.items():
             if name in queries:
                 known[queries[name].replace("{schema}", schema)] = (name, function)
+    for (package, table), function in COPIES.items():
+        if package == SERVICES[schema]:
+            known[copy_of(schema, table)] = (f"copy {table}", function)
     return known
 
 
