@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, cast
-from uuid import uuid4
 
 import asyncpg
 
@@ -77,6 +76,7 @@ from tests.simulation.statements.poller import units_of
 from tests.simulation.statements.push import CATALOGUE_CHANNEL, CLAIMED, PUSH_CHANNEL, SWEEP_CHANNEL
 from webhook_ingest.domain.dialects import DIALECTS
 from webhook_ingest.domain.events import event_of
+from webhook_ingest.ids import make_message_id
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -324,7 +324,7 @@ class Product:
             return True
         correlation = f"{shop.connection_id}-{body['id'] if 'id' in body else body['inventory_item_id']}"
         event = event_of(
-            meaning, shop.record, message_id=str(uuid4()), observed_at=utc_now(), correlation_id=correlation
+            meaning, shop.record, message_id=make_message_id(), observed_at=utc_now(), correlation_id=correlation
         )
         if event is None:
             return True

@@ -13,9 +13,14 @@ import asyncpg
 import pytest
 from pydantic import BaseModel
 
+import inventory.handlers.holders
 import inventory.handlers.observations
 import inventory.handlers.orders
 import inventory.handlers.sales
+import inventory.storage
+from inventory.domain.observed import as_observed
+from inventory.domain.orders import count_orders
+from inventory.domain.values import Known
 from prokip_poller.domain.observations import LeftOut, Pair
 from prokip_poller.domain.sales import RecordSale, counter_moves, next_step
 from prokip_poller.domain.telling import OrderKey
@@ -34,6 +39,8 @@ from prokip_shared.messages import (
     SaleLine,
     SaleRecordedV1,
     StockChangedV1,
+    StockHolder,
+    StockHoldersObservedV1,
     StockOversoldV1,
 )
 from prokip_shared.platforms.store import ItemKey
@@ -483,15 +490,32 @@ async def test_inventory(open_pair: Callable[[str], Awaitable[Pair2]], seed: int
     pair, chance = await open_pair("inventory"), random.Random(seed)
     observe = inventory.handlers.observations.apply_observation_batch
     apply, note = inventory.handlers.orders.apply_order_messages, inventory.handlers.sales.apply_answer_batch
+    hold = inventory.handlers.holders.apply_holder_batch
     for sequence in range(1, STEPS // 2):
         if chance.random() < 0.3:
             await pair.within(partial(_handle, observe, [_observed(chance, sequence)]))
             continue
+        if chance.random() < 0.1:
+            await pair.within(partial(_handle, hold, [_held(chance)]))
         said = await pair.within(partial(_handle, apply, [_order(chance) for _ in range(chance.randint(1, 3))]))
         answers = [_answer(message) for message in said if isinstance(message, SaleDueV1)]
         if answers:
             await pair.within(partial(_handle, note, answers))
     await pair.both(_movements)
+
+
+async def test_an_order_is_new_once(open_pair: Callable[[str], Awaitable[Pair2]]) -> None:
+    pair = await open_pair("inventory")
+    count = count_orders(Known(), [as_observed(_order(random.Random(1)))])
+
+    async def write(pool: Any) -> Any:
+        try:
+            async with pool.acquire() as connection, connection.transaction():
+                await inventory.storage.write_orders(connection, count)
+        except inventory.storage.LostRace:
+            return "lost"
+
+    assert [await pair.both(write) for _ in range(2)] == [None, "lost"]
 
 
 async def _handle(handler: Any, batch: Any, connection: Any) -> Any:
@@ -526,6 +550,14 @@ def _order(chance: random.Random) -> OrderObservedV1:
         business_id=BUSINESS, correlation_id="c", connection_id=chance.choice((1, 2)), location_id=PLACE,
         source=chance.choice(("webhook", "sweep")), observed_at=T0, predates_connection=chance.random() < 0.2,
         order=order,
+    )  # fmt: skip
+
+
+def _held(chance: random.Random) -> StockHoldersObservedV1:
+    sku, held_by = chance.sample((*SKUS, "D"), 2)
+    return StockHoldersObservedV1(
+        business_id=BUSINESS, correlation_id="c", connection_id=chance.choice((1, 2)),
+        holders=(StockHolder(sku=sku, held_by=held_by),),
     )  # fmt: skip
 
 
