@@ -173,18 +173,18 @@ MUTANTS: Final[dict[str, Mutant]] = {
     ),
     "does not see counters that moved": Mutant(
         f"{POLLER}/domain/observations.py",
-        "if reason is None and counter.moved_at > before.moves:",
-        "if reason is None and counter.moved_at < 0:",
+        "if reason is None and known.counter.moved_at > before.moves:",
+        "if reason is None and known.counter.moved_at < 0:",
     ),
     "sends Q alone": Mutant(
         f"{POLLER}/domain/observations.py",
-        "pair = Pair(quantity, counter.units)",
+        "pair = Pair(quantity, known.counter.units)",
         "pair = Pair(quantity, Decimal(0))",
     ),
-    "drops the last SKU of a reading": Mutant(
-        f"{POLLER}/domain/observations.py",
-        "for start in range(0, len(items), items_max)] or [[]]",
-        "for start in range(0, len(items) - 1, items_max)] or [[]]",
+    "drops the last part of a reading": Mutant(
+        f"{POLLER}/outcomes.py",
+        "parts=max(1, -(-told // items_max)),",
+        "parts=max(1, told // items_max),",
     ),
     # telling Prokip
     "sells the whole order again": Mutant(

@@ -17,15 +17,19 @@ import inventory.handlers.sales
 from inventory.app import ANSWERS_PACE_S
 from inventory.telling import read_orders
 from prokip_poller.accounts import Accounts
+from prokip_poller.app import forget_old_reads
 from prokip_poller.domain.attempts import RetryPolicy
+from prokip_poller.domain.guard import GuardLimits
 from prokip_poller.domain.looks import LookPolicy
 from prokip_poller.domain.telling import OrderKey
 from prokip_poller.handlers.consume import Consumers
 from prokip_poller.looking import Looker
+from prokip_poller.outcomes import Outcomes, TellLimits
 from prokip_poller.reading import Reader, ReadLimits
 from prokip_poller.recording import PostingLimits, Recorder
 from prokip_poller.settling import NotSettled, Settling
 from prokip_poller.storage.polls import Polls
+from prokip_poller.storage.reads import Reads
 from prokip_poller.storage.sales import Sales
 from prokip_shared.bus.bundles import bundle_of
 from prokip_shared.bus.consumer import Consumer
@@ -87,9 +91,14 @@ LIMITS: Final = BusLimits(outbox_interval_s=15.0, outbox_grace_s=2.0, retry_base
 SETTLE_S: Final = 3.0
 DRIFT_AFTER_S: Final = 90.0
 SWEEP: Final = SweepLimits(interval_s=120.0, overlap_s=120.0, pause_s_min=10.0)
+OBSERVATION_ITEMS_MAX: Final = 4
 READ: Final = ReadLimits(
-    poll_concurrency=4, observation_items_max=4, left_out_retry_s=2.0, quiet_after_reads=2, quiet_hold_s_max=30.0
+    poll_concurrency=4, observation_items_max=OBSERVATION_ITEMS_MAX, quiet_after_reads=2, quiet_hold_s_max=30.0
 )
+TELL: Final = TellLimits(observation_items_max=OBSERVATION_ITEMS_MAX, left_out_retry_s=2.0)
+GUARD: Final = GuardLimits(zeroed_share_max=1.0, changed_share_max=1.0, named_share_min=0.0, skus_min=1)
+"""Holds nothing: a handful of SKUs is soon sold out."""
+READ_KEPT_S: Final = 120.0
 POST: Final = PostingLimits(posting_concurrency=4, post_timeout_s=30.0, posting_margin_s=10.0, doubt_grace_s=40.0)
 LOOK: Final = LookPolicy(first_s=2.0, cap_s=60.0, grace_s=POST.doubt_grace_s)
 LOOK_TIMEOUT_S: Final = 60.0
@@ -275,9 +284,18 @@ class Product:
         pool, outbox = self._open(life, "prokip")
         accounts = Accounts(cast("Directory", self._names))
         clients = cast("Any", ErpLinks(self._world, life))
-        polls, sales = Polls(pool), Sales(pool, process=life.name)
+        polls, reads, sales = Polls(pool), Reads(pool), Sales(pool, process=life.name)
         settling = Settling(sales=sales, polls=polls, outbox=outbox, policy=POLICY, first_look_s=LOOK.first_s)
-        reader = Reader(polls=polls, accounts=accounts, clients=clients, outbox=outbox, limits=READ, policy=POLICY)
+        outcomes = Outcomes(polls=polls, reads=reads, outbox=outbox, limits=TELL, guard=GUARD, policy=POLICY)
+        reader = Reader(
+            polls=polls,
+            reads=reads,
+            outcomes=outcomes,
+            accounts=accounts,
+            clients=clients,
+            outbox=outbox,
+            limits=READ,
+        )
         recorder = Recorder(
             sales=sales, settling=settling, accounts=accounts, clients=clients, outbox=outbox, limits=POST
         )
@@ -295,6 +313,7 @@ class Product:
         life.spawn(recorder.run())
         life.spawn(looker.run())
         life.spawn(recorder.give_up_expired())
+        life.spawn(forget_old_reads(reads, kept_s=READ_KEPT_S))
         life.memory = settling
 
     def _listen(self, life: Life, schema: str, channel: str, wake: Callable[[], None]) -> None:

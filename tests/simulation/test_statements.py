@@ -2,10 +2,12 @@
 
 import dataclasses
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -21,12 +23,18 @@ import inventory.storage
 from inventory.domain.observed import as_observed
 from inventory.domain.orders import count_orders
 from inventory.domain.values import Known
-from prokip_poller.domain.observations import LeftOut, Pair
+from prokip_poller.deciding import Deciding, NoSuchRead, NotDecided
+from prokip_poller.domain.attempts import RetryPolicy
+from prokip_poller.domain.guard import GuardLimits
 from prokip_poller.domain.sales import RecordSale, counter_moves, next_step
 from prokip_poller.domain.telling import OrderKey
-from prokip_poller.storage.polls import LocationKey, Polls, ReadSummary
+from prokip_poller.outcomes import Claim, FailedRead, GoodRead, Outcomes, TellLimits
+from prokip_poller.pages import LeaseLost, PageReads
+from prokip_poller.storage.polls import LocationKey, Polls
+from prokip_poller.storage.reads import Reads
 from prokip_poller.storage.sales import Sales
 from prokip_shared.bus.bundles import bundle_of
+from prokip_shared.bus.outbox import OutboxTransaction
 from prokip_shared.bus.storage import BusTables, ParkedRow, migrate_service_tables
 from prokip_shared.database import migrate
 from prokip_shared.messages import (
@@ -43,6 +51,7 @@ from prokip_shared.messages import (
     StockHoldersObservedV1,
     StockOversoldV1,
 )
+from prokip_shared.platforms.prokip import Goods, StockPage
 from prokip_shared.platforms.store import ItemKey
 from store_push.domain.decisions import Settled
 from store_push.domain.health import Health
@@ -168,6 +177,9 @@ class _PollerScript:
             self.end,
             self.look,
             self.read,
+            self.read,
+            self.read,
+            self.decide,
             self.block,
             self.look_up,
         ]
@@ -263,15 +275,15 @@ class _PollerScript:
         await self.pair.within(step)
 
     async def look(self) -> None:
+        kept_s = self.chance.choice((-1.0, 3600.0))
+
         async def step(pool: Any) -> Any:
-            polls, sales = Polls(pool), Sales(pool, process="test")
+            polls, reads, sales = Polls(pool), Reads(pool), Sales(pool, process="test")
+            await reads.forget_old_reads(kept_s=kept_s, reads_max=2)
             return (
-                await polls.open_postings(self.place),
-                await polls.counter_moves(self.place),
-                await polls.counters_of(self.place, SKUS),
-                await polls.sent_pairs(self.place, SKUS),
-                await polls.count_sent(self.place),
-                await polls.untold(self.place, SKUS),
+                await reads.look_around(self.place),
+                await reads.untold(self.place, SKUS),
+                sorted(await reads.left_alone_numbers(self.place)),
                 await polls.due_businesses([self.place]),
                 await sales.locations_with_due([BUSINESS]),
                 await sales.expired(10),
@@ -293,30 +305,60 @@ class _PollerScript:
         await self.pair.both(step)
 
     async def read(self) -> None:
+        """A whole read: claimed, compared page by page, judged, and told, held or failed."""
         chance = self.chance
         self.number += 1
         reader = UUID(int=self.number)
-        lease_s = chance.choice((-1.0, 3600.0))
-        pairs = {sku: Pair(Decimal(chance.randint(0, 9)), Decimal(chance.randint(0, 9))) for sku in SKUS[:2]}
-        summary = ReadSummary(chance.choice((0.0, 3600.0)), True, 2, 0, 0, {"C": LeftOut("posting", 2)})
-        fails, sequence = chance.random() < 0.4, chance.randint(1, 9)
+        lost = UUID(int=0) if chance.random() < 0.2 else reader
+        pages = [_page(chance) for _ in range(chance.randint(1, 3))]
+        quiet_s, asks_s = chance.choice((0.0, 0.01)), chance.choice((0.0, 3600.0))
+        fails, wanted, dies = (chance.random() < share for share in (0.2, 0.3, 0.1))
 
-        async def step(connection: Any) -> Any:
-            polls = Polls(connection)
-            free = await polls.lock_due(connection, BUSINESS, [PLACE])
-            waiting = await polls.rounds_of(connection, BUSINESS)
-            await polls.begin_read(connection, self.place, reader, lease_s=lease_s, quiet_s=0.0)
-            other = await polls.finish_read(connection, self.place, UUID(int=0), summary)
-            if fails:
-                done = await polls.fail_read(
-                    connection, self.place, reader, health="unavailable", reason="r", retry_in_s=0.0, blocks=True
-                )
-            else:
-                done = await polls.finish_read(connection, self.place, reader, summary)
-                await polls.save_sent(connection, self.place, sequence, pairs)
-            return free, waiting, other, done
+        async def step(pool: Any) -> Any:
+            polls, reads, told = Polls(pool), Reads(pool), _Told(pool)
+            await polls.read_soon(pool, self.place)
+            async with told.transaction() as transaction:
+                free = await polls.lock_due(transaction.connection, BUSINESS, [PLACE])
+                waiting = await polls.rounds_of(transaction.connection, BUSINESS)
+                for due in free:
+                    await polls.begin_read(transaction.connection, due.key, reader, lease_s=-1.0, quiet_s=quiet_s)
+                    await reads.forget_cut_off(transaction.connection, due.key)
+            if not free:
+                return None
+            (due,) = free
+            await polls.extend_read(BUSINESS, reader, lease_s=-1.0)
+            if wanted:
+                await polls.read_soon(pool, self.place)
+            try:
+                findings = await PageReads(reads, due, lost, changes_max=2).read(_each(pages))
+                if dies:
+                    await polls.abandon_read(BUSINESS, reader)
+                    return findings
+                failed = FailedRead(due, "throttled", "r", asks_s, blocks=asks_s > 0)
+                account: Any = SimpleNamespace(business_id=BUSINESS, interval_s=0)
+                claim = Claim(account, lost, "c", free, frozenset(), [])
+                await _outcomes(pool, told).store(claim, [failed if fails else GoodRead(due, findings)])
+            except LeaseLost:
+                return "lost"
+            return free, waiting, findings, told.messages
 
-        await self.pair.within(step)
+        await self.pair.both(step)
+
+    async def decide(self) -> None:
+        """Whatever an operator may say of one of the latest reads, where it may be said."""
+        what = self.chance.choice(("release", "refuse", "undo", "reconsider"))
+        read_id = max(self.pair.database.committed("stock_read"), default=1) - self.chance.choice((0, 0, 0, 1, 2))
+
+        async def step(pool: Any) -> Any:
+            told = _Told(pool)
+            deciding = Deciding(reads=Reads(pool), outbox=told, observation_items_max=2)
+            try:
+                decided = await getattr(deciding, what)(BUSINESS, read_id)
+            except (NoSuchRead, NotDecided) as error:
+                return repr(error)
+            return decided, told.messages
+
+        await self.pair.both(step)
 
     async def block(self) -> None:
         for_s, soon = self.chance.choice((-1.0, 3600.0)), self.chance.random() < 0.7
@@ -330,6 +372,57 @@ class _PollerScript:
             return await sales.failures_of(connection, self.place)
 
         await self.pair.within(step)
+
+
+def _page(chance: random.Random) -> StockPage:
+    skus = list(SKUS)
+    chance.shuffle(skus)
+    counted = {sku: Decimal(chance.choice((0, 0, 1, 5))) for sku in skus[: chance.randint(0, 3)]}
+    others = [sku for sku in skus if sku not in counted]
+    is_unusable = chance.random() < 0.5
+    unusable = dict.fromkeys(others[:1], "u") if is_unusable else {}
+    left_alone = {sku: chance.choice(("bundle", "service")) for sku in others if sku not in unusable}
+    goods = {sku: Goods(chance.randint(1, 2), 7) for sku in skus if chance.random() < 0.5}
+    return StockPage(counted, unusable, goods=goods, left_alone=left_alone)
+
+
+async def _each(pages: Sequence[StockPage]) -> AsyncIterator[StockPage]:
+    for page in pages:
+        yield page
+
+
+def _outcomes(pool: Any, told: Any) -> Outcomes:
+    return Outcomes(
+        polls=Polls(pool),
+        reads=Reads(pool),
+        outbox=told,
+        limits=TellLimits(observation_items_max=2, left_out_retry_s=0.0),
+        guard=GuardLimits(zeroed_share_max=0.4, changed_share_max=0.7, named_share_min=0.5, skus_min=1),
+        policy=RetryPolicy(0.0, 0.0, 0.0),
+        draw=lambda: 0.5,
+    )
+
+
+class _Told:
+    """An outbox that keeps what is said for comparing."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+        self.messages: list[Any] = []
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[OutboxTransaction]:
+        async with self._pool.acquire() as connection, connection.transaction():
+            transaction = OutboxTransaction(connection)
+            yield transaction
+        await self.write(connection, transaction.said)
+
+    async def write(self, _connection: Any, messages: Sequence[Any]) -> list[Any]:
+        self.messages += [message.model_copy(update={"correlation_id": "c"}) for message in messages]
+        return []
+
+    def hand_over(self, bundles: Sequence[Any]) -> None:
+        """They are kept already."""
 
 
 # store-push

@@ -1,4 +1,4 @@
-"""prokip_poller/sql: polls, sales."""
+"""prokip_poller/sql: polls, sales. What reads find is in poller_reads."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -87,7 +87,7 @@ async def lock_due_locations(tx: Transaction, business_id: int, places: Sequence
         if row is not None and _readable(tx, row) and tx.try_lock("location", (business_id, place)):
             row = tx.get("location", (business_id, place))
             if row is not None and _readable(tx, row):
-                locked.append(row | {"due": row["next_poll_at"] <= tx.now})
+                locked.append(row | {"due": row["next_poll_at"] <= tx.now, "claimed_at": tx.now})
     return locked
 
 
@@ -137,65 +137,17 @@ async def rounds_of_business(tx: Transaction, business_id: int) -> list[Values]:
     return sorted(rows, key=lambda row: (row["requested_at"], row["round_id"]))
 
 
-@polls
-async def open_postings(tx: Transaction, business_id: int, place: str) -> list[Values]:
-    found = {
-        (row["outcome"], sku)
-        for row in tx.values("sale_posting")
-        if row["business_id"] == business_id
-        and row["location_id"] == place
-        and row["outcome"] in {"posting", "in_doubt"}
-        for sku in json.loads(row["units"])
-    }
-    return [{"outcome": outcome, "sku": sku} for outcome, sku in sorted(found)]
-
-
-@polls
-async def counter_moves(tx: Transaction, business_id: int, place: str) -> list[Values]:
-    row = tx.get("location", (business_id, place))
-    return [] if row is None else [{"counter_moves": row["counter_moves"]}]
-
-
-@polls
-async def counters_of(tx: Transaction, business_id: int, place: str, skus: Sequence[str]) -> list[Values]:
-    rows = ((sku, tx.get("recorded_counter", (business_id, place, sku))) for sku in skus)
-    return [{"sku": sku, "units": row["units"], "moved_at": row["moved_at"]} for sku, row in rows if row is not None]
-
-
-@polls
-async def sent_pairs(tx: Transaction, business_id: int, place: str, skus: Sequence[str]) -> list[Values]:
-    rows = ((sku, tx.get("sku_snapshot", (business_id, place, sku))) for sku in skus)
-    return [
-        {"sku": sku, "quantity": row["quantity"], "recorded": row["recorded"]} for sku, row in rows if row is not None
-    ]
-
-
-@polls
-async def count_sent(tx: Transaction, business_id: int, place: str) -> list[Values]:
-    return [{"count": sum(key[:2] == (business_id, place) for key, _ in tx.rows("sku_snapshot"))}]
-
-
-@polls
-async def untold(tx: Transaction, business_id: int, place: str, skus: Sequence[str]) -> list[Values]:
-    return [{"sku": sku} for sku in skus if tx.get("sku_snapshot", (business_id, place, sku)) is None]
-
-
-@polls
-async def save_sent(tx: Transaction, business_id: int, place: str, sequence: int, *columns: Any) -> list[Values]:
-    for sku, quantity, recorded in zip(*columns, strict=True):
-        key = (business_id, place, sku)
-        await tx.lock("sku_snapshot", [key])
-        held = tx.get("sku_snapshot", key)
-        if held is None or held["sequence"] < sequence:
-            await tx.put("sku_snapshot", key, {"quantity": quantity, "recorded": recorded, "sequence": sequence})
-    return []
-
-
 async def _own_read(tx: Transaction, business_id: int, place: str, reader: UUID) -> Values | None:
     key = (business_id, place)
     await tx.lock("location", [key])
     row = tx.get("location", key)
     return row if row is not None and row["reader"] == reader else None
+
+
+@polls
+async def hold_lease(tx: Transaction, business_id: int, place: str, reader: UUID) -> list[Values]:
+    row = await _own_read(tx, business_id, place, reader)
+    return [] if row is None else [{"location_id": place}]
 
 
 @polls
@@ -205,8 +157,9 @@ async def finish_read(
     row = await _own_read(tx, business_id, place, reader)
     if row is None:
         return []
-    skus, missing, without_sku, left_out = told
+    skus, missing, without_sku, left_out, claimed_at = told
     waits = row["health"] == "throttled" and not _over(row["blocked_until"], tx.now)
+    wanted_meanwhile = claimed_at < row["next_poll_at"] <= tx.now
     await tx.change(
         "location",
         (business_id, place),
@@ -218,14 +171,14 @@ async def finish_read(
         health=row["health"] if waits else "healthy",
         reason=row["reason"] if waits else "",
         last_read_at=tx.now,
-        next_poll_at=_in(tx.now, next_in_s),
+        next_poll_at=row["next_poll_at"] if wanted_meanwhile else _in(tx.now, next_in_s),
         first_read_complete=complete,
-        skus=skus,
+        skus=row["skus"] if skus is None else skus,
         skus_missing=missing,
         rows_without_sku=without_sku,
         left_out=left_out,
     )
-    return [{"location_id": place}]
+    return []
 
 
 @polls
@@ -254,7 +207,7 @@ async def fail_read(
         next_poll_at=_in(tx.now, retry_in_s),
         blocked_until=_in(tx.now, retry_in_s) if blocks else row["blocked_until"],
     )
-    return [{"location_id": place}]
+    return []
 
 
 @polls
