@@ -170,11 +170,14 @@ async def open_read(tx: Transaction, business_id: int, place: str, sequence: int
     return [] if row is None or row["reader"] != reader else await add_read(tx, business_id, place, sequence)
 
 
+COUNTS = ("known_skus", "named_skus", "changed_skus", "zeroed_skus", "named_before_skus")
+
+
 @reads
 async def add_read(tx: Transaction, business_id: int, place: str, sequence: int) -> list[Values]:
     read_id = tx.database.next_number("stock_read")
     row = {"read_id": read_id, "business_id": business_id, "location_id": place, "sequence": sequence}
-    row |= {"state": "reading", "held_for": [], "named_skus": 0, "decided_at": None}
+    row |= {"state": "reading", "held_for": [], "decided_at": None, **dict.fromkeys(COUNTS, 0)}
     await tx.put("stock_read", read_id, row)
     return [{"read_id": read_id}]
 
@@ -294,13 +297,9 @@ async def save_sent(tx: Transaction, business_id: int, place: str, sequence: int
 
 
 @reads
-async def end_read(
-    tx: Transaction, read_id: int, state: str, held_for: Sequence[str], _known: int, named: int, *_counts: int
-) -> list[Values]:
-    decided_at = None if state == "held" else tx.now
-    await tx.change(
-        "stock_read", read_id, state=state, held_for=list(held_for), named_skus=named, decided_at=decided_at
-    )
+async def end_read(tx: Transaction, read_id: int, state: str, held_for: Sequence[str], *counts: int) -> list[Values]:
+    news: Values = dict(zip(COUNTS, counts, strict=True)) | {"held_for": list(held_for)}
+    await tx.change("stock_read", read_id, state=state, decided_at=None if state == "held" else tx.now, **news)
     return []
 
 
