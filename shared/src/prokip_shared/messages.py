@@ -144,7 +144,11 @@ class ProkipObservedV1(Message):
     """Rises with every read of the location; an older observation never wins."""
     items: tuple[Observation, ...]
     first_read_complete: bool
-    """True once the whole catalogue of the location has been read: a SKU never seen is then unknown to Prokip."""
+    """True once the whole catalogue of the location has been read: a SKU never seen is then unknown to Prokip, when all
+    parts of the reading are here."""
+    part: int = 1
+    parts: int = 1
+    """Of the reading with this sequence; they may arrive in any order."""
     round: RoundPart | None = None
 
 

@@ -28,17 +28,17 @@ from tests.contract.bus.harness import (
 from tests.support.eventually import eventually
 
 
-async def test_many_replicas_may_migrate_at_once(database_url: str) -> None:
+async def test_many_replicas_may_migrate_at_once(empty_database_url: str) -> None:
     rounds = await asyncio.gather(
-        *(migrate_postgres_bus(database_url) for _ in range(4)),
-        *(migrate_service_tables(database_url, schema="inventory") for _ in range(4)),
-        *(migrate_service_tables(database_url, schema="push") for _ in range(4)),
+        *(migrate_postgres_bus(empty_database_url) for _ in range(4)),
+        *(migrate_service_tables(empty_database_url, schema="inventory") for _ in range(4)),
+        *(migrate_service_tables(empty_database_url, schema="push") for _ in range(4)),
     )
     tables = ["0001_initial.sql", "0002_outbox_uncompressed.sql"]
     assert sorted(rounds) == [[]] * 9 + [tables] * 2 + [["0001_initial.sql", "0002_taken_by.sql"]]
 
 
-async def test_a_taker_that_says_nothing_loses_its_bundles_and_one_that_works_keeps_them(database_url: str) -> None:
+async def test_a_taker_that_says_nothing_loses_its_bundles_and_one_that_works_keeps_them(empty_database_url: str) -> None:
     release = asyncio.Event()
 
     limits = replace(FAST, lease_s=0.3)

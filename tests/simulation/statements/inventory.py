@@ -182,6 +182,39 @@ async def copy_movements(tx: Transaction, rows: Sequence[Values]) -> list[Values
 
 
 @ledger
+async def note_reading_parts(
+    tx: Transaction, businesses: Literal, locations: Literal, sequences: Literal, parts: Literal, counts: Literal
+) -> list[Values]:
+    given = set(
+        zip(
+            column(businesses, int),
+            column(locations),
+            column(sequences, int),
+            column(parts, int),
+            column(counts, int),
+            strict=True,
+        )
+    )
+    given = {row for row in given if not _told(tx, row[0], row[1])}
+    for business_id, location_id, sequence, part, _ in sorted(given):
+        key = (business_id, location_id, sequence, part)
+        row = {"business_id": business_id, "location_id": location_id, "sequence": sequence, "part": part}
+        await tx.put("first_reading_part", key, row)
+    here = [key[:3] for key, _ in tx.rows("first_reading_part")]
+    whole = {row[:2] for row in given if here.count(row[:3]) == row[4]}
+    return [{"business_id": business_id, "location_id": location_id} for business_id, location_id in sorted(whole)]
+
+
+@ledger
+async def forget_reading_parts(tx: Transaction, businesses: Literal, locations: Literal) -> list[Values]:
+    done = set(zip(column(businesses, int), column(locations), strict=True))
+    for key, _ in list(tx.rows("first_reading_part")):
+        if key[:2] in done:
+            await tx.delete("first_reading_part", key)
+    return []
+
+
+@ledger
 async def complete_locations(tx: Transaction, businesses: Literal, locations: Literal) -> list[Values]:
     for key in sorted(zip(column(businesses, int), column(locations), strict=True)):
         if not _told(tx, *key):

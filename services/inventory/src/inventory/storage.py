@@ -12,6 +12,7 @@ import asyncpg
 from msgspec.structs import astuple
 from pydantic_core import to_json
 
+from inventory.domain.observations import ReadingPart
 from inventory.domain.sales import SaleLog
 from inventory.domain.search import fold, grams
 from inventory.domain.values import (
@@ -179,10 +180,19 @@ async def insert_movements(connection: Connection, movements: Sequence[Movement]
         )
 
 
+async def note_reading_parts(connection: Connection, parts: Collection[ReadingPart]) -> set[LocationKey]:
+    """Locations of which all parts of a whole reading are here now. Their stock is held by this transaction."""
+    if not parts:
+        return set()
+    rows = await connection.fetch(QUERIES["note_reading_parts"], *_columns([tuple(part) for part in parts], 5))
+    return {LocationKey(row["business_id"], row["location_id"]) for row in rows}
+
+
 async def complete_locations(connection: Connection, locations: Collection[LocationKey]) -> None:
     if not locations:
         return
     await connection.execute(QUERIES["complete_locations"], *_key_columns(locations, 2))
+    await connection.execute(QUERIES["forget_reading_parts"], *_key_columns(locations, 2))
 
 
 async def write_holders(connection: Connection, holders: Mapping[HolderKey, str]) -> None:

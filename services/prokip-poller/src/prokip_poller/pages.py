@@ -135,23 +135,28 @@ class PageReads:
         self._rows_without_sku = 0
 
     async def read(self, source: AsyncIterator[StockPage]) -> Findings:
-        """The next page is asked for while others are compared. Raises what the source raises, and LeaseLost."""
-        look = await self._look_around()
-        batch = Batch(look)
+        """The next page is asked for while others are compared. Raises what the source raises, and LeaseLost.
+
+        `under` is the look from before the page that is under way was asked for: what is seen around later comparisons
+        is too late for it, because Prokip may have answered already.
+        """
+        look = under = await self._look_around()
+        batch = Batch(under)
         asked = asyncio.create_task(_next(source), name="ask for a page")
         try:
             while (page := await asked) is not None:
                 full = None if batch.takes(page) else batch
-                batch = Batch(look) if full else batch
+                batch = Batch(under) if full else batch
                 batch.add(page)
                 if look.is_old():
                     look = await self._look_around()
+                under = look
                 asked = asyncio.create_task(_next(source), name="ask for a page")
                 if full is not None:
                     look = await self._compare(full)
                 if batch.look.is_old():
                     look = await self._compare(batch)
-                    batch = Batch(look)
+                    batch = Batch(under)
             await self._compare(batch)
         finally:
             asked.cancel()
@@ -169,7 +174,7 @@ class PageReads:
             await self._reads.forget_read(self._read_id)
 
     async def _compare(self, batch: Batch) -> Moment:
-        """Returns the last look, which is one before whatever is asked for next."""
+        """Returns the last look, which is from before whatever is asked for after it."""
         self._rows_without_sku += batch.rows_without_sku
         latest, before = batch.look, batch.look.before
         for piece in batch.pieces():

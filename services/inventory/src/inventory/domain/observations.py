@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from inventory.domain.shelves import Shelf, Shelves, tell_oversold
 from inventory.domain.snapshots import exact
@@ -41,10 +42,31 @@ def observed_stock_keys(messages: Iterable[ProkipObservedV1]) -> set[StockKey]:
     }
 
 
+class ReadingPart(NamedTuple):
+    """One of several messages that together tell a location completely."""
+
+    business_id: int
+    location_id: str
+    sequence: int
+    part: int
+    parts: int
+
+
 def completed_locations(messages: Iterable[ProkipObservedV1]) -> set[LocationKey]:
-    """Locations that Prokip has told completely; they never become incomplete again."""
+    """Locations that one message tells completely; they never become incomplete again."""
     return {
-        LocationKey(message.business_id, message.location_id) for message in messages if message.first_read_complete
+        LocationKey(message.business_id, message.location_id)
+        for message in messages
+        if message.first_read_complete and message.parts == 1
+    }
+
+
+def reading_parts(messages: Iterable[ProkipObservedV1]) -> set[ReadingPart]:
+    """Parts of readings that tell their location completely once all of them are here."""
+    return {
+        ReadingPart(message.business_id, message.location_id, message.sequence, message.part, message.parts)
+        for message in messages
+        if message.first_read_complete and message.parts > 1
     }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from inventory import storage
-from inventory.domain.observations import apply_observations, completed_locations, observed_stock_keys
+from inventory.domain.observations import apply_observations, completed_locations, observed_stock_keys, reading_parts
 from inventory.domain.snapshots import Uncountable
 from inventory.telling import tell
 from prokip_shared.bus.port import PermanentFailure
@@ -20,5 +20,6 @@ async def apply_observation_batch(connection: Connection, messages: Sequence[Pro
         raise PermanentFailure(str(error)) from error
     await storage.write_stock(connection, decision.stock, at)
     await storage.insert_movements(connection, decision.movements, at)
-    await storage.complete_locations(connection, completed_locations(messages))
+    complete = completed_locations(messages) | await storage.note_reading_parts(connection, reading_parts(messages))
+    await storage.complete_locations(connection, complete)
     return tell(decision)

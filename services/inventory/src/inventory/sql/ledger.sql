@@ -133,6 +133,41 @@ FROM unnest($1::text::bigint[], $2::text::text[], $3::text::text[], $4::text::te
     AS given (business_id, sku, location_id, taken, taken_by_connection, revision)
 WHERE s.business_id = given.business_id AND s.sku = given.sku AND s.location_id = given.location_id;
 
+-- name: note_reading_parts
+-- Parts of whole readings for locations that are not told completely yet; which readings are all here now. The batch
+-- holds the location's stock, so that two replicas with a part each do not both miss the other's.
+WITH given AS (
+    SELECT DISTINCT g.business_id, g.location_id, g.sequence, g.part, g.parts
+    FROM unnest($1::text::bigint[], $2::text::text[], $3::text::bigint[], $4::text::integer[], $5::text::integer[])
+        AS g (business_id, location_id, sequence, part, parts)
+    WHERE NOT EXISTS (
+        SELECT 1 FROM inventory.location AS l
+        WHERE l.business_id = g.business_id AND l.location_id = g.location_id AND l.first_read_complete
+    )
+), noted AS (
+    INSERT INTO inventory.first_reading_part (business_id, location_id, sequence, part)
+    SELECT business_id, location_id, sequence, part FROM given
+    ORDER BY business_id, location_id COLLATE "C", sequence, part
+    ON CONFLICT DO NOTHING
+)
+SELECT g.business_id, g.location_id FROM given AS g
+GROUP BY g.business_id, g.location_id, g.sequence, g.parts
+HAVING g.parts = (
+    SELECT count(*) FROM (
+        SELECT p.part FROM inventory.first_reading_part AS p
+        WHERE p.business_id = g.business_id AND p.location_id = g.location_id AND p.sequence = g.sequence
+        UNION
+        SELECT x.part FROM given AS x
+        WHERE x.business_id = g.business_id AND x.location_id = g.location_id AND x.sequence = g.sequence
+    ) AS here
+);
+
+-- name: forget_reading_parts
+-- The locations are told completely: nobody counts any more.
+DELETE FROM inventory.first_reading_part AS p
+USING unnest($1::text::bigint[], $2::text::text[]) AS given (business_id, location_id)
+WHERE p.business_id = given.business_id AND p.location_id = given.location_id;
+
 -- name: complete_locations
 -- Prokip has told these locations completely. Sorted; rows that say so already are not even locked.
 INSERT INTO inventory.location (business_id, location_id, first_read_complete)

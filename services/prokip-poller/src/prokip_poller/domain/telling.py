@@ -89,6 +89,8 @@ def part_messages(
             sequence=read.sequence,
             items=items,
             first_read_complete=read.first_read_complete,
+            part=number,
+            parts=read.parts,
             round=_place(listener, number),
         )
         for listener in listeners
