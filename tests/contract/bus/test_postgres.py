@@ -38,7 +38,7 @@ async def test_many_replicas_may_migrate_at_once(empty_database_url: str) -> Non
     assert sorted(rounds) == [[]] * 9 + [tables] * 2 + [["0001_initial.sql", "0002_taken_by.sql"]]
 
 
-async def test_a_taker_that_says_nothing_loses_its_bundles_and_one_that_works_keeps_them(empty_database_url: str) -> None:
+async def test_a_taker_that_says_nothing_loses_its_bundles_and_one_that_works_keeps_them(database_url: str) -> None:
     release = asyncio.Event()
 
     limits = replace(FAST, lease_s=0.3)
