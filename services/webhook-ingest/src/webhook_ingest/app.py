@@ -27,7 +27,7 @@ from webhook_ingest.stores import Stores
 
 BROKER_SHARE: Final = 2 / 3
 """Of the time in which a store is answered; the rest is the spool's, if the broker does not take an event."""
-PACE_S: Final = {ORDER_OBSERVED: 0.004, LEVEL_HINTED: 0.02}
+PACE_S: Final = {LEVEL_HINTED: 0.02}
 """How far apart bundles begin at least, so that a broker that confirms at once does not get one for each event. Orders
 are in a hurry. Levels are not, and each of our own writes makes a store tell one: a thousand a second share fifty."""
 
