@@ -17,7 +17,7 @@ from prokip_shared.security.tokens import InternalTokens
 from prokip_shared.security.vault import Vault
 from prokip_shared.web.internal import require_business
 from webhook_ingest.config import IngestSettings
-from webhook_ingest.domain.events import LEVEL_HINTED, ORDER_OBSERVED
+from webhook_ingest.domain.events import LEVEL_HINTED
 from webhook_ingest.door import Door, Spool
 from webhook_ingest.drain import SpoolDrain
 from webhook_ingest.handlers.webhooks import Limits, Webhooks
