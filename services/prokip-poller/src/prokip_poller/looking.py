@@ -15,6 +15,7 @@ from prokip_poller.clients import ProkipClients
 from prokip_poller.domain.looks import Found, LookPolicy, return_found
 from prokip_poller.domain.requests import return_request, sale_request
 from prokip_poller.domain.sales import GiveBack, RecordSale
+from prokip_poller.loops import end_all, keep_on
 from prokip_poller.settling import Answer, Settling
 from prokip_poller.storage.polls import LocationKey
 from prokip_poller.storage.sales import Doubt, Sales
@@ -66,19 +67,15 @@ class Looker:
     async def run(self) -> None:
         """Runs for ever; a database that is away is waited out."""
         try:
-            while True:
-                try:
-                    await self._begin_due_looks()
-                    await asyncio.sleep(TICK_S)
-                except Exception as error:
-                    if verdict_of(error) is not Verdict.HOLD:
-                        raise
-                    log.warning("look.waiting_for_database", cause=describe(error))
-                    await asyncio.sleep(FAILED_TICK_S)
+            await keep_on(
+                self._begin_due_looks,
+                every_s=TICK_S,
+                failed_s=FAILED_TICK_S,
+                log=log,
+                waiting="look.waiting_for_database",
+            )
         finally:
-            for task in self._running.values():
-                task.cancel()
-            await asyncio.gather(*self._running.values(), return_exceptions=True)
+            await end_all(self._running.values())
 
     async def _begin_due_looks(self) -> None:
         self._running = {place: task for place, task in self._running.items() if not task.done()}

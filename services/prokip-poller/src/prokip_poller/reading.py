@@ -16,6 +16,7 @@ from prokip_poller.accounts import Accounts
 from prokip_poller.clients import ProkipClients
 from prokip_poller.domain.observations import needs_quiet
 from prokip_poller.domain.telling import Round
+from prokip_poller.loops import end_all, keep_on
 from prokip_poller.outcomes import Claim, FailedRead, GoodRead, Health, Outcomes
 from prokip_poller.pages import LeaseLost, PageReads
 from prokip_poller.storage.polls import FreeLocation, LocationKey, Polls, WaitingRound
@@ -77,19 +78,15 @@ class Reader:
     async def run(self) -> None:
         """Runs for ever; a database that is away is waited out."""
         try:
-            while True:
-                try:
-                    await self._begin_due_reads()
-                    await asyncio.sleep(TICK_S)
-                except Exception as error:
-                    if verdict_of(error) is not Verdict.HOLD:
-                        raise
-                    log.warning("read.waiting_for_database", cause=describe(error))
-                    await asyncio.sleep(FAILED_TICK_S)
+            await keep_on(
+                self._begin_due_reads,
+                every_s=TICK_S,
+                failed_s=FAILED_TICK_S,
+                log=log,
+                waiting="read.waiting_for_database",
+            )
         finally:
-            for task in self._running.values():
-                task.cancel()
-            await asyncio.gather(*self._running.values(), return_exceptions=True)
+            await end_all(self._running.values())
 
     async def drain(self) -> None:
         """Begins no more reads and ends those under way: a read that is cut off tells nothing, so nothing is lost."""

@@ -17,6 +17,7 @@ from prokip_poller.domain.looks import OpenDoubt, must_wait
 from prokip_poller.domain.requests import Request, reference_of, return_request, sale_request
 from prokip_poller.domain.sales import GiveBack, Kind, SaleState, Sell, Step, by_hand, next_step
 from prokip_poller.domain.telling import OrderKey
+from prokip_poller.loops import end_all, keep_on
 from prokip_poller.reading import health_of
 from prokip_poller.settling import Answer, Settling
 from prokip_poller.storage.polls import LocationKey
@@ -98,19 +99,15 @@ class Recorder:
     async def run(self) -> None:
         """Runs for ever; a database that is away is waited out."""
         try:
-            while True:
-                try:
-                    await self._begin_due_locations()
-                    await asyncio.sleep(TICK_S)
-                except Exception as error:
-                    if verdict_of(error) is not Verdict.HOLD:
-                        raise
-                    log.warning("posting.waiting_for_database", cause=describe(error))
-                    await asyncio.sleep(FAILED_TICK_S)
+            await keep_on(
+                self._begin_due_locations,
+                every_s=TICK_S,
+                failed_s=FAILED_TICK_S,
+                log=log,
+                waiting="posting.waiting_for_database",
+            )
         finally:
-            for task in self._running.values():
-                task.cancel()
-            await asyncio.gather(*self._running.values(), return_exceptions=True)
+            await end_all(self._running.values())
 
     async def drain(self) -> None:
         """Begins no more requests and waits for the answers of those that have left."""
@@ -119,16 +116,18 @@ class Recorder:
 
     async def give_up_expired(self) -> None:
         """Runs for ever: requests whose process is gone are in doubt. Safe to run in every replica."""
-        while True:
-            try:
-                for posting_id, key in await self._sales.expired(EXPIRED_POSTINGS_MAX):
-                    words = "The process that told Prokip ended before it stored an answer."
-                    await self._settling.end(posting_id, key, Answer("in_doubt", words), only_from={"posting"})
-            except Exception as error:
-                if verdict_of(error) is not Verdict.HOLD:
-                    raise
-                log.warning("posting.expiry_waits_for_database", cause=describe(error))
-            await asyncio.sleep(EXPIRY_LOOK_S)
+        await keep_on(
+            self._give_up_expired,
+            every_s=EXPIRY_LOOK_S,
+            failed_s=EXPIRY_LOOK_S,
+            log=log,
+            waiting="posting.expiry_waits_for_database",
+        )
+
+    async def _give_up_expired(self) -> None:
+        for posting_id, key in await self._sales.expired(EXPIRED_POSTINGS_MAX):
+            words = "The process that told Prokip ended before it stored an answer."
+            await self._settling.end(posting_id, key, Answer("in_doubt", words), only_from={"posting"})
 
     async def _begin_due_locations(self) -> None:
         self._running = {place: task for place, task in self._running.items() if not task.done()}
