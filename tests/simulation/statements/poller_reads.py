@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
+from itertools import zip_longest
 from typing import Any
 from uuid import UUID
 
@@ -50,7 +51,8 @@ async def look_at_page(
     uncertain = {*open_before, *open_now["posting"], *open_now["in_doubt"]}
     numbers, left_alone_numbers, left_alone_differ, goods_differ = [], [], [], []
     special: list[Values] = []
-    for sku, quantity, reason, product_id, variation_id in zip(*columns, strict=True):
+    for sku, told, reason, product_id, variation_id in zip_longest(*columns):
+        quantity = None if told is None else Decimal(told)
         key = (business_id, place, sku)
         sent, counter = tx.get("sku_snapshot", key) or {}, tx.get("recorded_counter", key) or NO_COUNTER
         found = tx.get("read_change", (read_id, sku)) or {}
