@@ -6,12 +6,13 @@ from typing import Any
 
 import asyncpg
 
+from prokip_shared.arrays import array_literal
 from prokip_shared.database import load_queries, migrate
 
 SKUS = 20_000
 PAGE = [f"SKU-{number}" for number in range(1000)]
 BY_KEY = {"Index Scan", "Index Only Scan", "Bitmap Heap Scan"}
-TYPES = "(bigint, text, bigint, text[], text[], text[], bigint[], bigint[], text[], bigint)"
+TYPES = "(bigint, text, bigint, text, text, text, text, text, text[], bigint)"
 LARGE = {"sku_snapshot", "goods", "read_change", "left_alone"}
 
 
@@ -42,8 +43,19 @@ async def test_a_page_never_reads_a_whole_table(database_url: str) -> None:
             await connection.execute(insert, SKUS)
         await connection.execute("ANALYZE prokip.sku_snapshot, prokip.goods, prokip.left_alone, prokip.read_change")
         sql = load_queries("prokip_poller", "reads.sql")["look_at_page"]
-        ids = list(range(len(PAGE)))
-        arguments: tuple[Any, ...] = (1, "L", read_id, PAGE, ["1"] * len(PAGE), [], ids, ids, [], 0)
+        ids = array_literal(range(len(PAGE)))
+        arguments: tuple[Any, ...] = (
+            1,
+            "L",
+            read_id,
+            array_literal(PAGE),
+            array_literal(["1"] * len(PAGE)),
+            "{}",
+            ids,
+            ids,
+            [],
+            0,
+        )
         await connection.execute(f"SET plan_cache_mode = force_generic_plan; PREPARE page {TYPES} AS {sql}")
         plans = [
             await connection.fetchval(f"EXPLAIN (FORMAT JSON) {sql}", *arguments),

@@ -26,7 +26,8 @@ from inventory.domain.values import (
     StockRow,
     new_stock,
 )
-from inventory.rows import array_literal, copy_text, encode_lines, encode_taken, order_of, sale_log_of, stock_of
+from inventory.rows import copy_text, encode_lines, encode_taken, order_of, sale_log_of, stock_of
+from prokip_shared.arrays import array_literal
 from prokip_shared.database import Connection, load_queries
 
 QUERIES: Final = load_queries("inventory", "ledger.sql")

@@ -14,41 +14,45 @@ SELECT
 -- The same once a page is there, with what is held of its SKUs; one statement, so that all of it is of one moment.
 -- SKUs whose pair is what was sent and about which nothing else is special come back as numbers only: those are nearly
 -- all. $3 is the read's row, $9 what was open before, $10 the location's moves before; $5 to $8 may end before $4 does.
--- Each table is asked once for all SKUs, which goes through its key in order. FULL JOIN because it is always carried out
+-- Columns are array literals. Each table is asked once for all SKUs, which goes through its key in order. FULL JOIN because it is always carried out
 -- by hashing or merging: the planner, who takes an array for ten values, would else go through all pairs.
 WITH open AS MATERIALIZED (
     SELECT DISTINCT outcome, jsonb_object_keys(units) AS sku
     FROM prokip.sale_posting
     WHERE business_id = $1 AND location_id = $2 AND outcome IN ('posting', 'in_doubt')
 ),
+asked AS MATERIALIZED (
+    SELECT $4::text::text[] AS skus
+),
 given AS MATERIALIZED (
-    SELECT sku, quantity::numeric, left_alone, product_id, variation_id
-    FROM unnest($4::text[], $5::text[], $6::text[], $7::bigint[], $8::bigint[])
-        AS given (sku, quantity, left_alone, product_id, variation_id)
+    SELECT sku, quantity, left_alone, product_id, variation_id
+    FROM unnest(
+        (SELECT skus FROM asked), $5::text::numeric[], $6::text::text[], $7::text::bigint[], $8::text::bigint[]
+    ) AS given (sku, quantity, left_alone, product_id, variation_id)
 ),
 sent AS MATERIALIZED (
     SELECT sku, number, quantity, recorded FROM prokip.sku_snapshot
-    WHERE business_id = $1 AND location_id = $2 AND sku = ANY ($4::text[])
+    WHERE business_id = $1 AND location_id = $2 AND sku = ANY ((SELECT skus FROM asked)::text[])
 ),
 counter AS MATERIALIZED (
     SELECT sku, units, moved_at FROM prokip.recorded_counter
-    WHERE business_id = $1 AND location_id = $2 AND sku = ANY ($4::text[])
+    WHERE business_id = $1 AND location_id = $2 AND sku = ANY ((SELECT skus FROM asked)::text[])
 ),
 found AS MATERIALIZED (
     SELECT sku, after_quantity, after_recorded FROM prokip.read_change
-    WHERE read_id = $3 AND sku = ANY ($4::text[])
+    WHERE read_id = $3 AND sku = ANY ((SELECT skus FROM asked)::text[])
 ),
 held_back AS MATERIALIZED (
     SELECT sku, base FROM prokip.held_back
-    WHERE business_id = $1 AND location_id = $2 AND sku = ANY ($4::text[])
+    WHERE business_id = $1 AND location_id = $2 AND sku = ANY ((SELECT skus FROM asked)::text[])
 ),
 left_alone AS MATERIALIZED (
     SELECT sku, reason, number FROM prokip.left_alone
-    WHERE business_id = $1 AND location_id = $2 AND sku = ANY ($4::text[])
+    WHERE business_id = $1 AND location_id = $2 AND sku = ANY ((SELECT skus FROM asked)::text[])
 ),
 goods AS MATERIALIZED (
     SELECT sku, product_id, variation_id FROM prokip.goods
-    WHERE business_id = $1 AND sku = ANY ($4::text[])
+    WHERE business_id = $1 AND sku = ANY ((SELECT skus FROM asked)::text[])
 ),
 page AS MATERIALIZED (
     SELECT

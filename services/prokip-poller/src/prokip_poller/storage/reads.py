@@ -11,6 +11,7 @@ import asyncpg
 from prokip_poller.domain.guard import Rule, Tally
 from prokip_poller.domain.observations import After, Before, Change, Counter, Known, OpenPostings, Pair
 from prokip_poller.storage.polls import LocationKey
+from prokip_shared.arrays import array_literal
 from prokip_shared.database import Connection, Pool, load_queries
 from prokip_shared.platforms.prokip import Goods, StockPage
 
@@ -87,11 +88,11 @@ class Reads:
             key.business_id,
             key.location_id,
             read_id,
-            skus,
-            [str(quantity) for quantity in page.quantities.values()],
-            left_alone,
-            [one and one.product_id for one in goods],
-            [one and one.variation_id for one in goods],
+            array_literal(skus),
+            array_literal([str(quantity) for quantity in page.quantities.values()]),
+            array_literal(left_alone),
+            array_literal([one and one.product_id for one in goods]),
+            array_literal([one and one.variation_id for one in goods]),
             [*before.open.posting, *before.open.in_doubt],
             before.moves,
         )
