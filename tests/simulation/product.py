@@ -57,15 +57,13 @@ from store_push.domain.lingering import Linger
 from store_push.handlers.connections import ConnectionHandlers
 from store_push.handlers.stock import StockHandlers
 from store_push.pusher import Pusher
-from store_push.storage import (
-    CatalogueStorage,
-    ConnectionStorage,
-    RoundStorage,
-    SubscriptionStorage,
-    SweepStorage,
-    TargetStorage,
-    WorkStorage,
-)
+from store_push.storage.catalogue import CatalogueStorage
+from store_push.storage.connections import ConnectionStorage
+from store_push.storage.rounds import RoundStorage
+from store_push.storage.subscriptions import SubscriptionStorage
+from store_push.storage.sweeps import SweepStorage
+from store_push.storage.targets import TargetStorage
+from store_push.storage.work import WorkStorage
 from store_push.sweeping import Sweeper, SweepLimits
 from store_push.timers import DueTimer
 from store_push.worker import Dispatcher, Worker

@@ -59,17 +59,11 @@ from store_push.domain.health import Health
 from store_push.domain.listings import Gap, target_of
 from store_push.domain.matching import ListingDraft
 from store_push.pusher import PushRecord
-from store_push.storage import (
-    SAVE_ITEMS_MAX,
-    CatalogueStorage,
-    ConnectionStorage,
-    Hint,
-    KnownConnection,
-    SweepStorage,
-    Target,
-    TargetStorage,
-    WorkStorage,
-)
+from store_push.storage.catalogue import SAVE_ITEMS_MAX, CatalogueStorage
+from store_push.storage.connections import ConnectionStorage, KnownConnection
+from store_push.storage.sweeps import SweepStorage
+from store_push.storage.targets import Hint, Target, TargetStorage
+from store_push.storage.work import WorkStorage
 from tests.simulation.database import EPOCH, Database, Pool
 from tests.simulation.statements import statements_of
 from tests.simulation.statements.registry import SERVICES

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from store_push.storage import HISTORY_COLUMNS
+from store_push.storage.work import HISTORY_COLUMNS
 from tests.simulation.database import Transaction, Values
 from tests.simulation.statements.registry import from_json, stands_in
 

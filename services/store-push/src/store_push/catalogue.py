@@ -14,7 +14,9 @@ from store_push import metrics
 from store_push.domain.health import pause_s
 from store_push.domain.matching import ListingDraft, holders_of, match_catalogue
 from store_push.ports import Store, StoreDirectory
-from store_push.storage import SAVE_ITEMS_MAX, CatalogueClaim, CatalogueStorage, ConnectionStorage, TargetStorage
+from store_push.storage.catalogue import SAVE_ITEMS_MAX, CatalogueClaim, CatalogueStorage
+from store_push.storage.connections import ConnectionStorage
+from store_push.storage.targets import TargetStorage
 
 ITEMS_MAX: Final = 500_000
 HOLDERS_PER_MESSAGE_MAX: Final = 1_000

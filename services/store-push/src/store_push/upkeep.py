@@ -12,7 +12,7 @@ from prokip_shared.directory import DirectoryUnavailable
 from prokip_shared.logs import Log
 from store_push import metrics
 from store_push.handlers.connections import ConnectionHandlers
-from store_push.storage import PRUNE_ROWS_MAX, ReadStorage
+from store_push.storage.reads import PRUNE_ROWS_MAX, ReadStorage
 
 PUSH_CHANNEL: Final = "prokip_push_due"
 CATALOGUE_CHANNEL: Final = "prokip_push_catalogue"

@@ -33,7 +33,8 @@ from store_push.domain.lingering import Linger
 from store_push.domain.listings import DueListing
 from store_push.ports import StoreDirectory
 from store_push.pusher import Pusher, PushReport
-from store_push.storage import Claim, DueConnection, SweepStorage, WorkStorage
+from store_push.storage.sweeps import SweepStorage
+from store_push.storage.work import Claim, DueConnection, WorkStorage
 
 CLAIM_LISTINGS_MAX: Final = 1_000
 POLL_S: Final = 1.0  # a notification that got lost costs at most this

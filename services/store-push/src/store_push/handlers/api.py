@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from prokip_shared.web.internal import BUSINESS
 from prokip_shared.web.problems import validate
 from store_push.domain.listings import ListingState
-from store_push.storage import ReadStorage, Row
+from store_push.storage.reads import ReadStorage, Row
 
 PAGE_ROWS_MAX: Final = 200
 PAGE_ROWS_DEFAULT: Final = 50

@@ -7,14 +7,11 @@ from prokip_shared.connections import ConnectionRecord, CustomCredentials
 from prokip_shared.database import Connection
 from prokip_shared.directory import Directory
 from prokip_shared.messages import ConnectionChangedV1, Message, SyncRequestedV1
-from store_push.storage import (
-    ConnectionStorage,
-    KnownConnection,
-    RoundStorage,
-    SubscriptionStorage,
-    SweepStorage,
-    TargetStorage,
-)
+from store_push.storage.connections import ConnectionStorage, KnownConnection
+from store_push.storage.rounds import RoundStorage
+from store_push.storage.subscriptions import SubscriptionStorage
+from store_push.storage.sweeps import SweepStorage
+from store_push.storage.targets import TargetStorage
 
 
 def known_of(record: ConnectionRecord) -> KnownConnection:

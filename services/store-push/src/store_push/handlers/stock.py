@@ -8,7 +8,8 @@ from typing import Final
 from prokip_shared.database import Connection
 from prokip_shared.messages import LevelHintedV1, Message, StockChangedV1
 from store_push.domain.listings import QUANTITY_MAX, target_of
-from store_push.storage import Hint, RoundStorage, Target, TargetStorage
+from store_push.storage.rounds import RoundStorage
+from store_push.storage.targets import Hint, Target, TargetStorage
 
 QUANTITY_MIN: Final = -QUANTITY_MAX
 
