@@ -232,8 +232,8 @@ MUTANTS: Final[dict[str, Mutant]] = {
     ),
     "believes the first look that finds nothing": Mutant(
         f"{POLLER}/looking.py",
-        'elif seen.found == "not_there" and doubt.final_in_s <= 0:',
-        'elif seen.found == "not_there":',
+        'if seen.found == "not_there" and doubt.final_in_s <= 0:',
+        'if seen.found == "not_there":',
     ),
     "counts a sale for every request that finds it": Mutant(
         f"{POLLER}/looking.py",

@@ -27,13 +27,13 @@ from inventory.domain.values import Known
 from prokip_poller.deciding import Deciding, NoSuchRead, NotDecided
 from prokip_poller.domain.attempts import RetryPolicy
 from prokip_poller.domain.guard import GuardLimits
-from prokip_poller.domain.sales import RecordSale, counter_moves, next_step
+from prokip_poller.domain.sales import Kind, RecordSale, counter_moves, next_step
 from prokip_poller.domain.telling import OrderKey
 from prokip_poller.outcomes import Claim, FailedRead, GoodRead, Outcomes, TellLimits
 from prokip_poller.pages import LeaseLost, PageReads
 from prokip_poller.storage.polls import LocationKey, Polls
 from prokip_poller.storage.reads import Reads
-from prokip_poller.storage.sales import Sales
+from prokip_poller.storage.sales import LookLater, Sales
 from prokip_shared.bus.bundles import bundle_of
 from prokip_shared.bus.outbox import OutboxTransaction
 from prokip_shared.bus.storage import BusTables, ParkedRow, migrate_service_tables
@@ -78,6 +78,7 @@ Step = Callable[[Any], Awaitable[Any]]
 BUSINESS = 1
 PLACE = "LOC-1"
 SKUS = ("A", 'B"\\,{}', "C")
+KINDS: tuple[Kind, ...] = ("sell", "refund")
 STEPS = 50
 SAID = {str(form.model_fields["type"].default): form for form in (StockChangedV1, SaleDueV1, StockOversoldV1)}
 T0 = datetime(2026, 11, 1, tzinfo=UTC)
@@ -339,15 +340,18 @@ class _PollerScript:
         await self.pair.both(step)
 
     async def look_up(self) -> None:
-        waits_s = self.chance.choice((None, 0.0, 3600.0))
+        waits_s, doubts_max = self.chance.choice((None, 0.0, 3600.0)), self.chance.choice((1, 100))
 
         async def step(pool: Any) -> Any:
             sales = Sales(pool, process="test")
             places = await sales.locations_with_looks([BUSINESS])
-            doubt = await sales.claim_look(self.place, lease_s=-1.0, grace_s=0.0)
-            if doubt is not None:
-                await sales.look_later(doubt.posting_id, waits_s, "w")
-            return places, doubt
+            doubts = [
+                doubt
+                for kind in KINDS
+                for doubt in await sales.claim_looks(self.place, kind, lease_s=-1.0, grace_s=0.0, doubts_max=doubts_max)
+            ]
+            await sales.look_later([LookLater(doubt.posting_id, waits_s, "w") for doubt in doubts])
+            return places, sorted(doubts, key=lambda doubt: doubt.posting_id)
 
         await self.pair.both(step)
 

@@ -257,7 +257,7 @@ async def test_the_login_page_instead_of_an_answer_is_a_token_that_ran_out(
     assert (await client_of().record_sale("3", SALE)).sell_id == "41"
     erp.says("GET", "/sell/41", login)
     with pytest.raises(NotAuthorised):
-        await client_of().returned_units("41")
+        await client_of().returned_units(["41"])
     assert len(erp.asked("GET", "/sell/41")) == 2
 
 
@@ -266,8 +266,7 @@ async def test_a_sale_is_found_by_its_exact_reference_over_all_pages(
 ) -> None:
     other = [sell(40, f"{SALE.reference}0"), sell(39, SALE.reference, type="sell_return")]
     erp.says("GET", "/sell", *pages(other, [sell(38, "x")], [sell(37, SALE.reference, line(91, 101))]))
-    found = await client_of().lookup.find_sale("3", SALE)
-    assert found is not None
+    found = (await client_of().lookup.find_sales("3", [SALE], whole=True))[SALE.reference]
     assert (found.sell_id, found.line_ids) == ("37", {"A": "91"})
     asked = erp.asked("GET", "/sell")
     assert [call.query["page"] for call in asked] == ["1", "2", "3"]
@@ -277,22 +276,20 @@ async def test_a_sale_is_found_by_its_exact_reference_over_all_pages(
 async def test_a_sale_is_found_although_its_goods_have_gone_since(client_of: Clients, erp: ScriptedConnector) -> None:
     erp.says("GET", "/sell", {"data": [sell(41, "r", line(91, 101))]})
     erp.says("GET", "/product", {"data": []})
-    found = await client_of().find_sale("3", Sale([SoldItem("A", D(2))], "r", SOLD_AT))
-    assert found is not None
+    found = (await client_of().find_sales("3", [Sale([SoldItem("A", D(2))], "r", SOLD_AT)], whole=True))["r"]
     assert (found.sell_id, found.line_ids) == ("41", {})
 
 
 async def test_a_sale_that_is_not_there_is_not_found(client_of: Clients, erp: ScriptedConnector) -> None:
     erp.says("GET", "/sell", {"data": [], "meta": meta(1, 1)})
-    assert await client_of().find_sale("3", SALE) is None
+    assert await client_of().find_sales("3", [SALE], whole=True) == {}
 
 
 async def test_of_a_sale_that_is_twice_in_prokip_the_first_one_is_meant_and_the_other_named(
     client_of: Clients, erp: ScriptedConnector, capsys: pytest.CaptureFixture[str]
 ) -> None:
     erp.says("GET", "/sell", {"data": [sell(42, SALE.reference), sell(41, SALE.reference, line(91, 101))]})
-    found = await client_of().find_sale("3", SALE)
-    assert found is not None
+    found = (await client_of().find_sales("3", [SALE], whole=True))[SALE.reference]
     assert (found.sell_id, [one.sell_id for one in found.repeats]) == ("41", ["42"])
     assert "sale.twice_in_prokip" in capsys.readouterr().out
 
@@ -300,9 +297,9 @@ async def test_of_a_sale_that_is_twice_in_prokip_the_first_one_is_meant_and_the_
 async def test_a_look_that_fails_says_nothing(client_of: Clients, erp: ScriptedConnector) -> None:
     erp.says("GET", "/sell", Said(b"", 500), Said(b"", 500), Said(b"", 500), Said(b"<html>"))
     with pytest.raises(Unavailable):
-        await client_of().find_sale("3", SALE)
+        await client_of().find_sales("3", [SALE], whole=True)
     with pytest.raises(Unusable):
-        await client_of().find_sale("3", SALE)
+        await client_of().find_sales("3", [SALE], whole=True)
 
 
 def held(*lines: dict[str, Any]) -> dict[str, Any]:
@@ -318,7 +315,7 @@ async def test_a_return_tells_the_total_and_is_read_back(client_of: Clients, erp
         "transaction_id": 41,
         "products": [{"sell_line_id": 91, "quantity": 2, "unit_price_inc_tax": 10}],
     }
-    assert await client_of().returned_units("41") == {"91": D(2)}
+    assert await client_of().returned_units(["41"]) == {"41": {"91": D(2)}}
 
 
 async def test_a_return_that_prokip_holds_already_is_not_sent_again(client_of: Clients, erp: ScriptedConnector) -> None:

@@ -561,13 +561,19 @@ async def locations_with_looks(tx: Transaction, business_ids: Sequence[int]) -> 
 
 
 @sales
-async def claim_look(tx: Transaction, business_id: int, place: str, lease_s: float, grace_s: float) -> list[Values]:
+async def claim_looks(
+    tx: Transaction, business_id: int, place: str, lease_s: float, grace_s: float, kind: str, doubts_max: int
+) -> list[Values]:
     due = [
         (row["next_look_at"], key)
         for key, row in tx.rows("sale_posting")
-        if (row["business_id"], row["location_id"]) == (business_id, place) and _to_look_at(row, tx.now)
+        if (row["business_id"], row["location_id"], row["kind"]) == (business_id, place, kind)
+        and _to_look_at(row, tx.now)
     ]
+    claimed: list[Values] = []
     for _, key in sorted(due):
+        if len(claimed) >= doubts_max:
+            break
         if not tx.try_lock("sale_posting", key):
             continue
         row = tx.get("sale_posting", key)
@@ -580,17 +586,30 @@ async def claim_look(tx: Transaction, business_id: int, place: str, lease_s: flo
         await tx.put("sale_posting", key, row | news)
         final_in_s = (row["expires_at"] + timedelta(seconds=grace_s) - tx.now).total_seconds()
         told = {"sold_at": row["sold_at"] or sale["sold_at"], "correlation_id": sale["correlation_id"]}
-        return [row | news | told | {"final_in_s": final_in_s}]
-    return []
+        claimed.append(row | news | told | {"final_in_s": final_in_s, "asked_before": _asked_before(tx, row)})
+    return claimed
+
+
+def _asked_before(tx: Transaction, row: Values) -> bool:
+    return any(
+        _key(other) == _key(row)
+        and other["reference"] == row["reference"]
+        and other["posting_id"] != row["posting_id"]
+        and other["outcome"] not in {"not_sent", "refused"}
+        for other in tx.values("sale_posting")
+    )
 
 
 @sales
-async def look_later(tx: Transaction, posting_id: int, in_s: float | None, words: str) -> list[Values]:
-    await tx.lock("sale_posting", [posting_id])
-    row = tx.get("sale_posting", posting_id)
-    if row is not None and row["outcome"] == "in_doubt":
-        news = {"looking_until": None, "look_words": words, "next_look_at": _in(tx.now, in_s)}
-        await tx.put("sale_posting", posting_id, row | news)
+async def look_later(
+    tx: Transaction, posting_ids: Sequence[int], in_s: Sequence[float | None], words: Sequence[str]
+) -> list[Values]:
+    for posting_id, after_s, found in sorted(zip(posting_ids, in_s, words, strict=True)):
+        await tx.lock("sale_posting", [posting_id])
+        row = tx.get("sale_posting", posting_id)
+        if row is not None and row["outcome"] == "in_doubt":
+            news = {"looking_until": None, "look_words": found, "next_look_at": _in(tx.now, after_s)}
+            await tx.put("sale_posting", posting_id, row | news)
     return []
 
 

@@ -218,9 +218,10 @@ WHERE held.business_id = ANY ($1::bigint[])
             AND (posting.looking_until IS NULL OR posting.looking_until <= now())
     );
 
--- name: claim_look
--- The doubt of a location whose look is due longest; others see it taken for $3 seconds. `final_in_s` is negative once
--- $4 seconds have passed since nobody waits for its answer any more. Index: sale_posting_look_idx.
+-- name: claim_looks
+-- The doubts of one kind ($5) that one look answers: at most $6, those due longest; others see them taken for $3
+-- seconds. `final_in_s` is negative once $4 seconds have passed since nobody waits for its answer any more.
+-- `asked_before`: another request under the same reference may have happened as well. Index: sale_posting_look_idx.
 UPDATE prokip.sale_posting AS posting
 SET looking_until = now() + make_interval(secs => $3), looks = posting.looks + 1
 FROM (
@@ -228,22 +229,36 @@ FROM (
     FROM prokip.sale_posting AS held
     JOIN prokip.sale USING (business_id, connection_id, order_ref)
     WHERE held.business_id = $1 AND held.location_id = $2 AND held.outcome = 'in_doubt' AND held.next_look_at <= now()
-        AND (held.looking_until IS NULL OR held.looking_until <= now())
+        AND (held.looking_until IS NULL OR held.looking_until <= now()) AND held.kind = $5
     ORDER BY held.next_look_at
-    LIMIT 1
+    LIMIT $6
     FOR UPDATE OF held SKIP LOCKED
 ) AS due
 WHERE posting.posting_id = due.posting_id
 RETURNING
     posting.posting_id, posting.connection_id, posting.order_ref, posting.kind, posting.refund_of, posting.reference,
     posting.units, posting.looks, due.sold_at, due.correlation_id,
-    extract(epoch FROM posting.expires_at + make_interval(secs => $4) - now())::float8 AS final_in_s;
+    extract(epoch FROM posting.expires_at + make_interval(secs => $4) - now())::float8 AS final_in_s,
+    EXISTS (
+        SELECT FROM prokip.sale_posting AS other
+        WHERE other.business_id = posting.business_id AND other.connection_id = posting.connection_id
+            AND other.order_ref = posting.order_ref AND other.reference = posting.reference
+            AND other.posting_id <> posting.posting_id AND other.outcome NOT IN ('not_sent', 'refused')
+    ) AS asked_before;
 
 -- name: look_later
--- The look told nothing certain; the next one in $2 seconds, NULL: a person has to look.
-UPDATE prokip.sale_posting
-SET looking_until = NULL, look_words = $3, next_look_at = now() + make_interval(secs => $2)
-WHERE posting_id = $1 AND outcome = 'in_doubt';
+-- Looks that told nothing certain; the next ones in so many seconds, NULL: a person has to look. Locked in the order
+-- of their numbers, against deadlock.
+UPDATE prokip.sale_posting AS posting
+SET looking_until = NULL, look_words = given.words, next_look_at = now() + make_interval(secs => given.in_s)
+FROM unnest($1::bigint[], $2::float8[], $3::text[]) AS given (posting_id, in_s, words)
+JOIN (
+    SELECT posting_id FROM prokip.sale_posting
+    WHERE posting_id = ANY ($1::bigint[]) AND outcome = 'in_doubt'
+    ORDER BY posting_id
+    FOR UPDATE
+) AS held USING (posting_id)
+WHERE posting.posting_id = held.posting_id;
 
 -- name: look_soon
 -- Prokip's settings changed: what could not be looked up may be now. What waits for a person goes on waiting.

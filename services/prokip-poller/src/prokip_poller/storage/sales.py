@@ -12,7 +12,7 @@ import asyncpg
 from prokip_poller.domain.attempts import Outcome
 from prokip_poller.domain.looks import OpenDoubt
 from prokip_poller.domain.requests import DueLine, due_units, unit_prices
-from prokip_poller.domain.sales import GiveBack, RecordSale, SaleState, Sell, Step, ToldLine
+from prokip_poller.domain.sales import GiveBack, Kind, RecordSale, SaleState, Sell, Step, ToldLine
 from prokip_poller.domain.telling import OrderKey
 from prokip_poller.storage.polls import LocationKey
 from prokip_shared.database import Connection, Pool, load_queries
@@ -49,7 +49,19 @@ class Doubt:
     """This one included."""
     final_in_s: float
     """From when on its absence in Prokip proves that it did not happen; 0 or less: now."""
+    asked_before: bool
+    """An earlier request under its reference may have happened as well."""
     correlation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookLater:
+    """A doubt that stays one."""
+
+    posting_id: int
+    in_s: float | None
+    """None: not by itself, a person has to look."""
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,33 +299,44 @@ class Sales:
         rows = await self._pool.fetch(self._queries["locations_with_looks"], list(business_ids))
         return [LocationKey(row["business_id"], row["location_id"]) for row in rows]
 
-    async def claim_look(self, place: LocationKey, *, lease_s: float, grace_s: float) -> Doubt | None:
-        """Committed at once, so that other replicas see it taken; None if nothing is due."""
-        row = await self._pool.fetchrow(
-            self._queries["claim_look"], place.business_id, place.location_id, lease_s, grace_s
+    async def claim_looks(
+        self, place: LocationKey, kind: Kind, *, lease_s: float, grace_s: float, doubts_max: int
+    ) -> list[Doubt]:
+        """Committed at once, so that other replicas see them taken; those due longest first."""
+        rows = await self._pool.fetch(
+            self._queries["claim_looks"], place.business_id, place.location_id, lease_s, grace_s, kind, doubts_max
         )
-        if row is None:
-            return None
-        return Doubt(
-            row["posting_id"],
-            OrderKey(place.business_id, row["connection_id"], row["order_ref"]),
-            _step(row),
-            row["reference"],
-            row["sold_at"],
-            row["looks"],
-            row["final_in_s"],
-            row["correlation_id"],
+        return [
+            Doubt(
+                row["posting_id"],
+                OrderKey(place.business_id, row["connection_id"], row["order_ref"]),
+                _step(row),
+                row["reference"],
+                row["sold_at"],
+                row["looks"],
+                row["final_in_s"],
+                row["asked_before"],
+                row["correlation_id"],
+            )
+            for row in rows
+        ]
+
+    async def look_later(self, doubts: Sequence[LookLater]) -> None:
+        await self._pool.execute(
+            self._queries["look_later"],
+            [one.posting_id for one in doubts],
+            [one.in_s for one in doubts],
+            [one.words for one in doubts],
         )
 
-    async def look_later(self, posting_id: int, in_s: float | None, words: str) -> None:
-        await self._pool.execute(self._queries["look_later"], posting_id, in_s, words)
-
-    async def known_of(self, doubt: Doubt) -> tuple[list[Sell], dict[str, Goods]]:
-        """What Prokip was told of the order, and the ids of the goods that the doubt is about."""
-        key = doubt.key
+    async def known_of(
+        self, business_id: int, doubts: Sequence[Doubt]
+    ) -> tuple[dict[OrderKey, list[Sell]], dict[str, Goods]]:
+        """What Prokip was told of the orders, and the ids of the goods that the doubts are about."""
         async with self._pool.acquire() as connection:
-            told = await self.told(connection, key.business_id, [key])
-            return told[key], await self.goods_of(connection, key.business_id, list(doubt.step.units))
+            told = await self.told(connection, business_id, [doubt.key for doubt in doubts])
+            skus = {sku for doubt in doubts for sku in doubt.step.units}
+            return told, await self.goods_of(connection, business_id, skus)
 
     async def read_left_out_soon(self, connection: Connection, place: LocationKey, skus: Collection[str]) -> None:
         await connection.execute(self._queries["read_left_out_soon"], place.business_id, place.location_id, list(skus))
