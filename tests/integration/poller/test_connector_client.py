@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -271,6 +271,50 @@ async def test_a_sale_is_found_by_its_exact_reference_over_all_pages(
     asked = erp.asked("GET", "/sell")
     assert [call.query["page"] for call in asked] == ["1", "2", "3"]
     assert asked[0].query["start_date"] == "2026-11-19"
+
+
+def sought(reference: str, sold_at: datetime = SOLD_AT) -> Sale:
+    return Sale([SoldItem("A", D(2), goods=Goods(51, 101))], reference, sold_at)
+
+
+async def test_many_sales_are_found_by_one_reading_of_their_days(client_of: Clients, erp: ScriptedConnector) -> None:
+    erp.says("GET", "/sell", *pages([sell(44, "r-1"), sell(43, "x")], [sell(42, "r-2")], [sell(41, "r-2")]))
+    wanted = [sought("r-1"), sought("r-2", SOLD_AT + timedelta(days=2)), sought("r-3")]
+    found = await client_of().find_sales("3", wanted, whole=True)
+    assert {name: (one.sell_id, len(one.repeats)) for name, one in found.items()} == {
+        "r-1": ("44", 0),
+        "r-2": ("41", 1),
+    }
+    asked = erp.asked("GET", "/sell")
+    assert [(call.query["page"], call.query["start_date"], call.query["end_date"]) for call in asked] == [
+        (page, "2026-11-19", "2026-11-23") for page in ("1", "2", "3")
+    ]
+
+
+async def test_reading_ends_once_each_was_found_unless_the_whole_is_wanted(
+    client_of: Clients, erp: ScriptedConnector
+) -> None:
+    erp.says("GET", "/sell", *pages([sell(44, "r-1"), sell(43, "r-2")], [sell(42, "r-1")]))
+    wanted = [sought("r-1"), sought("r-2")]
+    assert set(await client_of().find_sales("3", wanted, whole=False)) == {"r-1", "r-2"}
+    assert len(erp.asked("GET", "/sell")) == 1
+
+
+async def test_reading_ends_where_the_oldest_should_have_been_unless_the_whole_is_wanted(
+    client_of: Clients, erp: ScriptedConnector
+) -> None:
+    at = {"transaction_date": "2026-11-20 10:30:00"}  # 09:30 UTC, in Lagos
+    before = {"transaction_date": "2026-11-20 10:29:59"}
+    erp.says("GET", "/sell", *pages([sell(44, "x", **at)], [sell(43, "x", **before)], [sell(42, "r-1", **before)]))
+    assert await client_of().find_sales("3", [sought("r-1")], whole=False) == {}
+    assert [call.query["page"] for call in erp.asked("GET", "/sell")] == ["1", "2"]
+
+
+async def test_sales_of_days_far_apart_are_looked_for_apart(client_of: Clients, erp: ScriptedConnector) -> None:
+    erp.says("GET", "/sell", {"data": [sell(41, "r-1")], "meta": meta(1, 1)}, {"data": [], "meta": meta(1, 1)})
+    wanted = [sought("r-1"), sought("r-2", SOLD_AT + timedelta(days=4))]
+    assert set(await client_of().find_sales("3", wanted, whole=True)) == {"r-1"}
+    assert [call.query["start_date"] for call in erp.asked("GET", "/sell")] == ["2026-11-19", "2026-11-23"]
 
 
 async def test_a_sale_is_found_although_its_goods_have_gone_since(client_of: Clients, erp: ScriptedConnector) -> None:

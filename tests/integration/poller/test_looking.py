@@ -409,6 +409,27 @@ async def test_a_process_that_dies_around_a_request_leaves_a_doubt_that_is_looke
     assert asked.told_pairs()["A"] == (D(100 - units), D(units))
 
 
+async def test_one_look_answers_every_doubt_and_reads_to_the_end_only_for_what_is_absent(
+    asked: PollerWorld, askable: AskableProkip
+) -> None:
+    await asked.poller.aclose()
+    await asked.start_poller(**SOON | {"FIRST_LOOK_S": "600"})
+    askable.fates += ["answer_lost"] * 5 + ["request_lost"]
+    for number in range(6):
+        await asked.due(f"{number}", {"A": 1})
+    for number in range(6):
+        await asked.until_state(f"{number}", "in_doubt")
+    await asked.poller.aclose()
+    await asked.pool.execute("UPDATE prokip.sale_posting SET next_look_at = now(), expires_at = now() - interval '1 h'")
+    await asked.start_poller(**SOON)
+    for number in range(6):
+        await asked.until_state(f"{number}", "recorded")
+    (near, near_whole), (far, far_whole) = askable.sought
+    assert (len(near), near_whole) == (6, False)
+    assert (len(far), far_whole) == (1, True), "what was found once, and asked for once, needs no more pages"
+    assert askable.recorded("A") == 6
+
+
 async def test_a_look_whose_process_dies_is_taken_over(asked: PollerWorld, askable: AskableProkip) -> None:
     askable.fates.append("answer_lost")
     askable.blind_looks = 1000
