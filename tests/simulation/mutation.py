@@ -217,8 +217,8 @@ MUTANTS: Final[dict[str, Mutant]] = {
     ),
     "does not count what an operator settled": Mutant(
         f"{POLLER}/settling.py",
-        'if answer.outcome == "recorded":\n            moves',
-        'if answer.outcome == "recorded" and not answer.by_hand:\n            moves',
+        'if answer.outcome == "recorded":\n                told',
+        'if answer.outcome == "recorded" and not answer.by_hand:\n                told',
     ),
     "lets a sale cross a return in doubt": Mutant(
         f"{POLLER}/domain/looks.py",

@@ -52,6 +52,7 @@ class AskableProkip:
     """Stock, sales and returns with the connector's rules: nothing makes a sale unique, returns name totals."""
 
     stock: dict[str, Decimal]
+    one_at_a_time: bool = True
     chance: random.Random | None = None
     """Draws a fate for requests to which none was given."""
     certain: bool = False
@@ -77,10 +78,6 @@ class AskableProkip:
     @property
     def lookup(self) -> "AskableProkip":
         return self
-
-    @property
-    def one_at_a_time(self) -> bool:
-        return True
 
     async def stock_pages(self, location_id: str) -> AsyncIterator[StockPage]:  # the port's
         ids = {sku: goods_of(sku) for sku in self.stock}

@@ -45,7 +45,7 @@ async def erp() -> AsyncIterator[ScriptedConnector]:
 
 @pytest.fixture
 async def client_of(erp: ScriptedConnector) -> AsyncIterator[Clients]:
-    async with open_client(allowed_private_hosts=["127.0.0.1"], timeout_s=5, keep_alive=False) as session:
+    async with open_client(allowed_private_hosts=["127.0.0.1"], timeout_s=5) as session:
 
         def create_client(*, limits: ConnectorLimits = LIMITS, api_url: str | None = None) -> ConnectorProkip:
             return client(session, api_url or f"{erp.url}/", erp, limits)

@@ -1,7 +1,7 @@
 """What is in doubt is looked up before anything is sent again, and every sale exists once."""
 
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any, Final
@@ -9,6 +9,8 @@ from typing import Any, Final
 import pytest
 
 from prokip_poller.recording import Posting, Recorder
+from prokip_poller.settling import Answer, End
+from prokip_poller.storage.polls import LocationKey
 from prokip_sandbox.prokip import ProkipServer
 from prokip_shared.messages import ProkipObservedV1
 from tests.integration.poller.askable import AskableClients, AskableProkip, Fate, goods_of
@@ -385,21 +387,23 @@ async def test_a_process_that_dies_around_a_request_leaves_a_doubt_that_is_looke
     """What a kill leaves in the database and in Prokip, at each await between commit, request and answer."""
     await asked.due("1001", {"A": 2})
     await asked.until_state("1001", "recorded")
-    post, deaths = Recorder._post, [dies]
+    send, store, deaths = Recorder._send, Recorder._store, [dies]
 
-    async def die(recorder: Recorder, client: AskableProkip, posting: Posting, send_before_s: float) -> None:
-        match deaths.pop() if deaths else "never":
-            case "before it is sent":
-                return
-            case "before the answer is stored":
-                await recorder._send(client, posting)
-            case "while Prokip is at it":
-                askable.fates.append("answer_lost")
-                await recorder._send(client, posting)
-            case _:
-                await post(recorder, client, posting, send_before_s)
+    async def die_at_it(recorder: Recorder, client: AskableProkip, posting: Posting) -> Answer:
+        if deaths == ["before it is sent"]:
+            return Answer("recorded", "nobody hears of this")
+        if deaths == ["while Prokip is at it"]:
+            askable.fates.append("answer_lost")
+        return await send(recorder, client, posting)
 
-    monkeypatch.setattr(Recorder, "_post", die)
+    async def die_before_storing(recorder: Recorder, place: LocationKey, ends: Sequence[End]) -> None:
+        if deaths:
+            deaths.pop()
+        else:
+            await store(recorder, place, ends)
+
+    monkeypatch.setattr(Recorder, "_send", die_at_it)
+    monkeypatch.setattr(Recorder, "_store", die_before_storing)
     units = 5 if kind == "sale" else 1
     await asked.due("1001", {"A": units})
     record = await asked.until_state("1001", "recorded")

@@ -60,7 +60,7 @@ class PollerSettings(ServiceSettings):
     read_kept_s: Annotated[float, Field(gt=0, le=366 * 86400)] = 7 * 86400.0
     """What a read changed can be looked up and undone so long."""
 
-    posting_concurrency: Annotated[int, Field(ge=1, le=64)] = 4
+    posting_concurrency: Annotated[int, Field(ge=1, le=64)] = 8
     """Requests that tell Prokip something, at a time, per location and over all replicas."""
     retry_base_s: Seconds = 1.0
     retry_cap_s: Seconds = 300.0

@@ -12,7 +12,17 @@ import asyncpg
 from prokip_poller.domain.attempts import Outcome
 from prokip_poller.domain.looks import OpenDoubt
 from prokip_poller.domain.requests import DueLine, due_units, unit_prices
-from prokip_poller.domain.sales import GiveBack, Kind, RecordSale, SaleState, Sell, Step, ToldLine
+from prokip_poller.domain.sales import (
+    ZERO,
+    GiveBack,
+    Kind,
+    RecordSale,
+    SaleState,
+    Sell,
+    Step,
+    ToldLine,
+    counter_moves,
+)
 from prokip_poller.domain.telling import OrderKey
 from prokip_poller.storage.polls import LocationKey
 from prokip_shared.database import Connection, Pool, load_queries
@@ -72,6 +82,48 @@ class EndedPosting:
     step: Step
 
 
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """A step of an order that is about to be asked of Prokip."""
+
+    sale: HeldSale
+    step: Step
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class PostingEnd:
+    """The outcome of one request."""
+
+    posting_id: int
+    key: OrderKey
+    outcome: Outcome
+    sell_id: str | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A step that Prokip certainly did, by the request that counts it."""
+
+    posting_id: int
+    step: Step
+    line_ids: Mapping[str, str]
+    """Of the sale's lines, per SKU."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewState:
+    """Where an order stands from now on."""
+
+    key: OrderKey
+    state: SaleState
+    detail: str
+    next_attempt_in_s: float | None
+    """None: it is not taken up by itself."""
+    attempts: int
+
+
 class Sales:
     def __init__(self, pool: Pool, *, process: str) -> None:
         """`process` is written to each posting, so that an operator can find the log of who sent it."""
@@ -112,9 +164,16 @@ class Sales:
         rows = await connection.fetch(self._queries["claim_sales"], key.business_id, key.location_id, sales_max)
         return [_held_sale(OrderKey(key.business_id, row["connection_id"], row["order_ref"]), row) for row in rows]
 
-    async def lock(self, connection: Connection, key: OrderKey) -> HeldSale | None:
-        row = await connection.fetchrow(self._queries["lock_sale"], key.business_id, key.connection_id, key.order_ref)
-        return None if row is None else _held_sale(key, row)
+    async def lock(self, connection: Connection, keys: Sequence[OrderKey]) -> dict[OrderKey, HeldSale]:
+        """Orders of one business, without those that there are not."""
+        rows = await connection.fetch(
+            self._queries["lock_sales"],
+            keys[0].business_id,
+            [key.connection_id for key in keys],
+            [key.order_ref for key in keys],
+        )
+        found = ((OrderKey(keys[0].business_id, row["connection_id"], row["order_ref"]), row) for row in rows)
+        return {key: _held_sale(key, row) for key, row in found}
 
     async def told(
         self, connection: Connection, business_id: int, keys: Sequence[OrderKey]
@@ -145,63 +204,58 @@ class Sales:
         rows = await connection.fetch(self._queries["open_doubts"], key.business_id, key.location_id, grace_s)
         return [OpenDoubt(row["kind"], row["sku"]) for row in rows]
 
-    async def begin_posting(
+    async def begin_postings(
         self,
         connection: Connection,
-        sale: HeldSale,
-        step: Step,
+        place: LocationKey,
+        beginnings: Sequence[Beginning],
         *,
-        reference: str,
         expires_in_s: float,
         findable: bool,
-    ) -> int:
-        """`findable`: Prokip can be asked for it afterwards."""
-        posting_id: int = await connection.fetchval(
-            self._queries["begin_posting"],
-            sale.key.business_id,
-            sale.key.connection_id,
-            sale.key.order_ref,
-            sale.location_id,
-            sale.revision,
-            step.kind,
-            step.posting_id if isinstance(step, GiveBack) else None,
-            reference,
-            _units_json(step.units),
+    ) -> dict[OrderKey, int]:
+        """One request an order, and the order's state; their numbers. `findable`: Prokip can be asked for it later."""
+        rows = await connection.fetch(
+            self._queries["begin_postings"],
+            place.business_id,
+            place.location_id,
             self._process,
             expires_in_s,
-            sale.sold_at if isinstance(step, RecordSale) else None,
             findable,
+            [one.sale.key.connection_id for one in beginnings],
+            [one.sale.key.order_ref for one in beginnings],
+            [one.sale.revision for one in beginnings],
+            [one.step.kind for one in beginnings],
+            [one.step.posting_id if isinstance(one.step, GiveBack) else None for one in beginnings],
+            [one.reference for one in beginnings],
+            [_units_json(one.step.units) for one in beginnings],
+            [one.sale.sold_at if isinstance(one.step, RecordSale) else None for one in beginnings],
         )
-        return posting_id
+        return {OrderKey(place.business_id, row["connection_id"], row["order_ref"]): row["posting_id"] for row in rows}
 
-    async def end_posting(
+    async def end_postings(
         self,
         connection: Connection,
-        key: OrderKey,
-        posting_id: int,
-        outcome: Outcome,
+        ends: Sequence[PostingEnd],
         *,
         only_from: Collection[Outcome],
-        sell_id: str | None,
-        answer: str,
         by_hand: bool,
         first_look_s: float,
-    ) -> EndedPosting | None:
-        """None: somebody else has given it an outcome."""
-        row = await connection.fetchrow(
-            self._queries["end_posting"],
-            posting_id,
-            key.business_id,
-            key.connection_id,
-            key.order_ref,
-            list(only_from),
-            outcome,
-            sell_id,
-            answer,
-            by_hand,
+    ) -> dict[int, EndedPosting]:
+        """Of one business; without those that somebody else has given an outcome."""
+        rows = await connection.fetch(
+            self._queries["end_postings"],
+            ends[0].key.business_id,
+            [end.posting_id for end in ends],
+            [end.key.connection_id for end in ends],
+            [end.key.order_ref for end in ends],
+            [end.outcome for end in ends],
+            [end.sell_id for end in ends],
+            [end.words for end in ends],
             first_look_s,
+            list(only_from),
+            by_hand,
         )
-        return None if row is None else EndedPosting(row["revision"], _step(row))
+        return {row["posting_id"]: EndedPosting(row["revision"], _step(row)) for row in rows}
 
     async def add_hand_posting(
         self, connection: Connection, sale: HeldSale, step: GiveBack, *, reference: str, answer: str
@@ -230,23 +284,28 @@ class Sales:
         repeat_id: int = await connection.fetchval(self._queries["add_repeat"], posting_id, sell_id)
         return repeat_id
 
-    async def tell(
-        self,
-        connection: Connection,
-        place: LocationKey,
-        step: Step,
-        moves: Mapping[str, Decimal],
-        *,
-        posting_id: int,
-        line_ids: Mapping[str, str],
-    ) -> None:
-        """Prokip did the step: told and R move together."""
-        columns: list[list[Any]] = [list(step.units), list(step.units.values())]
-        if isinstance(step, RecordSale):
-            columns.append([line_ids.get(sku) for sku in step.units])
-            await connection.execute(self._queries["add_told_lines"], posting_id, place.business_id, *columns)
-        else:
-            await connection.execute(self._queries["add_returned"], step.posting_id, place.business_id, *columns)
+    async def tell(self, connection: Connection, place: LocationKey, told: Sequence[Told]) -> None:
+        """Prokip did these steps: told and R move together."""
+        sold, moves = list[tuple[int, str, Decimal, str | None]](), dict[str, Decimal]()
+        returned: dict[tuple[int, str], Decimal] = {}
+        for one in told:
+            for sku, move in counter_moves(one.step).items():
+                moves[sku] = moves.get(sku, ZERO) + move
+            for sku, units in one.step.units.items():
+                if isinstance(one.step, RecordSale):
+                    sold.append((one.posting_id, sku, units, one.line_ids.get(sku)))
+                else:
+                    line = (one.step.posting_id, sku)
+                    returned[line] = returned.get(line, ZERO) + units
+        if sold:
+            await connection.execute(
+                self._queries["add_told_lines"], place.business_id, *map(list, zip(*sold, strict=True))
+            )
+        if returned:
+            rows = [(*line, units) for line, units in returned.items()]
+            await connection.execute(
+                self._queries["add_returned"], place.business_id, *map(list, zip(*rows, strict=True))
+            )
         moved_at = await connection.fetchval(self._queries["move_location"], place.business_id, place.location_id)
         await connection.execute(
             self._queries["move_counters"],
@@ -257,25 +316,17 @@ class Sales:
             list(moves.values()),
         )
 
-    async def set_state(
-        self,
-        connection: Connection,
-        key: OrderKey,
-        state: SaleState,
-        *,
-        detail: str,
-        next_attempt_in_s: float | None,
-        attempts: int,
-    ) -> None:
+    async def set_states(self, connection: Connection, states: Sequence[NewState]) -> None:
+        """Of orders of one business, locked by the caller; one state an order."""
         await connection.execute(
-            self._queries["set_sale_state"],
-            key.business_id,
-            key.connection_id,
-            key.order_ref,
-            state,
-            detail,
-            next_attempt_in_s,
-            attempts,
+            self._queries["set_sale_states"],
+            states[0].key.business_id,
+            [one.key.connection_id for one in states],
+            [one.key.order_ref for one in states],
+            [one.state for one in states],
+            [one.detail for one in states],
+            [one.next_attempt_in_s for one in states],
+            [one.attempts for one in states],
         )
 
     async def failures_of(self, connection: Connection, place: LocationKey) -> int:
