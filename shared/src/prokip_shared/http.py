@@ -18,6 +18,7 @@ from typing_extensions import override
 
 CONNECTIONS_MAX: Final = 200
 CONNECTIONS_PER_HOST_MAX: Final = 16
+IDLE_S_MAX: Final = 15.0
 USER_AGENT: Final = "prokip-sync/0.1"
 ADDRESS_REFUSED: Final = "is a private or local address, which stores and ERPs may not have here"
 
@@ -61,13 +62,13 @@ class GuardedResolver(abc.AbstractResolver):
 class GuardedConnector(TCPConnector):
     """aiohttp does not ask the resolver about literal addresses, so they are checked here."""
 
-    def __init__(self, allowed_private_hosts: Collection[str], *, keep_alive: bool = True) -> None:
+    def __init__(self, allowed_private_hosts: Collection[str], *, idle_s_max: float) -> None:
         self._allowed_hosts = frozenset(host.lower() for host in allowed_private_hosts)
         super().__init__(
             resolver=GuardedResolver(allowed_private_hosts),
             limit=CONNECTIONS_MAX,
             limit_per_host=CONNECTIONS_PER_HOST_MAX,
-            force_close=not keep_alive,
+            keepalive_timeout=idle_s_max,
             loop=asyncio.get_running_loop(),
         )
 
@@ -89,14 +90,16 @@ def _is_literal(host: str) -> bool:
     return True
 
 
-def open_client(*, allowed_private_hosts: Collection[str], timeout_s: float, keep_alive: bool = True) -> ClientSession:
+def open_client(
+    *, allowed_private_hosts: Collection[str], timeout_s: float, idle_s_max: float = IDLE_S_MAX
+) -> ClientSession:
     """A session for stores and ERPs; callers close it, and pass `allow_redirects=False` with every request.
 
-    Without `keep_alive` every request has a connection of its own: a server that closes an idle one just as it is used
-    again leaves open whether it took the request, which matters where a repeat does harm.
+    A connection that has been idle for `idle_s_max` is not used again. A server that closes one just as it is used leaves
+    open whether it took the request; where a repeat does harm, the limit is well below what servers wait for.
     """
     return ClientSession(
-        connector=GuardedConnector(allowed_private_hosts, keep_alive=keep_alive),
+        connector=GuardedConnector(allowed_private_hosts, idle_s_max=idle_s_max),
         timeout=ClientTimeout(total=timeout_s),
         headers={"User-Agent": USER_AGENT},
         cookie_jar=DummyCookieJar(),

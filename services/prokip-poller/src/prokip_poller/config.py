@@ -24,6 +24,8 @@ class PollerSettings(ServiceSettings):
     """From a doubt to the first look for it, where Prokip can be asked; looks come at doubling distances."""
     look_timeout_s: Seconds = 300.0
     """One look may read many pages, each at its turn."""
+    look_interval_s: Seconds = 5.0
+    """Between two looks of one location. What is in doubt by then is answered by one and the same look."""
     doubt_grace_s: Seconds = 120.0
     """After post_timeout_s and posting_margin_s Prokip may still be finishing a request for so long. Only then a sale that
     it does not show counts as not recorded and is sent again.
@@ -58,7 +60,7 @@ class PollerSettings(ServiceSettings):
     read_kept_s: Annotated[float, Field(gt=0, le=366 * 86400)] = 7 * 86400.0
     """What a read changed can be looked up and undone so long."""
 
-    posting_concurrency: Annotated[int, Field(ge=1, le=64)] = 4
+    posting_concurrency: Annotated[int, Field(ge=1, le=64)] = 8
     """Requests that tell Prokip something, at a time, per location and over all replicas."""
     retry_base_s: Seconds = 1.0
     retry_cap_s: Seconds = 300.0

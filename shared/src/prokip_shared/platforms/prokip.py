@@ -168,10 +168,15 @@ class ProkipClient(Protocol):
 class SaleLookup(Protocol):
     """Raises NotAuthorised, Refused, Unavailable or Unusable."""
 
-    async def find_sale(self, location_id: str, sale: Sale) -> RecordedSale | None:
-        """The sale with this reference, if Prokip holds it; None is certain only for the moment of the look."""
+    async def find_sales(self, location_id: str, sales: Sequence[Sale], *, whole: bool) -> Mapping[str, RecordedSale]:
+        """Those of the sales that Prokip holds, by reference.
+
+        `whole`: everything is read that could hold one of them. Then what is not among them was not there at the moment
+        of the look, and what is there twice is found twice. Otherwise reading ends once each was found, or where it
+        should have been: enough to find what went well, proof of nothing else.
+        """
         ...
 
-    async def returned_units(self, sell_id: str) -> Mapping[str, Decimal]:
-        """Units that have gone back on a sale, by line id."""
+    async def returned_units(self, sell_ids: Sequence[str]) -> Mapping[str, Mapping[str, Decimal]]:
+        """Units that have gone back on each sale, by line id; without the sales that Prokip does not have (any more)."""
         ...
