@@ -14,8 +14,8 @@ from graphql import (
     DocumentNode,
     FieldNode,
     GraphQLSchema,
-    NoDeprecatedCustomRule,
     Node,
+    NoDeprecatedCustomRule,
     ObjectValueNode,
     build_client_schema,
     parse,
@@ -101,18 +101,24 @@ def test_every_set_or_adjust_is_idempotent_and_names_what_it_is_written_over(nam
         ("mutation { inventorySetQuantities(input: $i) { userErrors { code } } }", ["@idempotent"]),
         ("mutation { inventoryAdjustQuantities(input: $i) { userErrors { code } } }", ["@idempotent"]),
         (
-            "mutation { inventorySetQuantities(input: {quantities: [{inventoryItemId: 1, quantity: 5}]})"
-            ' @idempotent(key: "k") { userErrors { code } } }',
+            (
+                "mutation { inventorySetQuantities(input: {quantities: [{inventoryItemId: 1, quantity: 5}]})"
+                ' @idempotent(key: "k") { userErrors { code } } }'
+            ),
             ["changeFromQuantity"],
         ),
         (
-            "mutation { inventoryAdjustQuantities(input: {changes: [{delta: -1, inventoryItemId: 1}]})"
-            " { userErrors { code } } }",
+            (
+                "mutation { inventoryAdjustQuantities(input: {changes: [{delta: -1, inventoryItemId: 1}]})"
+                " { userErrors { code } } }"
+            ),
             ["@idempotent", "changeFromQuantity"],
         ),
         (
-            "mutation { inventorySetQuantities(input: {quantities: [{quantity: 5, changeFromQuantity: null}]})"
-            ' @idempotent(key: "k") { userErrors { code } } }',
+            (
+                "mutation { inventorySetQuantities(input: {quantities: [{quantity: 5, changeFromQuantity: null}]})"
+                ' @idempotent(key: "k") { userErrors { code } } }'
+            ),
             [],
         ),
     ],
