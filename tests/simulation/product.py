@@ -343,7 +343,12 @@ class Product:
             return True
         correlation = f"{shop.connection_id}-{body['id'] if 'id' in body else body['inventory_item_id']}"
         event = event_of(
-            meaning, shop.record, message_id=make_message_id(), observed_at=utc_now(), correlation_id=correlation
+            meaning,
+            shop.record,
+            topic=topic,
+            message_id=make_message_id(),
+            observed_at=utc_now(),
+            correlation_id=correlation,
         )
         if event is None:
             return True

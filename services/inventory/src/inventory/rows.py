@@ -12,6 +12,7 @@ from typing import Final
 import asyncpg
 import msgspec
 
+from inventory.domain.gaps import Told
 from inventory.domain.sales import SaleLog
 from inventory.domain.values import ZERO, HeldLine, HeldOrder, OrderKey, StockKey, StockRow
 
@@ -53,6 +54,7 @@ class _Line(msgspec.Struct, omit_defaults=True, gc=False):
 _encode = msgspec.json.Encoder(decimal_format="string").encode
 _decode_lines = msgspec.json.Decoder(list[_Line]).decode
 _decode_taken = msgspec.json.Decoder(dict[int, Decimal]).decode
+_decode_told = msgspec.json.Decoder(Told).decode
 
 
 def encode_lines(lines: Sequence[HeldLine]) -> str:
@@ -105,6 +107,7 @@ def order_of(row: asyncpg.Record) -> HeldOrder:
         row["sale_state"],
         decode_lines(row["lines"]),
         () if row["former_skus"] is None else tuple(json.loads(row["former_skus"])),
+        None if row["told"] is None else _decode_told(row["told"]),
     )
 
 
@@ -121,6 +124,10 @@ def stock_of(row: asyncpg.Record) -> StockRow:
         None if recorded is None else Decimal(recorded),
         row["observed_at"],
     )
+
+
+def encode_told(told: Told | None) -> str | None:
+    return None if told is None else _encode(told).decode()
 
 
 def encode_taken(taken: Mapping[int, Decimal]) -> str:

@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from aiohttp import web
@@ -25,7 +25,8 @@ class WooCommerceStore(SandboxServer):
     """One store, empty until `seed_goods`.
 
     `name` makes the credentials, so they stay the same over restarts. `queue_delay_s`: how long a webhook waits for the
-    queue runner. `refuses_private_urls`: behave as WordPress does about loopback addresses and odd ports.
+    queue runner. `refuses_private_urls`: behave as WordPress does about loopback addresses and odd ports. Not
+    `delivers_async`: webhooks are sent inside the request that causes them.
     """
 
     title = "WooCommerce"
@@ -41,6 +42,8 @@ class WooCommerceStore(SandboxServer):
         webhook_timeout_s: float = TIMEOUT_S,
         behind_tls_proxy: bool = False,
         refuses_private_urls: bool = False,
+        delivers_async: bool = True,
+        monotonic: Clock = time.monotonic,
     ) -> None:
         super().__init__(seed=seed)
         self.name = name
@@ -60,6 +63,8 @@ class WooCommerceStore(SandboxServer):
             self.courier,
             queue_delay_s=queue_delay_s,
             refuses_private_urls=refuses_private_urls,
+            delivers_async=delivers_async,
+            monotonic=monotonic,
         )
         self._rest = RestApi(
             self.state, site, self._gatekeeper, self.catalogue, self.orders, self.webhooks, self._renderer
@@ -107,6 +112,10 @@ class WooCommerceStore(SandboxServer):
 
     def webhook(self, webhook_id: int) -> Webhook:
         return self.state.webhooks[webhook_id]
+
+    def interleave_deltas(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Do something between a request's reading of a quantity and its writing of `inventory_delta` more."""
+        self._rest.between_read_and_write = act
 
     def add_key(self, key: ApiKey) -> None:
         self._gatekeeper.add(key)
