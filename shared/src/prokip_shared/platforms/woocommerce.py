@@ -66,7 +66,8 @@ class WooClient:
         """
         index = await self._send("GET", f"{self._base_url}{INDEX_PATH}", signed=False)
         site = index.json()
-        if not isinstance(site, Mapping) or "wc/v3" not in site.get("namespaces", ()):
+        namespaces = site.get("namespaces") if isinstance(site, Mapping) else None
+        if not isinstance(namespaces, list) or "wc/v3" not in namespaces:
             raise StoreUnavailable("is no WordPress with WooCommerce's REST API v3 (are pretty permalinks on?)")
         answer = await self._get("/products", [("per_page", "1"), ("_fields", "id")])
         home_url = str(site.get("home") or site.get("url") or self._base_url)
@@ -264,7 +265,7 @@ def _raise_for(answer: Answer) -> None:
     code = detail = ""
     try:
         code, detail = wire.error_words(json.loads(answer.body))
-    except ValueError:
+    except (ValueError, RecursionError):
         if answer.status == HTTP_NOT_FOUND:
             raise StoreUnavailable("answers 404 where the REST API should be") from None
     failure = failure_of_status(answer.status, answer.headers, code=code, detail=detail, now=datetime.now(UTC))
