@@ -64,8 +64,9 @@ def level_of(product: Mapping[str, Any]) -> Level:
         return Level("parent", None)
     if managed is not True:
         return Level("untracked", None)
-    counted = isinstance(quantity, int) or (isinstance(quantity, float) and isfinite(quantity))
-    return Level("own", int(quantity) if counted else 0)
+    if isinstance(quantity, float):
+        quantity = int(quantity) if isfinite(quantity) else None
+    return Level("own", quantity if isinstance(quantity, int) else 0)
 
 
 def catalogue_product(product: Mapping[str, Any]) -> CatalogueItem:
