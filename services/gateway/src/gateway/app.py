@@ -82,7 +82,11 @@ async def open_app(context: ServiceContext, settings: GatewaySettings) -> None:
     context.side_task("tidying", _tidy_for_ever(past, events, settings.live_events_kept_max))
 
     session = await context.stack.enter_async_context(
-        open_client(allowed_private_hosts=settings.allowed_private_hosts, timeout_s=settings.store_timeout_s)
+        open_client(
+            allowed_private_hosts=settings.allowed_private_hosts,
+            allowed_self_signed_hosts=settings.allowed_self_signed_hosts,
+            timeout_s=settings.store_timeout_s,
+        )
     )
     passwords = Passwords(
         rounds=settings.bcrypt_rounds,

@@ -64,11 +64,17 @@ async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
     # A connection a request: see open_client. Sales are few next to what a handshake costs; pages are not, and one
     # whose connection ends is asked for again.
     session = open_client(
-        allowed_private_hosts=settings.allowed_private_hosts, timeout_s=settings.read_timeout_s, keep_alive=False
+        allowed_private_hosts=settings.allowed_private_hosts,
+        allowed_self_signed_hosts=settings.allowed_self_signed_hosts,
+        timeout_s=settings.read_timeout_s,
+        keep_alive=False,
     )
     context.stack.push_async_callback(session.close)
     page_session = open_client(
-        allowed_private_hosts=settings.allowed_private_hosts, timeout_s=settings.read_timeout_s, keep_alive=True
+        allowed_private_hosts=settings.allowed_private_hosts,
+        allowed_self_signed_hosts=settings.allowed_self_signed_hosts,
+        timeout_s=settings.read_timeout_s,
+        keep_alive=True,
     )
     context.stack.push_async_callback(page_session.close)
     policy = RetryPolicy(settings.retry_base_s, settings.retry_cap_s, settings.refused_retry_s)
