@@ -68,11 +68,16 @@ async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
     # page whose connection ends is asked for again.
     session = open_client(
         allowed_private_hosts=settings.allowed_private_hosts,
+        allowed_self_signed_hosts=settings.allowed_self_signed_hosts,
         timeout_s=settings.read_timeout_s,
         idle_s_max=SALE_CONNECTION_IDLE_S_MAX,
     )
     context.stack.push_async_callback(session.close)
-    page_session = open_client(allowed_private_hosts=settings.allowed_private_hosts, timeout_s=settings.read_timeout_s)
+    page_session = open_client(
+        allowed_private_hosts=settings.allowed_private_hosts,
+        allowed_self_signed_hosts=settings.allowed_self_signed_hosts,
+        timeout_s=settings.read_timeout_s,
+    )
     context.stack.push_async_callback(page_session.close)
     policy = RetryPolicy(settings.retry_base_s, settings.retry_cap_s, settings.refused_retry_s)
     logins = Logins(pool)

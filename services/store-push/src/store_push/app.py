@@ -63,7 +63,11 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
     )
     directory = _open_directory(context, settings)
     session = await context.stack.enter_async_context(
-        open_client(allowed_private_hosts=settings.allowed_private_hosts, timeout_s=settings.push_timeout_s)
+        open_client(
+            allowed_private_hosts=settings.allowed_private_hosts,
+            allowed_self_signed_hosts=settings.allowed_self_signed_hosts,
+            timeout_s=settings.push_timeout_s,
+        )
     )
     stores = Stores(
         directory,

@@ -2,13 +2,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from prokip_shared.settings import CommaList, HttpUrl, ServiceSettings
+from prokip_shared.settings import HttpUrl, OutwardSettings
 
 
-class StorePushSettings(ServiceSettings):
+class StorePushSettings(OutwardSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8003
-    allowed_private_hosts: CommaList = ()
-    """Hosts inside that stores may have; for development, empty in production."""
     shopify_url_template: Annotated[str, Field(pattern=r"^https?://\S*\{shop\}\S*$")] = "https://{shop}"
     """Where a shop's API is; the sandbox serves all its shops below one address."""
     push_workers: Annotated[int, Field(ge=1, le=200)] = 16

@@ -55,9 +55,10 @@ class RestApi:
         self._render = renderer
         self.between_read_and_write: Callable[[], Awaitable[None]] = _nothing
 
-    def add_routes(self, app: web.Application) -> None:
-        app.router.add_get("/wp-json", self._index)
-        app.router.add_get("/wp-json/", self._index)
+    def add_routes(self, app: web.Application, folder: str) -> None:
+        """`folder` is where WordPress is installed below the host, empty at its root."""
+        app.router.add_get(f"{folder}/wp-json", self._index)
+        app.router.add_get(f"{folder}/wp-json/", self._index)
         for method, path, handler in (
             ("GET", "/system_status", self._system_status),
             ("GET", "/products", self._list_products),
@@ -87,7 +88,7 @@ class RestApi:
             ("PUT", "/webhooks/{id}", self._put_webhook),
             ("DELETE", "/webhooks/{id}", self._delete_webhook),
         ):
-            app.router.add_route(method, ROOT + path, self._guarded(handler))
+            app.router.add_route(method, folder + ROOT + path, self._guarded(handler))
 
     def _guarded(self, handler: Handler) -> Handler:
         async def checked(request: web.Request) -> web.StreamResponse:
@@ -101,7 +102,7 @@ class RestApi:
     async def _index(self, _request: web.Request) -> web.Response:
         home_url = self._render.home_url
         name = f"Sandbox store {home_url.rpartition(':')[2]}"
-        return web.json_response({"name": name, "url": home_url, "namespaces": ["wc/v3", "wp/v2"]})
+        return web.json_response({"name": name, "url": home_url, "home": home_url, "namespaces": ["wc/v3", "wp/v2"]})
 
     async def _system_status(self, _request: web.Request) -> web.Response:
         environment = {
