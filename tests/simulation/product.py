@@ -273,7 +273,7 @@ class Product:
         life.spawn(catalogue_timer.run())
         life.spawn(sweep_timer.run())
         life.spawn(_follow(pool, follower))
-        stock = StockHandlers(targets, rounds, SETTLE_S)
+        stock = StockHandlers(targets, rounds, catalogues, SETTLE_S)
         consume = partial(self._consume, life, "push", pool, outbox)
         consume(Subscription("store-push", StockChangedV1, pace_s=0), stock.mark_due)
         consume(Subscription("store-push", LevelHintedV1, pace_s=SETTLE_S * HINT_PACE_SHARE), stock.note_hints)

@@ -18,16 +18,19 @@ from prokip_shared.security.vault import Vault
 from prokip_shared.web.internal import require_business
 from store_push import upkeep
 from store_push.catalogue import CatalogueReader
+from store_push.choosing import Choosing
 from store_push.config import StorePushSettings
 from store_push.domain.decisions import Patience
 from store_push.domain.lingering import Linger
 from store_push.handlers.api import StoreApi
 from store_push.handlers.connections import ConnectionHandlers
+from store_push.handlers.matching import MatchingApi
 from store_push.handlers.stock import StockHandlers
 from store_push.pusher import Pusher
 from store_push.rounds import RoundWatch
 from store_push.storage.catalogue import CatalogueStorage
 from store_push.storage.connections import ConnectionStorage
+from store_push.storage.matching import MatchingStorage
 from store_push.storage.reads import ReadStorage
 from store_push.storage.rounds import RoundStorage
 from store_push.storage.subscriptions import SubscriptionStorage
@@ -90,6 +93,7 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
         stores,
         settle_s=settings.settle_s,
         interval_s=settings.catalogue_interval_s,
+        hint_pause_s=settings.catalogue_hint_pause_s,
     )
     sweeper = Sweeper(
         claims,
@@ -126,8 +130,16 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
     context.side_task("gauges", upkeep.keep_gauges(reads))
     context.side_task("prune", upkeep.prune(reads, retention_days=settings.retention_days))
 
-    _add_routes(context.web, settings, reads, bus)
-    _consume(bus, StockHandlers(targets, rounds, settings.settle_s), follower, settings.settle_s * HINT_PACE_SHARE)
+    matching = MatchingStorage(pool)
+    choosing = Choosing(bus.outbox, matching, catalogues, connections, targets, settings.settle_s)
+    apis = (StoreApi(reads), MatchingApi(matching, choosing, connections, pool))
+    _add_routes(context.web, settings, [entry for api in apis for entry in api.routes()], bus)
+    _consume(
+        bus,
+        StockHandlers(targets, rounds, catalogues, settings.settle_s),
+        follower,
+        settings.settle_s * HINT_PACE_SHARE,
+    )
 
 
 def wake_all(timers: Sequence[DueTimer]) -> None:
@@ -159,10 +171,10 @@ def _consume(bus: Bus, stock: StockHandlers, follower: ConnectionHandlers, hint_
     bus.consume(Subscription(NAME, SyncRequestedV1), follower.begin_rounds)
 
 
-def _add_routes(app: web.Application, settings: StorePushSettings, reads: ReadStorage, bus: Bus) -> None:
+def _add_routes(app: web.Application, settings: StorePushSettings, routes: Sequence[web.RouteDef], bus: Bus) -> None:
     tokens = InternalTokens(settings.internal_secret.get_secret_value())
     app.middlewares.append(require_business(tokens))
-    app.add_routes(StoreApi(reads).routes())
+    app.add_routes(routes)
     app.add_routes(parked_routes(bus.parked))
 
 

@@ -26,6 +26,8 @@ class StorePushSettings(ServiceSettings):
     """How long a difference stays unexplained before it is drift; longer than webhooks usually take (WordPress sends
     them by its cron, about once a minute)."""
     catalogue_interval_s: Annotated[float, Field(ge=1, le=86400)] = 900
+    catalogue_hint_pause_s: Annotated[float, Field(gt=0, le=86400)] = 60
+    """Between two reads of one catalogue that hints of unknown items ask for."""
     catalogue_readers: Annotated[int, Field(ge=1, le=50)] = 3
     """Catalogues that one process reads at a time; each holds one database connection."""
     sweep_interval_s: Annotated[float, Field(ge=1, le=86400)] = 120

@@ -3,6 +3,7 @@
 from typing import Final
 
 from gateway.routes.accounts import ACCOUNT_ROUTES
+from gateway.routes.catalogue import CATALOGUE_ROUTES
 from gateway.routes.connections import CONNECTION_ROUTES
 from gateway.routes.earlier import EARLIER_ROUTES
 from gateway.routes.live import LIVE_ROUTES
@@ -18,6 +19,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *ACCOUNT_ROUTES,
     *PROKIP_ROUTES,
     *CONNECTION_ROUTES,
+    *CATALOGUE_ROUTES,
     *ROUND_ROUTES,
     *LIVE_ROUTES,
     *STOCK_ROUTES,

@@ -9,6 +9,7 @@ import { keepTimesFresh } from "./components/times.js";
 import { startLive } from "./live.js";
 import { here, navigate, startRouter } from "./router.js";
 import { loadSession } from "./session.js";
+import { catalogue } from "./views/catalogue.js";
 import { connect } from "./views/connect.js";
 import { liveFeed } from "./views/live-feed.js";
 import { overview } from "./views/overview.js";
@@ -30,6 +31,7 @@ const ROUTES = [
   ["/stores/connect", connect],
   ["/stores/connect/{platform}", connect],
   ["/stores/{id}", store],
+  ["/stores/{id}/catalogue", catalogue],
   ["/stock", stock],
   ["/stock/{location}/{sku}", sku],
   ["/sales", sales],
