@@ -118,6 +118,19 @@ def attempts(victim: Victim) -> dict[str, Attempt]:
             )
             for method, what in (("GET", ""), ("GET", "/items"), ("POST", "/read"))
         },
+        "GET /api/v1/connections/first-quantities": Attempt(200),
+        **{
+            f"{method} /api/v1/connections/{{id}}/first-quantities{what}": Attempt(
+                404, path=f"/api/v1/connections/{store}/first-quantities{what}"
+            )
+            for method, what in (
+                ("GET", ""),
+                ("GET", "/changes"),
+                ("POST", "/release"),
+                ("POST", "/refuse"),
+                ("POST", "/reconsider"),
+            )
+        },
         **{
             f"POST /api/v1/listings/{{id}}/{what}": Attempt(
                 404, path=f"/api/v1/listings/{victim.listing_id}/{what}", json=body

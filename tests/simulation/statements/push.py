@@ -573,6 +573,7 @@ def told(row: Values) -> str:
     return json.dumps(row, default=str, sort_keys=True)
 
 
+first_quantities = stands_in("store_push", "first_quantities.sql")
 sweeps = stands_in("store_push", "sweeps.sql")
 subscriptions = stands_in("store_push", "subscriptions.sql")
 
@@ -582,6 +583,12 @@ SWEEP_CHANNEL = "prokip_push_sweep"
 @subscriptions
 async def start_subscription_checks(tx: Transaction, connection_ids: Sequence[int], first_in_s: float) -> list[Values]:
     """Nobody looks after subscriptions here: a store that lost them is one whose webhooks are all dropped."""
+    return []
+
+
+@first_quantities
+async def start_first_quantities(tx: Transaction, connection_ids: Sequence[int]) -> list[Values]:
+    """Nothing is held here: every connection is as one that is older than the guard."""
     return []
 
 

@@ -21,15 +21,19 @@ from store_push.catalogue import CatalogueReader
 from store_push.choosing import Choosing
 from store_push.config import StorePushSettings
 from store_push.domain.decisions import Patience
+from store_push.domain.first_quantities import FirstLimits
 from store_push.domain.lingering import Linger
+from store_push.first_quantities import FirstQuantities
 from store_push.handlers.api import StoreApi
 from store_push.handlers.connections import ConnectionHandlers
+from store_push.handlers.first_quantities import FirstQuantityApi
 from store_push.handlers.matching import MatchingApi
 from store_push.handlers.stock import StockHandlers
 from store_push.pusher import Pusher
 from store_push.rounds import RoundWatch
 from store_push.storage.catalogue import CatalogueStorage
 from store_push.storage.connections import ConnectionStorage
+from store_push.storage.first_quantities import FirstQuantityStorage
 from store_push.storage.matching import MatchingStorage
 from store_push.storage.reads import ReadStorage
 from store_push.storage.rounds import RoundStorage
@@ -109,8 +113,10 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
     sweepers = [DueTimer(sweeper.sweep_next, sweeper.next_in_s) for _ in range(settings.sweepers)]
     watches = [DueTimer(webhooks.check_next, webhooks.next_in_s) for _ in range(SUBSCRIPTION_WATCHES)]
     watch = RoundWatch(pool, bus.outbox, rounds, settings.round_timeout_s)
+    first = FirstQuantityStorage()
+    plans = FirstQuantities(pool, first, _first_limits(settings), settings.first_settle_s)
     follower = ConnectionHandlers(
-        directory, connections, targets, rounds, sweeps, subscriptions, settings.subscription_interval_s
+        directory, connections, targets, rounds, sweeps, subscriptions, first, settings.subscription_interval_s
     )
 
     context.side_task("dispatcher", dispatcher.run())
@@ -127,18 +133,31 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
     }
     context.side_task("listen", upkeep.listen(settings.database_url, heard))
     context.side_task("follow directory", upkeep.follow_directory(pool, follower))
+    context.side_task("first quantities", upkeep.judge_first_quantities(plans))
     context.side_task("gauges", upkeep.keep_gauges(reads))
     context.side_task("prune", upkeep.prune(reads, retention_days=settings.retention_days))
 
     matching = MatchingStorage(pool)
     choosing = Choosing(bus.outbox, matching, catalogues, connections, targets, settings.settle_s)
-    apis = (StoreApi(reads), MatchingApi(matching, choosing, connections, pool))
+    apis = (
+        StoreApi(reads),
+        MatchingApi(matching, choosing, connections, pool),
+        FirstQuantityApi(pool, first, plans),
+    )
     _add_routes(context.web, settings, [entry for api in apis for entry in api.routes()], bus)
     _consume(
         bus,
         StockHandlers(targets, rounds, catalogues, settings.settle_s),
         follower,
         settings.settle_s * HINT_PACE_SHARE,
+    )
+
+
+def _first_limits(settings: StorePushSettings) -> FirstLimits:
+    return FirstLimits(
+        changed_share_max=settings.first_changed_share_max,
+        zeroed_share_max=settings.first_zeroed_share_max,
+        skus_min=settings.first_skus_min,
     )
 
 

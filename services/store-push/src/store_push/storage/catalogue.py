@@ -27,7 +27,7 @@ class CatalogueClaim:
     begun_at: datetime | None = None
     """When the read that this page belongs to began; None: it begins now."""
     counted: int = 0
-    """How far the read is, in what the platform counts."""
+    """How far the read is, in what the platform counts; of the one before where this is the first page."""
     total: int | None = None
 
     @property
@@ -43,11 +43,12 @@ class CatalogueClaim:
 
     def after(self, page: CataloguePage) -> "CatalogueClaim":
         counted = len(page.items) if page.counted is None else page.counted
+        before = 0 if self.begun_at is None else self.counted
         return replace(
             self,
             cursor=page.next_cursor,
             begun_at=self.since,
-            counted=self.counted + counted,
+            counted=before + counted,
             total=page.total,
         )
 

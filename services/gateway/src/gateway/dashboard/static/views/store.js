@@ -40,7 +40,13 @@ export const store = {
       facts(connection),
       health(connection),
       connection.status !== "disconnected" && storeActions(connection, refresh, () => navigate("/dashboard/stores")),
-      h.p(h.a({ href: `/dashboard/stores/${connection.id}/catalogue` }, "Catalogue: what matches what, and why")),
+      h.p(
+        h.a({ href: `/dashboard/stores/${connection.id}/catalogue` }, "Catalogue: what matches what, and why"),
+        connection.platform !== "custom" && [
+          " · ",
+          h.a({ href: `/dashboard/stores/${connection.id}/first-quantities` }, "First quantities"),
+        ],
+      ),
       h.h2("Listings"),
       filters(
         searchBox("SKU", query.search),
