@@ -59,6 +59,7 @@ from store_push.handlers.stock import StockHandlers
 from store_push.pusher import Pusher
 from store_push.storage.catalogue import CatalogueStorage
 from store_push.storage.connections import ConnectionStorage
+from store_push.storage.first_quantities import FirstQuantityStorage
 from store_push.storage.rounds import RoundStorage
 from store_push.storage.subscriptions import SubscriptionStorage
 from store_push.storage.sweeps import SweepStorage
@@ -265,7 +266,14 @@ class Product:
         catalogue_timer = DueTimer(reader.read_next, reader.next_in_s)
         sweep_timer = DueTimer(sweeper.sweep_next, sweeper.next_in_s)
         follower = ConnectionHandlers(
-            cast("Directory", self._names), connections, targets, rounds, sweeps, SubscriptionStorage(), 3600.0
+            cast("Directory", self._names),
+            connections,
+            targets,
+            rounds,
+            sweeps,
+            SubscriptionStorage(),
+            FirstQuantityStorage(),
+            3600.0,
         )
         self._listen(life, "push", PUSH_CHANNEL, dispatcher.wake)
         self._listen(life, "push", CATALOGUE_CHANNEL, catalogue_timer.wake)
@@ -274,7 +282,7 @@ class Product:
         life.spawn(catalogue_timer.run())
         life.spawn(sweep_timer.run())
         life.spawn(_follow(pool, follower))
-        stock = StockHandlers(targets, rounds, SETTLE_S)
+        stock = StockHandlers(targets, rounds, catalogues, SETTLE_S)
         consume = partial(self._consume, life, "push", pool, outbox)
         consume(Subscription("store-push", StockChangedV1, pace_s=0), stock.mark_due)
         consume(Subscription("store-push", LevelHintedV1, pace_s=SETTLE_S * HINT_PACE_SHARE), stock.note_hints)

@@ -19,11 +19,16 @@ from prokip_shared.web.internal import require_business
 from store_push import upkeep
 from store_push.background import Background
 from store_push.catalogue import CatalogueReader
+from store_push.choosing import Choosing
 from store_push.config import StorePushSettings
 from store_push.domain.decisions import Patience
+from store_push.domain.first_quantities import FirstLimits
 from store_push.domain.lingering import Linger
+from store_push.first_quantities import FirstQuantities
 from store_push.handlers.api import StoreApi
 from store_push.handlers.connections import ConnectionHandlers
+from store_push.handlers.first_quantities import FirstQuantityApi
+from store_push.handlers.matching import MatchingApi
 from store_push.handlers.stock import StockHandlers
 from store_push.looking import LevelLooker, LookLimits
 from store_push.pusher import Pusher
@@ -31,7 +36,9 @@ from store_push.rounds import RoundWatch
 from store_push.storage.background import BackgroundStorage
 from store_push.storage.catalogue import CatalogueStorage
 from store_push.storage.connections import ConnectionStorage
+from store_push.storage.first_quantities import FirstQuantityStorage
 from store_push.storage.looks import LookStorage
+from store_push.storage.matching import MatchingStorage
 from store_push.storage.reads import ReadStorage
 from store_push.storage.rounds import RoundStorage
 from store_push.storage.subscriptions import SubscriptionStorage
@@ -101,6 +108,7 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
         background,
         settle_s=settings.settle_s,
         interval_s=settings.catalogue_interval_s,
+        hint_pause_s=settings.catalogue_hint_pause_s,
     )
     sweeper = Sweeper(
         claims,
@@ -118,8 +126,10 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
     watches = [DueTimer(webhooks.check_next, webhooks.next_in_s) for _ in range(SUBSCRIPTION_WATCHES)]
     lookers = [DueTimer(looker.look_next, looker.next_in_s) for _ in range(settings.lookers)]
     watch = RoundWatch(pool, bus.outbox, rounds, settings.round_timeout_s)
+    first = FirstQuantityStorage()
+    plans = FirstQuantities(pool, first, _first_limits(settings), settings.first_settle_s)
     follower = ConnectionHandlers(
-        directory, connections, targets, rounds, sweeps, subscriptions, settings.subscription_interval_s
+        directory, connections, targets, rounds, sweeps, subscriptions, first, settings.subscription_interval_s
     )
 
     context.side_task("dispatcher", dispatcher.run())
@@ -141,11 +151,32 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
     }
     context.side_task("listen", upkeep.listen(settings.database_url, heard))
     context.side_task("follow directory", upkeep.follow_directory(pool, follower))
+    context.side_task("first quantities", upkeep.judge_first_quantities(plans))
     context.side_task("gauges", upkeep.keep_gauges(reads))
     context.side_task("prune", upkeep.prune(reads, retention_days=settings.retention_days))
 
-    _add_routes(context.web, settings, reads, bus)
-    _consume(bus, StockHandlers(targets, rounds, settings.settle_s), follower, settings.settle_s * HINT_PACE_SHARE)
+    matching = MatchingStorage(pool)
+    choosing = Choosing(bus.outbox, matching, catalogues, connections, targets, settings.settle_s)
+    apis = (
+        StoreApi(reads),
+        MatchingApi(matching, choosing, connections, pool),
+        FirstQuantityApi(pool, first, plans),
+    )
+    _add_routes(context.web, settings, [entry for api in apis for entry in api.routes()], bus)
+    _consume(
+        bus,
+        StockHandlers(targets, rounds, catalogues, settings.settle_s),
+        follower,
+        settings.settle_s * HINT_PACE_SHARE,
+    )
+
+
+def _first_limits(settings: StorePushSettings) -> FirstLimits:
+    return FirstLimits(
+        changed_share_max=settings.first_changed_share_max,
+        zeroed_share_max=settings.first_zeroed_share_max,
+        skus_min=settings.first_skus_min,
+    )
 
 
 def wake_all(timers: Sequence[DueTimer]) -> None:
@@ -177,10 +208,10 @@ def _consume(bus: Bus, stock: StockHandlers, follower: ConnectionHandlers, hint_
     bus.consume(Subscription(NAME, SyncRequestedV1), follower.begin_rounds)
 
 
-def _add_routes(app: web.Application, settings: StorePushSettings, reads: ReadStorage, bus: Bus) -> None:
+def _add_routes(app: web.Application, settings: StorePushSettings, routes: Sequence[web.RouteDef], bus: Bus) -> None:
     tokens = InternalTokens(settings.internal_secret.get_secret_value())
     app.middlewares.append(require_business(tokens))
-    app.add_routes(StoreApi(reads).routes())
+    app.add_routes(routes)
     app.add_routes(parked_routes(bus.parked))
 
 

@@ -151,7 +151,8 @@ class ShopifyClient:
         variants = data["productVariants"]
         page = variants["pageInfo"]
         items = tuple(wire.catalogue_item(variant, place_ref) for variant in variants["nodes"])
-        return CataloguePage(items, page["endCursor"] if page["hasNextPage"] else None)
+        total = wire.exact_count(data["productVariantsCount"])
+        return CataloguePage(items, page["endCursor"] if page["hasNextPage"] else None, total=total)
 
     async def read_levels(self, keys: Sequence[ItemKey]) -> dict[ItemKey, Level]:
         """What the shop shows now; items that it does not know are `gone`."""

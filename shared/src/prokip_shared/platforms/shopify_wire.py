@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cache
 from importlib import resources
 from typing import Any, Final
@@ -23,6 +24,7 @@ from prokip_shared.platforms.store import (
     QueryPoints,
     WriteOutcome,
     WriteResult,
+    clean_name,
 )
 
 API_VERSION: Final = "2026-10"
@@ -60,6 +62,9 @@ WEBHOOKS: Final[Mapping[str, tuple[str, ...]]] = {
 
 https://shopify.dev/docs/apps/build/webhooks/customize/modify-payloads
 """
+
+DEFAULT_VARIANT: Final = "Default Title"
+"""How Shopify calls the one variant of a product without options."""
 
 THROTTLED_CODE: Final = "THROTTLED"
 DENIED_CODES: Final = frozenset({"ACCESS_DENIED", "UNAUTHORIZED", "FORBIDDEN"})
@@ -194,7 +199,18 @@ def catalogue_item(variant: Mapping[str, Any], place_ref: str) -> CatalogueItem:
         key=ItemKey(digits(str(item["id"])), place_ref=place_ref),
         sku=str(variant.get("sku") or "").strip() or None,
         level=level_of(item),
+        name=clean_name(str(variant["displayName"]).removesuffix(f" - {DEFAULT_VARIANT}")),
+        product_ref=digits(str(variant["product"]["id"])),
+        variant_ref=digits(str(variant["id"])),
+        price=Decimal(str(variant["price"])),
     )
+
+
+def exact_count(count: Any) -> int | None:
+    """None where the shop does not tell, or tells no more than a lower bound."""
+    if not isinstance(count, Mapping) or count.get("precision") != "EXACT":
+        return None
+    return int(count["count"])
 
 
 # writes

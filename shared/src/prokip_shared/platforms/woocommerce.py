@@ -140,13 +140,15 @@ class WooClient:
         query = [("orderby", "id"), ("order", "asc"), ("_fields", wire.CATALOGUE_FIELDS)]
         answer = await self._get("/products", [*query, *_paging(page)])
         items: list[CatalogueItem] = []
-        for row in _rows(answer):
+        rows = _rows(answer)
+        for row in rows:
             product = wire.catalogue_product(row)
             items.append(product)
             if row.get("type") == "variable":
                 variations = await self._all(f"/products/{product.key.item_ref}/variations", query)
                 items += [wire.catalogue_variation(variation, product) for variation in variations]
-        return CataloguePage(tuple(items), str(page + 1) if page < _pages(answer) else None)
+        following = str(page + 1) if page < _pages(answer) else None
+        return CataloguePage(tuple(items), following, counted=len(rows), total=_total(answer))
 
     async def read_levels(self, keys: Sequence[ItemKey]) -> dict[ItemKey, Level]:
         """What the store shows now; items that it does not know are `gone`."""
@@ -294,6 +296,11 @@ def _rows(answer: Answer) -> list[Mapping[str, Any]]:
 def _pages(answer: Answer) -> int:
     text = answer.headers.get("X-WP-TotalPages", "")
     return int(text) if text.isdigit() else 1
+
+
+def _total(answer: Answer) -> int | None:
+    text = answer.headers.get("X-WP-Total", "")
+    return int(text) if text.isdigit() else None
 
 
 def _paging(page: int) -> list[Pair]:
