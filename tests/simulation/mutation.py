@@ -133,7 +133,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
         "believed = self.confirmed + self.confirmed_taken - self.confirmed_taken",
     ),
     "forgets which sales a number included": Mutant(
-        f"{PUSH}/storage.py",
+        f"{PUSH}/storage/work.py",
         "listing.target_taken if fresh else listing.confirmed_taken,",
         "listing.target_taken,",
     ),

@@ -59,6 +59,7 @@ from store_push.handlers.stock import StockHandlers
 from store_push.pusher import Pusher
 from store_push.storage.catalogue import CatalogueStorage
 from store_push.storage.connections import ConnectionStorage
+from store_push.storage.intents import IntentStorage
 from store_push.storage.rounds import RoundStorage
 from store_push.storage.subscriptions import SubscriptionStorage
 from store_push.storage.sweeps import SweepStorage
@@ -248,7 +249,7 @@ class Product:
         targets, rounds, connections = TargetStorage(), RoundStorage(), ConnectionStorage()
         work, catalogues, sweeps = WorkStorage(), CatalogueStorage(), SweepStorage()
         patience = Patience(settle_s=SETTLE_S, drift_after_s=DRIFT_AFTER_S)
-        worker = Worker(pool, work, sweeps, outbox, stores, Pusher(patience, utc_now))
+        worker = Worker(pool, work, sweeps, outbox, stores, Pusher(patience, utc_now, IntentStorage(pool).note))
         dispatcher = Dispatcher(worker, pool, work, workers_max=16, failing_workers_max=4, linger=Linger(0.025, 0.12))
         reader = CatalogueReader(
             pool,
