@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Literal
+from typing import Any, Final, Literal
 
 import pytest
 
@@ -20,7 +20,7 @@ END $$;
 CREATE CONSTRAINT TRIGGER lose AFTER INSERT ON push.push DEFERRABLE INITIALLY DEFERRED
     FOR EACH ROW EXECUTE FUNCTION push.lose();
 """
-PATIENT = {"SETTLE_S": "1", "DRIFT_AFTER_S": "20", "SWEEP_INTERVAL_S": "5"}
+PATIENT: Final[Any] = {"SETTLE_S": "1", "DRIFT_AFTER_S": "20", "SWEEP_INTERVAL_S": "5"}
 
 
 @asynccontextmanager

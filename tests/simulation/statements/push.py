@@ -45,7 +45,7 @@ NEW_LISTING: Mapping[str, Any] = {
     "gap_taken": None,
     "gap_since": None,
 }
-NO_INTENT: Mapping[str, Any] = {"shows": None, "taken": None, "since": None}
+NO_INTENT: Values = {"shows": None, "taken": None, "since": None}
 NEW_WORK: Mapping[str, Any] = {
     "health": "healthy",
     "health_detail": "",
