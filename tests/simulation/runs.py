@@ -50,8 +50,15 @@ def run_product(seed: int) -> "Outcome":
     return _run(SYSTEMS[0], seed)
 
 
-def run_all(seeds: Sequence[int], *, rivals: bool, processes: int | None) -> list[Totals]:
-    """One total for each system, the product first."""
+def run_all(
+    seeds: Sequence[int],
+    *,
+    rivals: bool,
+    processes: int | None,
+    begin: Callable[[], None] | None = None,
+    tell: Callable[[str, "Outcome"], None],
+) -> list[Totals]:
+    """One total for each system, the product first. `begin` runs in each process, before the product is imported."""
     from tests.simulation.judge import Row
 
     names = SYSTEMS if rivals else SYSTEMS[:1]
@@ -59,11 +66,12 @@ def run_all(seeds: Sequence[int], *, rivals: bool, processes: int | None) -> lis
     chunks = [seeds[start : start + CHUNK_SEEDS] for start in range(0, len(seeds), CHUNK_SEEDS)]
     work = [(total, chunk) for chunk in chunks for total in totals]
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=begin) as pool:
         answers = pool.map(_run_chunk, [(total.name, chunk) for total, chunk in work])
         for (total, _), outcomes in zip(work, answers, strict=True):
             for outcome in outcomes:
                 total.add(outcome)
+                tell(total.name, outcome)
     return totals
 
 
