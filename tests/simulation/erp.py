@@ -81,6 +81,7 @@ class Erp:
         for sku, number in units.items():
             self.stock[sku] -= number
         self.world.note(f"prokip sells {_told(units)} for {reference} as {sold.sell_id}")
+        self.world.judge.recorded(reference)
         return sold
 
     def take_back(self, sell_id: str, units: Mapping[str, Decimal]) -> None:
