@@ -97,6 +97,14 @@ def test_without_compare_and_set_a_sale_that_our_write_may_have_hidden_is_checke
     assert long_ago.look_at is None
 
 
+def test_a_sale_and_a_return_that_are_counted_together_are_checked_as_each_would_be() -> None:
+    moved = replace(LISTING, target=100, confirmed_at=NOW - timedelta(minutes=5))
+    [settled] = plan_without_reading([moved], WOO, PATIENCE, NOW).settled
+    assert (settled.look_at, settled.confirmed_now) == (NOW + timedelta(seconds=3), False)
+    [known] = plan_without_reading([replace(moved, confirmed_revision=7)], WOO, PATIENCE, NOW).settled
+    assert known.look_at is None
+
+
 def test_a_hint_from_before_our_write_does_not_replace_the_check() -> None:
     sold = replace(LISTING, target=98, target_taken=Decimal(2), must_read=True, hinted=98)
     assert plan_without_reading([sold], WOO, PATIENCE, NOW).reads == [sold]

@@ -346,8 +346,11 @@ def _explained_hint(listing: DueListing) -> bool:
 
 
 def _doubt(listing: DueListing, habits: Habits, patience: Patience, now: datetime) -> datetime | None:
-    """When to ask a store once more that sold, or took back, what our last write may have hidden."""
-    if listing.target_taken == listing.confirmed_taken or not _may_have_hidden_a_sale(listing, habits, now):
+    """When to ask a store once more that sold, or took back, what our last write may have hidden.
+
+    By the revision and not by the units taken: a sale and a return that are counted together leave those as they were.
+    """
+    if listing.target_revision == listing.confirmed_revision or not _may_have_hidden_a_sale(listing, habits, now):
         return None
     return now + timedelta(seconds=patience.settle_s)
 
