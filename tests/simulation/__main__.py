@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from tests.simulation import mutation, runs, table
+from tests.simulation.scenarios import SCENARIOS
 from tests.simulation.table import say, say_aside
 
 if TYPE_CHECKING:
@@ -28,10 +29,15 @@ def main() -> int:
     if single:
         if begin is not None:
             begin()
-        return _replay(seeds[0])
+        return _replay(seeds[0], arguments.scenario)
     began_s = time.perf_counter()
     totals = runs.run_all(
-        seeds, rivals=not arguments.alone, processes=arguments.processes, begin=begin, tell=Progress(began_s).tell
+        seeds,
+        rivals=not arguments.alone,
+        processes=arguments.processes,
+        scenario=arguments.scenario,
+        begin=begin,
+        tell=Progress(began_s).tell,
     )
     elapsed_s = time.perf_counter() - began_s
     say(table.side_by_side(totals))
@@ -64,8 +70,8 @@ def _failed(seed: int, wrong: Sequence[str]) -> str:
     return f"seed {seed}: {wrong[0]}" + (f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else "")
 
 
-def _replay(seed: int) -> int:
-    outcome = runs.run_product(seed)
+def _replay(seed: int, scenario: str) -> int:
+    outcome = runs.run_product(seed, scenario)
     say("\n".join(outcome.log))
     say(f"seed {seed}: {len(outcome.log)} lines, sha256 {outcome.digest}")
     for wrong in outcome.wrong:
@@ -80,6 +86,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--processes", type=int, default=os.cpu_count(), help="at a time; one core each")
     parser.add_argument("--mutations", action="store_true", help="plant each known bug and count how many are caught")
     parser.add_argument("--mutant", choices=sorted(mutation.MUTANTS), help="run with one bug planted")
+    parser.add_argument("--scenario", choices=sorted(SCENARIOS), default="ordinary", help="what is the rule there")
     return parser.parse_args()
 
 

@@ -34,6 +34,10 @@ class Mutant:
     file: str
     old: str
     new: str
+    scenario: str = "ordinary"
+    """In which it shows."""
+    caught_by: int | None = None
+    """A history that showed it before: tried first."""
 
 
 @dataclass(frozen=True, slots=True)
