@@ -57,15 +57,14 @@ from store_push.domain.lingering import Linger
 from store_push.handlers.connections import ConnectionHandlers
 from store_push.handlers.stock import StockHandlers
 from store_push.pusher import Pusher
-from store_push.storage import (
-    CatalogueStorage,
-    ConnectionStorage,
-    RoundStorage,
-    SubscriptionStorage,
-    SweepStorage,
-    TargetStorage,
-    WorkStorage,
-)
+from store_push.storage.catalogue import CatalogueStorage
+from store_push.storage.connections import ConnectionStorage
+from store_push.storage.first_quantities import FirstQuantityStorage
+from store_push.storage.rounds import RoundStorage
+from store_push.storage.subscriptions import SubscriptionStorage
+from store_push.storage.sweeps import SweepStorage
+from store_push.storage.targets import TargetStorage
+from store_push.storage.work import WorkStorage
 from store_push.sweeping import Sweeper, SweepLimits
 from store_push.timers import DueTimer
 from store_push.worker import Dispatcher, Worker
@@ -267,7 +266,14 @@ class Product:
         catalogue_timer = DueTimer(reader.read_next, reader.next_in_s)
         sweep_timer = DueTimer(sweeper.sweep_next, sweeper.next_in_s)
         follower = ConnectionHandlers(
-            cast("Directory", self._names), connections, targets, rounds, sweeps, SubscriptionStorage(), 3600.0
+            cast("Directory", self._names),
+            connections,
+            targets,
+            rounds,
+            sweeps,
+            SubscriptionStorage(),
+            FirstQuantityStorage(),
+            3600.0,
         )
         self._listen(life, "push", PUSH_CHANNEL, dispatcher.wake)
         self._listen(life, "push", CATALOGUE_CHANNEL, catalogue_timer.wake)
@@ -276,7 +282,7 @@ class Product:
         life.spawn(catalogue_timer.run())
         life.spawn(sweep_timer.run())
         life.spawn(_follow(pool, follower))
-        stock = StockHandlers(targets, rounds, SETTLE_S)
+        stock = StockHandlers(targets, rounds, catalogues, SETTLE_S)
         consume = partial(self._consume, life, "push", pool, outbox)
         consume(Subscription("store-push", StockChangedV1, pace_s=0), stock.mark_due)
         consume(Subscription("store-push", LevelHintedV1, pace_s=SETTLE_S * HINT_PACE_SHARE), stock.note_hints)
@@ -345,7 +351,12 @@ class Product:
             return True
         correlation = f"{shop.connection_id}-{body['id'] if 'id' in body else body['inventory_item_id']}"
         event = event_of(
-            meaning, shop.record, message_id=make_message_id(), observed_at=utc_now(), correlation_id=correlation
+            meaning,
+            shop.record,
+            topic=topic,
+            message_id=make_message_id(),
+            observed_at=utc_now(),
+            correlation_id=correlation,
         )
         if event is None:
             return True

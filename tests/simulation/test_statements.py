@@ -53,23 +53,17 @@ from prokip_shared.messages import (
     StockOversoldV1,
 )
 from prokip_shared.platforms.prokip import Goods, StockPage
-from prokip_shared.platforms.store import ItemKey
+from prokip_shared.platforms.store import CatalogueItem, CataloguePage, ItemKey, Level
 from store_push.domain.decisions import Settled
 from store_push.domain.health import Health
 from store_push.domain.listings import Gap, target_of
 from store_push.domain.matching import ListingDraft
 from store_push.pusher import PushRecord
-from store_push.storage import (
-    SAVE_ITEMS_MAX,
-    CatalogueStorage,
-    ConnectionStorage,
-    Hint,
-    KnownConnection,
-    SweepStorage,
-    Target,
-    TargetStorage,
-    WorkStorage,
-)
+from store_push.storage.catalogue import SAVE_ITEMS_MAX, CatalogueStorage
+from store_push.storage.connections import ConnectionStorage, KnownConnection
+from store_push.storage.sweeps import SweepStorage
+from store_push.storage.targets import Hint, Target, TargetStorage
+from store_push.storage.work import WorkStorage
 from tests.simulation.database import EPOCH, Database, Pool
 from tests.simulation.statements import statements_of
 from tests.simulation.statements.registry import SERVICES
@@ -541,14 +535,24 @@ class _PushScript:
     async def catalogue(self) -> None:
         chance = self.chance
         quantities = [chance.choice((None, chance.randint(0, 9))) for _ in SKUS]
-        gone = chance.random() < 0.2
+        gone, pages = chance.random() < 0.2, chance.random() < 0.3
         place = chance.choice(("7", "8"))
 
         async def step(connection: Any) -> Any:
             storage = CatalogueStorage()
-            claim = await storage.claim(connection)
+            claim = await storage.claim(connection, hint_pause_s=0.0)
             if claim is None:
                 return None
+            if pages:
+                claim = claim.after(CataloguePage((), "2", counted=3, total=9))
+                items = [
+                    CatalogueItem(ItemKey(f"i{n}"), SKUS[n], Level("own", n), name="n", price=Decimal(n))
+                    for n in (0, 1)
+                ]
+                await storage.save_page(connection, claim, items)
+                await storage.page_done(connection, claim)
+                return claim, await storage.items(connection, claim.connection_id)
+            await storage.forget_unread(connection, claim)
             own_place = place if claim.connection_id == 1 else None
             drafts = [
                 ListingDraft(
@@ -574,7 +578,12 @@ class _PushScript:
     async def hint(self) -> None:
         chance = self.chance
         hint = Hint(2, f"i{chance.randrange(3)}", None, chance.choice((None, chance.randint(0, 9))))
-        await self.pair.within(lambda connection: TargetStorage().note_hints(connection, [hint], settle_s=-1.0))
+
+        async def step(connection: Any) -> None:
+            await TargetStorage().note_hints(connection, [hint], settle_s=-1.0)
+            await CatalogueStorage().note_unknown(connection, [(hint.connection_id, hint.item_ref)])
+
+        await self.pair.within(step)
 
     async def push(self) -> None:
         chance = self.chance
@@ -624,7 +633,11 @@ class _PushScript:
     async def look(self) -> None:
         async def step(pool: Any) -> Any:
             due = sorted(await WorkStorage().due_connections(pool), key=lambda one: one.connection_id)
-            return due, await CatalogueStorage().next_in_s(pool), await SweepStorage().next_in_s(pool, pause_s_min=0.0)
+            return (
+                due,
+                await CatalogueStorage().next_in_s(pool, hint_pause_s=0.0),
+                await SweepStorage().next_in_s(pool, pause_s_min=0.0),
+            )
 
         await self.pair.both(step)
 

@@ -26,6 +26,7 @@ from prokip_poller.storage.polls import Polls
 from prokip_poller.storage.reads import Reads
 from prokip_poller.storage.sales import Sales
 from prokip_poller.storage.views import Views
+from prokip_poller.tokens import KnownTokens
 from prokip_shared.bus import Subscription, open_bus, parked_routes
 from prokip_shared.bus.failures import Verdict, describe, verdict_of
 from prokip_shared.database import close_pool, database_problem, open_pool
@@ -67,16 +68,22 @@ async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
     # page whose connection ends is asked for again.
     session = open_client(
         allowed_private_hosts=settings.allowed_private_hosts,
+        allowed_self_signed_hosts=settings.allowed_self_signed_hosts,
         timeout_s=settings.read_timeout_s,
         idle_s_max=SALE_CONNECTION_IDLE_S_MAX,
     )
     context.stack.push_async_callback(session.close)
-    page_session = open_client(allowed_private_hosts=settings.allowed_private_hosts, timeout_s=settings.read_timeout_s)
+    page_session = open_client(
+        allowed_private_hosts=settings.allowed_private_hosts,
+        allowed_self_signed_hosts=settings.allowed_self_signed_hosts,
+        timeout_s=settings.read_timeout_s,
+    )
     context.stack.push_async_callback(page_session.close)
     policy = RetryPolicy(settings.retry_base_s, settings.retry_cap_s, settings.refused_retry_s)
     logins = Logins(pool)
-    clients = HttpProkipClients(session, logins, vault, _client_limits(settings), policy)
-    page_clients = HttpProkipClients(page_session, logins, vault, _client_limits(settings), policy)
+    tokens_known = KnownTokens()
+    clients = HttpProkipClients(session, logins, vault, tokens_known, _client_limits(settings), policy)
+    page_clients = HttpProkipClients(page_session, logins, vault, tokens_known, _client_limits(settings), policy)
 
     bus = await open_bus(context, settings, pool, SCHEMA)
     polls, reads, sales, views = Polls(pool), Reads(pool), Sales(pool, process=context.name), Views(pool)

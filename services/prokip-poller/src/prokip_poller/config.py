@@ -2,16 +2,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from prokip_shared.settings import CommaList, ServiceSettings
+from prokip_shared.settings import OutwardSettings
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class PollerSettings(ServiceSettings):
+class PollerSettings(OutwardSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8004
-    allowed_private_hosts: CommaList = ()
-    """Private addresses that a Prokip may have; for sandboxes and Prokips inside the same network."""
 
     connect_timeout_s: Seconds = 5.0
     read_timeout_s: Seconds = 60.0

@@ -10,7 +10,7 @@ from prokip_shared.database import Pool
 from prokip_shared.logs import Log
 from prokip_shared.messages import SyncCompletedV1
 from store_push.domain.rounds import judge
-from store_push.storage import RoundStorage
+from store_push.storage.rounds import RoundStorage
 
 LOOK_INTERVAL_S: Final = 0.05  # while a round is under way: an operator waits
 IDLE_INTERVAL_S: Final = 5.0

@@ -13,7 +13,7 @@ from prokip_shared.platforms.errors import StoreError
 from store_push import metrics
 from store_push.domain.health import pause_s
 from store_push.ports import StoreDirectory
-from store_push.storage import SubscriptionCheck, SubscriptionStorage
+from store_push.storage.subscriptions import SubscriptionCheck, SubscriptionStorage
 
 log = Log("subscriptions")
 

@@ -20,7 +20,7 @@ from store_push import metrics
 from store_push.domain.health import pause_s
 from store_push.domain.sweeps import Sweep, observations_of
 from store_push.ports import Store, StoreDirectory
-from store_push.storage import SweepStorage
+from store_push.storage.sweeps import SweepStorage
 
 CLAIM_PAGES_MAX: Final = 50
 """Then progress is stored, so that a crash repeats no more than that."""

@@ -10,6 +10,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+import msgspec
+
 
 class ProkipError(Exception):
     """The words are a sentence for an operator: Prokip's own where it gave any. They never hold a token."""
@@ -47,8 +49,7 @@ class InDoubt(ProkipError):
     """The request left and no answer settles it: Prokip may or may not have done it. Never send it again unasked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Goods:
+class Goods(msgspec.Struct, frozen=True, gc=False):
     """The ids under which Prokip sells one SKU. They are never equal by rule: a product has one or more variations."""
 
     product_id: int

@@ -63,7 +63,8 @@ class ConnectorProkip:
         location = wire.location_number(location_id)
         inactive = await inactive_variations(self._calls, location)
         rows_told = 0
-        async for rows in self._calls.pages(lambda page: stock.variations_request(location, page)):
+        pages = self._calls.pages(lambda page: stock.variations_request(location, page), stock.variations_of)
+        async for rows in pages:
             rows_told += len(rows)
             if rows:
                 yield stock.stock_page(rows, location, inactive)

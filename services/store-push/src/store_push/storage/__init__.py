@@ -1,0 +1,1 @@
+"""Postgres: rows in and out, one method a statement; no decisions here."""
