@@ -30,8 +30,14 @@ def askable(monkeypatch: pytest.MonkeyPatch) -> AskableProkip:
 @pytest.fixture
 async def world(database_url: str, prokip: ProkipServer, askable: AskableProkip) -> AsyncIterator[PollerWorld]:
     assert askable.lookup is askable
-    quick = {"POST_TIMEOUT_S": "0.4", "FIRST_LOOK_S": "0.05", "LOOK_INTERVAL_S": "0.02", "DOUBT_GRACE_S": "0.2"}
-    async with open_world(database_url, prokip, **quick) as opened:
+    async with open_world(
+        database_url,
+        prokip,
+        POST_TIMEOUT_S="0.4",
+        FIRST_LOOK_S="0.05",
+        LOOK_INTERVAL_S="0.02",
+        DOUBT_GRACE_S="0.2",
+    ) as opened:
         yield opened
 
 

@@ -418,7 +418,8 @@ async def test_one_look_answers_every_doubt_and_reads_to_the_end_only_for_what_i
 ) -> None:
     await asked.poller.aclose()
     await asked.start_poller(**SOON | {"FIRST_LOOK_S": "600"})
-    askable.fates += ["answer_lost"] * 5 + ["request_lost"]
+    askable.fates += ["answer_lost"] * 5
+    askable.fates.append("request_lost")
     for number in range(6):
         await asked.due(f"{number}", {"A": 1})
     for number in range(6):
