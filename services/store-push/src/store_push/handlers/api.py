@@ -118,7 +118,7 @@ class StoreApi:
         if row is None:
             detail = "store-push does not know this connection (yet)."
             raise Problem(404, "Not found", code="connection_not_found", detail=detail)
-        return web.json_response(_json_row(row))
+        return web.json_response(json_row(row))
 
 
 def _page(rows: Sequence[Row], limit: int) -> web.Response:
