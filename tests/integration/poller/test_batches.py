@@ -35,7 +35,7 @@ async def world(database_url: str, prokip: ProkipServer, askable: AskableProkip)
         prokip,
         POST_TIMEOUT_S="0.4",
         FIRST_LOOK_S="0.05",
-        LOOK_INTERVAL_S="0.02",
+        DOUBT_LOOK_INTERVAL_S="0.02",
         DOUBT_GRACE_S="0.2",
     ) as opened:
         yield opened

@@ -24,7 +24,7 @@ SOON: Final = {
     "POSTING_MARGIN_S": "1",
     "DOUBT_GRACE_S": "0.2",
     "FIRST_LOOK_S": "0.05",
-    "LOOK_INTERVAL_S": "0.02",
+    "DOUBT_LOOK_INTERVAL_S": "0.02",
     "REFUSED_RETRY_S": "0.1",
 }
 """A request that Prokip does not show counts as not recorded after the first three together."""
