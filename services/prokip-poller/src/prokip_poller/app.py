@@ -121,7 +121,7 @@ async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
         clients=clients,
         policy=LookPolicy(settings.first_look_s, settings.retry_cap_s, settings.doubt_grace_s),
         look_timeout_s=settings.look_timeout_s,
-        look_interval_s=settings.look_interval_s,
+        doubt_look_interval_s=settings.doubt_look_interval_s,
     )
     context.on_drain(reader.drain)
     context.on_drain(recorder.drain)
