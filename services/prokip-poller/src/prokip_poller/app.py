@@ -18,6 +18,7 @@ from prokip_poller.handlers.internal import InternalApi
 from prokip_poller.handlers.reads import ReadApi
 from prokip_poller.looking import Looker
 from prokip_poller.outcomes import Outcomes, TellLimits
+from prokip_poller.pace import KnownPaces
 from prokip_poller.reading import Reader, ReadLimits
 from prokip_poller.recording import PostingLimits, Recorder
 from prokip_poller.settling import Settling
@@ -81,9 +82,9 @@ async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
     context.stack.push_async_callback(page_session.close)
     policy = RetryPolicy(settings.retry_base_s, settings.retry_cap_s, settings.refused_retry_s)
     logins = Logins(pool)
-    tokens_known = KnownTokens()
-    clients = HttpProkipClients(session, logins, vault, tokens_known, _client_limits(settings), policy)
-    page_clients = HttpProkipClients(page_session, logins, vault, tokens_known, _client_limits(settings), policy)
+    tokens_known, paces_known, limits = KnownTokens(), KnownPaces(), _client_limits(settings)
+    clients = HttpProkipClients(session, logins, vault, tokens_known, paces_known, limits, policy)
+    page_clients = HttpProkipClients(page_session, logins, vault, tokens_known, paces_known, limits, policy)
 
     bus = await open_bus(context, settings, pool, SCHEMA)
     polls, reads, sales, views = Polls(pool), Reads(pool), Sales(pool, process=context.name), Views(pool)
