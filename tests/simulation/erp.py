@@ -81,6 +81,7 @@ class Erp:
         for sku, number in units.items():
             self.stock[sku] -= number
         self.world.note(f"prokip sells {_told(units)} for {reference} as {sold.sell_id}")
+        self.world.judge.recorded(reference)
         return sold
 
     def take_back(self, sell_id: str, units: Mapping[str, Decimal]) -> None:
@@ -152,25 +153,31 @@ class ErpLink:
 
     async def _give_back_to(self, sell_id: str, items: Sequence[ReturnedItem]) -> None:
         """Between what it reads and what it writes, a sale of the same SKU is lost: nobody may send one then."""
-        erp = self._erp
+        erp, returns_s = self._erp, self._erp.world.scenario.returns_s
         totals = {item.sku: item.returned_total for item in items}
 
         def begin() -> None:
             read = {sku: erp.stock[sku] - erp.base[sku] for sku in totals}
-            erp.world.loop.call_later(erp.world.mishaps.random(), erp.take_back_to, sell_id, totals, read)
+            in_s = erp.world.mishaps.random() * returns_s
+            erp.world.loop.call_later(in_s, erp.take_back_to, sell_id, totals, read)
 
-        await self._post("return", begin, work_s=1.0)
+        await self._post("return", begin, work_s=returns_s)
 
-    async def find_sale(self, location_id: str, sale: Sale) -> RecordedSale | None:
-        return await self._look(lambda: self._found(sale.reference))
+    async def find_sales(self, location_id: str, sales: Sequence[Sale], *, whole: bool) -> Mapping[str, RecordedSale]:
+        references = [sale.reference for sale in sales]
+        found = await self._look(lambda: {reference: self._found(reference, whole=whole) for reference in references})
+        return {reference: sale for reference, sale in found.items() if sale is not None}
 
-    async def returned_units(self, sell_id: str) -> Mapping[str, Decimal]:
-        sold = self._erp.sales[sell_id]
-        return await self._look(lambda: {_line_id(sold, sku): units for sku, units in sold.returned.items()})
+    async def returned_units(self, sell_ids: Sequence[str]) -> Mapping[str, Mapping[str, Decimal]]:
+        sold = [self._erp.sales[sell_id] for sell_id in sell_ids]
+        return await self._look(
+            lambda: {one.sell_id: {_line_id(one, sku): units for sku, units in one.returned.items()} for one in sold}
+        )
 
-    def _found(self, reference: str) -> RecordedSale | None:
+    def _found(self, reference: str, *, whole: bool) -> RecordedSale | None:
+        """Only who reads to the end of the list meets what is there twice."""
         found = [self._told(sold) for sold in self._erp.sales.values() if sold.reference == reference]
-        return replace(found[0], repeats=tuple(found[1:])) if found else None
+        return replace(found[-1], repeats=tuple(found[:-1]) if whole else ()) if found else None
 
     def _told(self, sold: Sold) -> RecordedSale:
         lines = {sku: _line_id(sold, sku) for sku in sold.units} if self._erp.connector else {}

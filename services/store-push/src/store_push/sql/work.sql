@@ -6,7 +6,10 @@ FROM push.connection_work w
 CROSS JOIN LATERAL (
     SELECT min(l.due_at) AS due_at FROM push.listing l WHERE l.connection_id = w.connection_id AND l.due_at IS NOT NULL
 ) d
-WHERE w.active AND w.writable AND d.due_at IS NOT NULL
+WHERE w.active AND w.writable AND d.due_at IS NOT NULL AND NOT EXISTS (
+        SELECT FROM push.first_quantities f
+        WHERE f.connection_id = w.connection_id AND f.state IN ('waiting', 'held', 'refused')
+    )
 ORDER BY 3;
 
 -- name: still_there
@@ -19,23 +22,27 @@ SELECT true;
 -- between a store's answer and the commit, and the next compare-and-set finds what the store shows.
 SELECT connection_id, business_id, platform, health, health_since, consecutive_failures, last_push_at,
     clock_timestamp() AS claimed_at, set_config('synchronous_commit', 'off', true)
-FROM push.connection_work
-WHERE connection_id = $1 AND active AND writable AND next_attempt_at <= now()
+FROM push.connection_work w
+WHERE connection_id = $1 AND active AND writable AND next_attempt_at <= now() AND NOT EXISTS (
+        SELECT FROM push.first_quantities f
+        WHERE f.connection_id = w.connection_id AND f.state IN ('waiting', 'held', 'refused')
+    )
 FOR UPDATE SKIP LOCKED;
 
 -- name: due_listings
--- Zeros first, because selling what is gone hurts most; then the oldest.
+-- Zeros first, because selling what is gone hurts most; then the oldest. With what an earlier attempt left open.
 SELECT id, item_ref, parent_ref, place_ref, sku, target, target_revision, target_taken, correlation_id,
     confirmed, confirmed_taken, confirmed_revision, confirmed_at, drifted_at, must_read, hinted, hints,
-    gap, gap_taken, gap_since
+    gap, gap_taken, gap_since, i.shows, i.taken, i.since
 FROM push.listing
+LEFT JOIN push.intent i ON i.listing_id = id
 WHERE connection_id = $1 AND state = 'matched' AND due_at <= clock_timestamp()
 ORDER BY (target = 0) DESC, due_at, id
 LIMIT $2;
 
 -- name: record_results
 -- What a push did ($4 to $15: one row of history for each listing that was written, refused, unanswered or in conflict)
--- and what it settled. A target or a hint that came meanwhile keeps the listing due. Listings are locked in the order of
+-- and what it settled, with which the intents in $31 end. A target or a hint that came meanwhile keeps the listing due. Listings are locked in the order of
 -- their ids, as mark_due does.
 WITH history AS (
     INSERT INTO push.push (
@@ -60,6 +67,8 @@ WITH history AS (
         id, state, reason, confirmed, confirmed_taken, confirmed_revision, confirmed_at,
         drifted_at, due_at, must_read, gap, gap_taken, gap_since, revision, hints
     )
+), known AS (
+    DELETE FROM push.intent WHERE listing_id = ANY($31::bigint[])
 ), locked AS (
     SELECT l.id FROM push.listing l JOIN news ON news.id = l.id ORDER BY l.id FOR UPDATE OF l
 )
