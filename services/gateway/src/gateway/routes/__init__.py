@@ -12,12 +12,14 @@ from gateway.routes.reads import READ_ROUTES
 from gateway.routes.rounds import ROUND_ROUTES
 from gateway.routes.sales import SALE_ROUTES
 from gateway.routes.stock import STOCK_ROUTES
+from gateway.routes.upkeep import UPKEEP_ROUTES
 from gateway.routing import Route
 
 ROUTES: Final[tuple[Route, ...]] = (
     *ACCOUNT_ROUTES,
     *PROKIP_ROUTES,
     *CONNECTION_ROUTES,
+    *UPKEEP_ROUTES,
     *ROUND_ROUTES,
     *LIVE_ROUTES,
     *STOCK_ROUTES,
