@@ -1,5 +1,6 @@
 """Webhooks that a store loses: every sale is found by the next sweep, and the meter says how many there were."""
 
+from functools import partial
 from typing import Any
 
 from prokip_sandbox import Disturbance, WorldSpec
@@ -32,7 +33,7 @@ async def test_lost_webhooks_are_made_up_for_by_a_sweep_and_counted(database_url
         for sku in market.world.skus:
             await market.expect(sku, 1_000 - 2 * SALES // len(market.world.skus), timeout_s=30)
         for platform, courier in zip(("woocommerce", "shopify"), couriers(market), strict=True):
-            await eventually(lambda p=platform, c=courier: meter_fits(market, p, c), what=f"the meter of {platform}")
+            await eventually(partial(meter_fits, market, platform, courier), what=f"the meter of {platform}")
             await looked_after(market, platform)
 
 

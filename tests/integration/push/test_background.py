@@ -13,7 +13,7 @@ from tests.integration.push.test_sweeping import ask_for_sweep, first_sweep
 from tests.integration.push.world import PushWorld, open_world
 from tests.support.eventually import eventually
 
-SELDOM = {"SWEEP_INTERVAL_S": "86400", "CATALOGUE_INTERVAL_S": "86400"}
+SELDOM: Any = {"SWEEP_INTERVAL_S": "86400", "CATALOGUE_INTERVAL_S": "86400"}
 
 
 async def upkeep(world: PushWorld, connection: int) -> dict[str, Any]:
