@@ -143,6 +143,9 @@ def attempts(victim: Victim) -> dict[str, Attempt]:
             )
             for what, body in (("link", {"sku": victim.sku}), ("ignore", None), ("reset", None))
         },
+        "GET /api/v1/connections/{id}/webhooks": Attempt(404, path=f"/api/v1/connections/{store}/webhooks"),
+        "GET /api/v1/connections/{id}/upkeep": Attempt(404, path=f"/api/v1/connections/{store}/upkeep"),
+        "GET /api/v1/webhooks": Attempt(200),
         "POST /api/v1/connections/{id}/sync": Attempt(404, path=f"/api/v1/connections/{store}/sync"),
         "POST /sync/manual": Attempt(409),
         "POST /api/v1/sync": Attempt(409),
@@ -331,6 +334,9 @@ async def test_the_owner_is_shown_all_of_it(market: Market, victim: Victim, http
         ("GET /api/v1/prokip/sales", victim.sale_id),
         ("GET /api/v1/connections/{id}", victim.marks[1]),
         ("GET /api/v1/connections/{id}/listings", victim.sku),
+        ("GET /api/v1/connections/{id}/webhooks", '"changes": 1'),
+        ("GET /api/v1/connections/{id}/upkeep", f'"connectionId": {victim.store_id}'),
+        ("GET /api/v1/webhooks", f'"connectionId": {victim.store_id}'),
         ("GET /api/v1/events/recent", victim.sku),
         ("GET /api/v1/sync/{id}", victim.round_id),
         ("GET /api/v1/parked", "made for a test"),

@@ -14,6 +14,7 @@ from gateway.routes.reads import READ_ROUTES
 from gateway.routes.rounds import ROUND_ROUTES
 from gateway.routes.sales import SALE_ROUTES
 from gateway.routes.stock import STOCK_ROUTES
+from gateway.routes.upkeep import UPKEEP_ROUTES
 from gateway.routes.woocommerce_approval import WOOCOMMERCE_APPROVAL_ROUTES
 from gateway.routing import Route
 
@@ -24,6 +25,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *WOOCOMMERCE_APPROVAL_ROUTES,
     *CATALOGUE_ROUTES,
     *FIRST_QUANTITY_ROUTES,
+    *UPKEEP_ROUTES,
     *ROUND_ROUTES,
     *LIVE_ROUTES,
     *STOCK_ROUTES,
