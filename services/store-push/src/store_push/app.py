@@ -23,13 +23,16 @@ from store_push.domain.decisions import Patience
 from store_push.domain.lingering import Linger
 from store_push.handlers.api import StoreApi
 from store_push.handlers.connections import ConnectionHandlers
+from store_push.handlers.rules import RulesApi
 from store_push.handlers.stock import StockHandlers
 from store_push.pusher import Pusher
 from store_push.rounds import RoundWatch
+from store_push.rules import RuleBook
 from store_push.storage.catalogue import CatalogueStorage
 from store_push.storage.connections import ConnectionStorage
 from store_push.storage.reads import ReadStorage
 from store_push.storage.rounds import RoundStorage
+from store_push.storage.rules import RuleStorage
 from store_push.storage.subscriptions import SubscriptionStorage
 from store_push.storage.sweeps import SweepStorage
 from store_push.storage.targets import TargetStorage
@@ -70,6 +73,7 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
 
     reads = ReadStorage(pool)
     targets, rounds, connections = TargetStorage(), RoundStorage(), ConnectionStorage()
+    rules = RuleStorage()
     work, catalogues, sweeps, subscriptions = WorkStorage(), CatalogueStorage(), SweepStorage(), SubscriptionStorage()
     patience = Patience(settle_s=settings.settle_s, drift_after_s=settings.drift_after_s)
     worker = Worker(claims, work, sweeps, bus.outbox, stores, Pusher(patience, utc_now))
@@ -106,12 +110,14 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
     watches = [DueTimer(webhooks.check_next, webhooks.next_in_s) for _ in range(SUBSCRIPTION_WATCHES)]
     watch = RoundWatch(pool, bus.outbox, rounds, settings.round_timeout_s)
     follower = ConnectionHandlers(
-        directory, connections, targets, rounds, sweeps, subscriptions, settings.subscription_interval_s
+        directory, connections, targets, rounds, sweeps, subscriptions, rules, settings.subscription_interval_s
     )
+    book = RuleBook(pool, rules, connections, targets, follower)
+    appliers = [DueTimer(book.apply_next, book.next_in_s)]
 
     context.side_task("dispatcher", dispatcher.run())
     context.on_drain(dispatcher.drain)
-    for name, timers in (("catalogue", readers), ("sweep", sweepers), ("webhooks", watches)):
+    for name, timers in (("catalogue", readers), ("sweep", sweepers), ("webhooks", watches), ("rules", appliers)):
         for number, timer in enumerate(timers):
             context.side_task(f"{name} {number}", timer.run())
     context.side_task("rounds", watch.run())
@@ -120,6 +126,7 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
         upkeep.CATALOGUE_CHANNEL: partial(wake_all, readers),
         upkeep.SWEEP_CHANNEL: partial(wake_all, sweepers),
         upkeep.ROUND_CHANNEL: watch.wake,
+        upkeep.RULES_CHANNEL: partial(wake_all, appliers),
     }
     context.side_task("listen", upkeep.listen(settings.database_url, heard))
     context.side_task("follow directory", upkeep.follow_directory(pool, follower))
@@ -127,6 +134,7 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
     context.side_task("prune", upkeep.prune(reads, retention_days=settings.retention_days))
 
     _add_routes(context.web, settings, reads, bus)
+    context.web.add_routes(RulesApi(pool, rules, book).routes())
     _consume(bus, StockHandlers(targets, rounds, settings.settle_s), follower, settings.settle_s * HINT_PACE_SHARE)
 
 

@@ -81,11 +81,11 @@ class StoreApi:
         rows = await self._reads.listings_of_sku(
             request[BUSINESS], sku=query.sku, location_id=query.location, rows_max=PAGE_ROWS_MAX
         )
-        return web.json_response({"items": [_json_row(row) for row in rows]})
+        return web.json_response({"items": [json_row(row) for row in rows]})
 
     async def due(self, request: web.Request) -> web.Response:
         rows = await self._reads.due(request[BUSINESS])
-        return web.json_response({"items": [_json_row(row) for row in rows]})
+        return web.json_response({"items": [json_row(row) for row in rows]})
 
     async def pushes(self, request: web.Request) -> web.Response:
         """Newest first; `next` is the `before` of the next page."""
@@ -109,17 +109,17 @@ class StoreApi:
 
     async def connections(self, request: web.Request) -> web.Response:
         rows = await self._reads.connections(request[BUSINESS])
-        items = [{**_json_row(row), "listings": json.loads(row["listings"])} for row in rows]
+        items = [{**json_row(row), "listings": json.loads(row["listings"])} for row in rows]
         return web.json_response({"items": items})
 
 
 def _page(rows: Sequence[Row], limit: int) -> web.Response:
     shown = rows[:limit]
     following = shown[-1]["id"] if len(rows) > limit else None
-    return web.json_response({"items": [_json_row(row) for row in shown], "next": following})
+    return web.json_response({"items": [json_row(row) for row in shown], "next": following})
 
 
-def _json_row(row: Row) -> dict[str, Any]:
+def json_row(row: Row) -> dict[str, Any]:
     return {column: _json_value(value) for column, value in row.items()}
 
 
