@@ -60,6 +60,7 @@ from store_push.pusher import Pusher
 from store_push.storage.catalogue import CatalogueStorage
 from store_push.storage.connections import ConnectionStorage
 from store_push.storage.rounds import RoundStorage
+from store_push.storage.rules import RuleStorage
 from store_push.storage.subscriptions import SubscriptionStorage
 from store_push.storage.sweeps import SweepStorage
 from store_push.storage.targets import TargetStorage
@@ -161,6 +162,12 @@ class Product:
         self.databases = {schema: Database(clock) for schema in ("ingest", "inventory", "push", "prokip")}
         records = {shop.connection_id: shop.record for shop in world.shops}
         self._names = StoreNames(records, world.account)
+        self.databases["push"].committed("connection_rule").update(
+            {
+                key: {"locations": "own", "buffer": Decimal(rule.buffer), "shown_max": rule.shown_max}
+                for key, rule in world.rules.items()
+            }
+        )
         self._ingest: list[Process] = []
         self._pollers: list[Process] = []
         self._settlings: dict[int, Settling] = {}
@@ -264,7 +271,14 @@ class Product:
         catalogue_timer = DueTimer(reader.read_next, reader.next_in_s)
         sweep_timer = DueTimer(sweeper.sweep_next, sweeper.next_in_s)
         follower = ConnectionHandlers(
-            cast("Directory", self._names), connections, targets, rounds, sweeps, SubscriptionStorage(), 3600.0
+            cast("Directory", self._names),
+            connections,
+            targets,
+            rounds,
+            sweeps,
+            SubscriptionStorage(),
+            RuleStorage(),
+            3600.0,
         )
         self._listen(life, "push", PUSH_CHANNEL, dispatcher.wake)
         self._listen(life, "push", CATALOGUE_CHANNEL, catalogue_timer.wake)
