@@ -9,6 +9,7 @@ from prokip_shared.directory import Directory
 from prokip_shared.messages import ConnectionChangedV1, Message, SyncRequestedV1
 from store_push.domain.rules import ALL_LOCATIONS
 from store_push.storage.connections import ConnectionStorage, KnownConnection
+from store_push.storage.first_quantities import FirstQuantityStorage
 from store_push.storage.rounds import RoundStorage
 from store_push.storage.rules import RuleStorage
 from store_push.storage.subscriptions import SubscriptionStorage
@@ -39,6 +40,7 @@ class ConnectionHandlers:
     rounds: RoundStorage
     sweeps: SweepStorage
     subscriptions: SubscriptionStorage
+    first: FirstQuantityStorage
     rules: RuleStorage
     subscription_interval_s: float
 
@@ -104,12 +106,15 @@ class ConnectionHandlers:
         """What every connection gets once, also one that is older than this code."""
         records = self.directory.all_connections()
         await self.sweeps.start(connection, {record.id: record.connected_at for record in records})
+        await self.first.start(connection, [record.id for record in records])
         await self.subscriptions.start(
             connection, [record.id for record in records], first_in_s=self.subscription_interval_s
         )
 
     async def _follow(self, connection: Connection, record: KnownConnection, before: KnownConnection | None) -> None:
         moved = before is not None and before.location_id != record.location_id
+        if before is not None and (moved or before.place_ref != record.place_ref):
+            await self.first.begin_again(connection, record.connection_id)
         if moved:
             await self.connections.move_listings(connection, record.connection_id, record.location_id)
         if before is not None and before.place_ref != record.place_ref:

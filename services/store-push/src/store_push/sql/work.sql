@@ -6,7 +6,10 @@ FROM push.connection_work w
 CROSS JOIN LATERAL (
     SELECT min(l.due_at) AS due_at FROM push.listing l WHERE l.connection_id = w.connection_id AND l.due_at IS NOT NULL
 ) d
-WHERE w.active AND w.writable AND d.due_at IS NOT NULL
+WHERE w.active AND w.writable AND d.due_at IS NOT NULL AND NOT EXISTS (
+        SELECT FROM push.first_quantities f
+        WHERE f.connection_id = w.connection_id AND f.state IN ('waiting', 'held', 'refused')
+    )
 ORDER BY 3;
 
 -- name: still_there
@@ -22,7 +25,10 @@ SELECT w.connection_id, w.business_id, w.platform, w.health, w.health_since, w.c
     set_config('synchronous_commit', 'off', true)
 FROM push.connection_work w
 LEFT JOIN push.connection_rule c USING (connection_id)
-WHERE w.connection_id = $1 AND w.active AND w.writable AND w.next_attempt_at <= now()
+WHERE w.connection_id = $1 AND w.active AND w.writable AND w.next_attempt_at <= now() AND NOT EXISTS (
+        SELECT FROM push.first_quantities f
+        WHERE f.connection_id = w.connection_id AND f.state IN ('waiting', 'held', 'refused')
+    )
 FOR UPDATE OF w SKIP LOCKED;
 
 -- name: due_listings
