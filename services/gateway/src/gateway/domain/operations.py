@@ -133,19 +133,6 @@ def _from_available(listing: Mapping[str, Any], target: Decimal) -> str:
     return f" ({'; '.join(steps)})"
 
 
-def explain_bundle(bundle: Mapping[str, Any]) -> str:
-    """What a bundle is made of, and which part it is enough for."""
-    parts = bundle["parts"]
-    if not parts:
-        return f"{bundle['sku']} is no bundle any more."
-    made = " and ".join(f"{part['units']} of {part['sku']}" for part in parts)
-    unknown = [part["sku"] for part in parts if part["available"] is None]
-    if unknown:
-        return f"{made}; nothing is shown, because Prokip tells no quantity of {', '.join(unknown)}."
-    least = min(parts, key=lambda part: Decimal(part["enough_for"]))
-    return f"{made}; {least['available']} of {least['sku']} are enough for {bundle['available']}."
-
-
 def fits_search(search: str, texts: Sequence[str | None]) -> bool:
     wanted = search.strip().casefold()
     return not wanted or any(text is not None and wanted in text.casefold() for text in texts)

@@ -1,13 +1,10 @@
-"""Rules, differences and bundles: rows of the table."""
+"""Rules and differences: rows of the table."""
 
 from typing import Final
 
-from gateway.handlers import bundles, rules
+from gateway.handlers import rules
 from gateway.models.base import Page
 from gateway.models.rules import (
-    Bundle,
-    BundleShown,
-    BundlesQuery,
     Difference,
     DifferenceDecision,
     DifferencesQuery,
@@ -85,21 +82,5 @@ RULE_ROUTES: Final = (
         rules.leave_difference,
         answer=DifferenceDecision,
         docs=Docs("rules", "Leave a difference; the item is not written", (404, 409, *AWAY)),
-    ),
-    route_given(
-        "GET",
-        f"{V1}/bundles",
-        BundlesQuery,
-        bundles.list_bundles,
-        answer=Page[BundleShown],
-        docs=Docs("bundles", "SKUs that are made of others, and what they are enough for", AWAY),
-    ),
-    route_given(
-        "PUT",
-        f"{V1}/bundles",
-        Bundle,
-        bundles.change_bundle,
-        answer=BundleShown,
-        docs=Docs("bundles", "Say what a SKU is made of, for orders from now on", (409, *AWAY)),
     ),
 )
