@@ -1,8 +1,12 @@
 -- name: enter_businesses
 -- Shared with other batches, exclusive against a catalogue being saved: neither may miss what the other has not
--- committed yet.
-SELECT pg_advisory_xact_lock_shared(hashtextextended('push.listing', business_id))
-FROM unnest($1::bigint[]) AS business_id;
+-- committed yet. Where locations are summed, two batches may not miss each other either.
+SELECT CASE
+    WHEN EXISTS (SELECT FROM push.connection_rule c WHERE c.business_id = given.business_id AND c.locations = 'all')
+    THEN pg_advisory_xact_lock(hashtextextended('push.listing', given.business_id))
+    ELSE pg_advisory_xact_lock_shared(hashtextextended('push.listing', given.business_id))
+END
+FROM unnest($1::bigint[]) AS given (business_id);
 
 -- name: save_targets
 -- The highest revision of each SKU wins, in whatever order messages arrive. A custom store has no catalogue to match: it
@@ -23,6 +27,7 @@ WITH news AS (
     FROM (
         SELECT DISTINCT news.business_id, news.sku FROM news
         WHERE EXISTS (SELECT FROM push.connection_rule c WHERE c.business_id = news.business_id AND c.locations = 'all')
+        ORDER BY news.business_id, news.sku
     ) summed
     CROSS JOIN LATERAL (
         WITH places AS (
