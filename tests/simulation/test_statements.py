@@ -56,7 +56,7 @@ from prokip_shared.platforms.prokip import Goods, StockPage
 from prokip_shared.platforms.store import CatalogueItem, CataloguePage, ItemKey, Level
 from store_push.domain.decisions import PlannedWrite, Settled
 from store_push.domain.health import Health
-from store_push.domain.listings import DueListing, Gap, target_of
+from store_push.domain.listings import DueListing, Gap
 from store_push.domain.matching import ListingDraft
 from store_push.pusher import PushRecord
 from store_push.storage.catalogue import SAVE_ITEMS_MAX, CatalogueStorage
@@ -525,7 +525,7 @@ class _PushScript:
             available = chance.choice((None, Decimal(chance.randint(-3, 9)), Decimal("2.5")))
             taken = {1: Decimal(chance.randint(0, 3)), 2: Decimal(chance.randint(0, 3))}
             revision = chance.randint(1, 30)
-            targets.append(Target(BUSINESS, PLACE, sku, available, target_of(available), revision, taken, "c"))
+            targets.append(Target(BUSINESS, PLACE, sku, available, revision, taken, "c"))
 
         async def step(connection: Any) -> None:
             storage = TargetStorage()

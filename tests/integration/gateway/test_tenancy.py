@@ -156,6 +156,18 @@ def attempts(victim: Victim) -> dict[str, Attempt]:
         "GET /api/v1/stock/movements": Attempt(404, path=f"/api/v1/stock/movements{sku}"),
         "GET /api/v1/stock/explanation": Attempt(404, path=f"/api/v1/stock/explanation{sku}"),
         "GET /api/v1/stock/at": Attempt(404, path=f"/api/v1/stock/at{sku}&moment=2026-01-01T00:00:00Z"),
+        "GET /api/v1/connections/{id}/rules": Attempt(404, path=f"/api/v1/connections/{store}/rules"),
+        "PUT /api/v1/connections/{id}/rules": Attempt(
+            404, path=f"/api/v1/connections/{store}/rules", json={"buffer": "99"}
+        ),
+        "GET /api/v1/connections/{id}/rules/skus": Attempt(404, path=f"/api/v1/connections/{store}/rules/skus"),
+        "PUT /api/v1/connections/{id}/rules/skus": Attempt(
+            404, path=f"/api/v1/connections/{store}/rules/skus", json={"sku": victim.sku, "push": "never"}
+        ),
+        "GET /api/v1/connections/{id}/rules/changes": Attempt(404, path=f"/api/v1/connections/{store}/rules/changes"),
+        "GET /api/v1/differences": Attempt(200, path=f"/api/v1/differences?connectionId={store}"),
+        "POST /api/v1/differences/{id}/push": Attempt(404, path="/api/v1/differences/1/push"),
+        "POST /api/v1/differences/{id}/leave": Attempt(404, path="/api/v1/differences/1/leave"),
         "GET /api/v1/stock/listings": Attempt(200, path=f"/api/v1/stock/listings{sku}"),
         "GET /api/v1/stock/pushes": Attempt(200, path=f"/api/v1/stock/pushes{sku}"),
         "GET /api/v1/sales": Attempt(200, path=f"/api/v1/sales?connectionId={store}"),

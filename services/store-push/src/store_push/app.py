@@ -29,10 +29,12 @@ from store_push.handlers.api import StoreApi
 from store_push.handlers.connections import ConnectionHandlers
 from store_push.handlers.first_quantities import FirstQuantityApi
 from store_push.handlers.matching import MatchingApi
+from store_push.handlers.rules import RulesApi
 from store_push.handlers.stock import StockHandlers
 from store_push.looking import LevelLooker, LookLimits
 from store_push.pusher import Pusher
 from store_push.rounds import RoundWatch
+from store_push.rules import RuleBook
 from store_push.storage.background import BackgroundStorage
 from store_push.storage.catalogue import CatalogueStorage
 from store_push.storage.connections import ConnectionStorage
@@ -42,6 +44,7 @@ from store_push.storage.looks import LookStorage
 from store_push.storage.matching import MatchingStorage
 from store_push.storage.reads import ReadStorage
 from store_push.storage.rounds import RoundStorage
+from store_push.storage.rules import RuleStorage
 from store_push.storage.subscriptions import SubscriptionStorage
 from store_push.storage.sweeps import SweepStorage
 from store_push.storage.targets import TargetStorage
@@ -92,6 +95,7 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
 
     reads = ReadStorage(pool)
     targets, rounds, connections = TargetStorage(), RoundStorage(), ConnectionStorage()
+    rules = RuleStorage()
     work, catalogues, sweeps, subscriptions = WorkStorage(), CatalogueStorage(), SweepStorage(), SubscriptionStorage()
     looks, budgets = LookStorage(), BackgroundStorage()
     background = Background(stores, pool, bus.outbox, budgets)
@@ -136,8 +140,10 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
     first = FirstQuantityStorage()
     plans = FirstQuantities(pool, first, _first_limits(settings), settings.first_settle_s)
     follower = ConnectionHandlers(
-        directory, connections, targets, rounds, sweeps, subscriptions, first, settings.subscription_interval_s
+        directory, connections, targets, rounds, sweeps, subscriptions, first, rules, settings.subscription_interval_s
     )
+    book = RuleBook(pool, rules, connections, targets, follower)
+    appliers = [DueTimer(book.apply_next, book.next_in_s)]
 
     context.side_task("dispatcher", dispatcher.run())
     context.on_drain(dispatcher.drain)
@@ -146,6 +152,7 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
         ("sweep", sweepers),
         ("webhooks", watches),
         ("look", lookers),
+        ("rules", appliers),
     ):
         for number, timer in enumerate(timers):
             context.side_task(f"{name} {number}", timer.run())
@@ -155,6 +162,7 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
         upkeep.CATALOGUE_CHANNEL: partial(wake_all, readers),
         upkeep.SWEEP_CHANNEL: partial(wake_all, sweepers),
         upkeep.ROUND_CHANNEL: watch.wake,
+        upkeep.RULES_CHANNEL: partial(wake_all, appliers),
     }
     context.side_task("listen", upkeep.listen(settings.database_url, heard))
     context.side_task("follow directory", upkeep.follow_directory(pool, follower))
@@ -168,6 +176,7 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
         StoreApi(reads),
         MatchingApi(matching, choosing, connections, pool),
         FirstQuantityApi(pool, first, plans),
+        RulesApi(pool, rules, book),
     )
     _add_routes(context.web, settings, [entry for api in apis for entry in api.routes()], bus)
     _consume(

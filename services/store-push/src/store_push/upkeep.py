@@ -19,6 +19,7 @@ PUSH_CHANNEL: Final = "prokip_push_due"
 CATALOGUE_CHANNEL: Final = "prokip_push_catalogue"
 SWEEP_CHANNEL: Final = "prokip_push_sweep"
 ROUND_CHANNEL: Final = "prokip_push_round"
+RULES_CHANNEL: Final = "prokip_push_rules"
 CONNECT_TIMEOUT_S: Final = 5.0
 RECONNECT_S: Final = 0.5
 LISTEN_CHECK_S: Final = 30.0

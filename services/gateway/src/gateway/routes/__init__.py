@@ -12,6 +12,7 @@ from gateway.routes.operations import OPERATION_ROUTES
 from gateway.routes.prokip import PROKIP_ROUTES
 from gateway.routes.reads import READ_ROUTES
 from gateway.routes.rounds import ROUND_ROUTES
+from gateway.routes.rules import RULE_ROUTES
 from gateway.routes.sales import SALE_ROUTES
 from gateway.routes.stock import STOCK_ROUTES
 from gateway.routes.upkeep import UPKEEP_ROUTES
@@ -31,6 +32,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *STOCK_ROUTES,
     *SALE_ROUTES,
     *READ_ROUTES,
+    *RULE_ROUTES,
     *OPERATION_ROUTES,
     *EARLIER_ROUTES,
 )

@@ -82,7 +82,8 @@ class StoreApi:
         rows = await self._reads.listings_of_sku(
             request[BUSINESS], sku=query.sku, location_id=query.location, rows_max=PAGE_ROWS_MAX
         )
-        return web.json_response({"items": [json_row(row) for row in rows]})
+        items = [{**json_row(row), "places": row["places"] and json.loads(row["places"])} for row in rows]
+        return web.json_response({"items": items})
 
     async def due(self, request: web.Request) -> web.Response:
         rows = await self._reads.due(request[BUSINESS])

@@ -18,6 +18,7 @@ import { parked } from "./views/parked.js";
 import { prokipSettings } from "./views/prokip-settings.js";
 import { read } from "./views/read.js";
 import { reads } from "./views/reads.js";
+import { rules } from "./views/rules.js";
 import { sales } from "./views/sales.js";
 import { signIn } from "./views/sign-in.js";
 import { sku } from "./views/sku.js";
@@ -32,6 +33,7 @@ const ROUTES = [
   ["/stores/connect", connect],
   ["/stores/connect/{platform}", connect],
   ["/stores/{id}", store],
+  ["/stores/{id}/rules", rules],
   ["/stores/{id}/catalogue", catalogue],
   ["/stores/{id}/first-quantities", firstQuantities],
   ["/stock", stock],

@@ -14,6 +14,7 @@ const TONES = {
   connected: "good",
   throttled: "warn",
   paused: "warn",
+  never: "warn",
   pending: "warn",
   waiting: "warn",
   not_in_prokip: "warn",

@@ -49,6 +49,8 @@ export const store = {
           " · ",
           h.a({ href: `/dashboard/stores/${connection.id}/first-quantities` }, "First quantities"),
         ],
+        " · ",
+        h.a({ href: `/dashboard/stores/${connection.id}/rules` }, "Rules: what it shows differently, and differences"),
       ),
       webhooks,
       care,
