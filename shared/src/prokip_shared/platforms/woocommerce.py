@@ -221,6 +221,9 @@ class WooClient:
     async def _post(self, path: str, fields: Mapping[str, Any]) -> Answer:
         return await self._send("POST", self._rest(path), body=json.dumps(fields).encode())
 
+    async def _put(self, path: str, fields: Mapping[str, Any]) -> Answer:
+        return await self._send("PUT", self._rest(path), body=json.dumps(fields).encode())
+
     async def _all(self, path: str, query: Sequence[Pair]) -> list[Mapping[str, Any]]:
         rows: list[Mapping[str, Any]] = []
         for page in range(1, PAGES_MAX):

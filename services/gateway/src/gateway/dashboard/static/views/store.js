@@ -45,6 +45,8 @@ export const store = {
         connection.platform !== "custom" && [
           " · ",
           h.a({ href: `/dashboard/stores/${connection.id}/first-quantities` }, "First quantities"),
+          " · ",
+          h.a({ href: `/dashboard/stores/${connection.id}/products` }, "Products from Prokip"),
         ],
       ),
       h.h2("Listings"),
