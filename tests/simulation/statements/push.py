@@ -402,7 +402,17 @@ async def claim_catalogue(tx: Transaction, hint_pause_s: float) -> list[Values]:
 
 @catalogue
 async def save_page(tx: Transaction, connection_id: int, read_at: datetime, *columns: Sequence[Any]) -> list[Values]:
-    names = ("item_ref", "parent_ref", "place_ref", "sku", "parent_sku", "name", "product_ref", "variant_ref", "price")
+    names: tuple[str, ...] = (
+        "item_ref",
+        "parent_ref",
+        "place_ref",
+        "sku",
+        "parent_sku",
+        "name",
+        "product_ref",
+        "variant_ref",
+        "price",
+    )
     names += ("level_state", "quantity")
     for values in zip(*columns, strict=True):
         row = dict(zip(names, values, strict=True))
