@@ -8,6 +8,7 @@ from prokip_sandbox.prokip.catalogue import NewVariation
 from tests.integration.poller.test_connector_account import connect
 from tests.integration.poller.world import open_world
 from tests.integration.push.prokip_products import told
+from tests.support.eventually import eventually
 
 PATH = "/internal/prokip/products"
 
@@ -26,6 +27,11 @@ async def test_products_are_told_page_by_page_with_prices_and_images(database_ur
     prokip.catalogue.add([NewVariation("FREE", {})], name="Uncounted", enable_stock=False, is_inactive=True)
     async with open_world(database_url, prokip, configured=False) as world:
         await connect(world)
+
+        async def set_up() -> bool:
+            return (await world.ask("GET", PATH))[0] == 200
+
+        await eventually(set_up, what="the settings count")
         status, answer = await world.ask("GET", PATH)
         assert status == 200, answer
         found: dict[str, Any] = {one["name"]: one for one in answer["products"]}
@@ -46,6 +52,11 @@ async def test_a_prokip_that_fails_or_tells_no_products_is_named(database_url: s
         status, answer = await world.ask("GET", PATH)
         assert (status, answer["code"]) == (409, "no_products")
         await connect(world)
+
+        async def by_its_own_api() -> bool:
+            return (await world.ask("GET", PATH))[0] == 200
+
+        await eventually(by_its_own_api, what="the new settings count")
         prokip.faults.add(Fault("status", path="/product", status=502, times=None))
         status, answer = await world.ask("GET", PATH)
         assert (status, answer["code"]) == (503, "prokip_away")

@@ -1,6 +1,7 @@
 """Plans of products: made, shown, carried out, undone."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from aiohttp import web
@@ -91,12 +92,18 @@ def _path(request: web.Request, *more: str) -> str:
 
 def _item_of(row: Mapping[str, Any]) -> ProductPlanItem:
     product, chosen = row["product"], row["choice"]
+    prices = chosen.get("prices", {})
     variations = [
-        PlannedVariation(sku=one["sku"], name=one["name"], price=chosen.get("prices", {}).get(one["sku"], one["price"]))
+        PlannedVariation(sku=one["sku"], name=one["name"], price=_price(prices.get(one["sku"], one["price"])))
         for one in product["variations"]
     ]
     image_url = chosen.get("image_url") or product["image_url"]
     return ProductPlanItem.model_validate({**row, "variations": variations, "image_url": image_url})
+
+
+def _price(told: str | None) -> str | None:
+    """In whole hundredths, as it is written."""
+    return None if told is None else f"{Decimal(told):.2f}"
 
 
 def _text(following: int | None) -> str | None:

@@ -120,7 +120,7 @@ function itemTable(items, plan, path, refresh) {
 }
 
 const variationLine = ({ sku, name, price }) =>
-  h.div([sku ?? "no SKU", name, price === null ? "no price" : quantity(price)].filter(Boolean).join(" · "));
+  h.div([sku ?? "no SKU", name, price ?? "no price"].filter(Boolean).join(" · "));
 
 function choose(item, path, refresh) {
   const address = `${path}/items/${item.id}/choose`;
