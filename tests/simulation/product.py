@@ -101,6 +101,7 @@ READ_KEPT_S: Final = 120.0
 POST: Final = PostingLimits(posting_concurrency=4, post_timeout_s=30.0, posting_margin_s=10.0, doubt_grace_s=40.0)
 LOOK: Final = LookPolicy(first_s=2.0, cap_s=60.0, grace_s=POST.doubt_grace_s)
 LOOK_TIMEOUT_S: Final = 60.0
+LOOK_INTERVAL_S: Final = 5.0
 POLICY: Final = RetryPolicy(base_s=1.0, cap_s=60.0, refused_s=120.0)
 CATALOGUE_S: Final = 300.0
 CATALOGUE_SELDOM_S: Final = 7200.0
@@ -312,6 +313,7 @@ class Product:
             clients=clients,
             policy=LOOK,
             look_timeout_s=LOOK_TIMEOUT_S,
+            look_interval_s=LOOK_INTERVAL_S,
         )
         consumers = Consumers(sales=sales, polls=polls, logins=cast("Any", None), accounts=accounts)
         self._consume(life, "prokip", pool, outbox, Subscription("prokip-poller", SaleDueV1), consumers.sale_due)
@@ -349,7 +351,12 @@ class Product:
             return True
         correlation = f"{shop.connection_id}-{body['id'] if 'id' in body else body['inventory_item_id']}"
         event = event_of(
-            meaning, shop.record, message_id=make_message_id(), observed_at=utc_now(), correlation_id=correlation
+            meaning,
+            shop.record,
+            topic=topic,
+            message_id=make_message_id(),
+            observed_at=utc_now(),
+            correlation_id=correlation,
         )
         if event is None:
             return True

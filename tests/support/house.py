@@ -52,7 +52,6 @@ async def open_service(module: str, environ: dict[str, str]) -> AsyncIterator[Ru
 
 
 async def _all_ready(services: dict[str, RunningService]) -> bool:
-    """A service that is ready has declared its queues: what is said before that, it would never hear."""
     problems = {name: found for name, service in services.items() if (found := await service.context.problems())}
     assert not problems, problems
     return True

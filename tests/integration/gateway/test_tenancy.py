@@ -31,6 +31,9 @@ OPEN_TO_ALL = {
     "GET /metrics",
     # Shopify sends a browser there, which is known by a cookie of its own: test_shopify_consent
     "GET /connections/callback/shopify",
+    # stores post keys to an address that is good once, and send a browser back: test_woocommerce_approval
+    "POST /connections/callback/woocommerce/{ticket}",
+    "GET /connections/return/woocommerce",
     # the dashboard's own files, the same for everybody
     "GET /",
     "GET /dashboard",
@@ -84,6 +87,9 @@ def attempts(victim: Victim) -> dict[str, Attempt]:
         "PUT /api/v1/prokip": Attempt(422, json={"apiUrl": "https://10.0.0.1", "locationId": "L"}),
         "POST /api/v1/prokip/choices": Attempt(422, json={"apiUrl": "https://10.0.0.1"}),
         "GET /connections": Attempt(200),
+        "GET /connections/woocommerce/authorize": Attempt(
+            409, path="/connections/woocommerce/authorize?storeUrl=https://shop.example"
+        ),
         "GET /connections/shopify": Attempt(409, path="/connections/shopify?shop=x.myshopify.com"),
         "GET /api/v1/connections/shopify/installs/{id}": Attempt(
             404, path=f"/api/v1/connections/shopify/installs/{uuid4()}"

@@ -13,7 +13,7 @@ from prokip_poller.domain.attempts import RetryPolicy
 from prokip_poller.domain.pace import PaceLimits
 from prokip_poller.pace import AccountPace
 from prokip_poller.storage.logins import Logins
-from prokip_poller.tokens import StoredTokens, renew_in_s
+from prokip_poller.tokens import KnownTokens, StoredTokens, renew_in_s
 from prokip_shared.database import Pool, migrate, open_pool
 from prokip_shared.http import open_client
 from prokip_shared.platforms.prokip import InDoubt, Refused, Unavailable
@@ -45,16 +45,19 @@ async def erp() -> AsyncIterator[ScriptedConnector]:
 
 @pytest.fixture
 async def session() -> AsyncIterator[ClientSession]:
-    async with open_client(allowed_private_hosts=["127.0.0.1"], timeout_s=5, keep_alive=False) as session:
+    async with open_client(allowed_private_hosts=["127.0.0.1"], timeout_s=5) as session:
         yield session
 
 
 @pytest.fixture
 def replica(pool: Pool, erp: ScriptedConnector, session: ClientSession) -> Replica:
-    def create_replica(*, version: int = 1, password: str | None = None, vault: Vault = VAULT) -> StoredTokens:
+    def create_replica(
+        *, version: int = 1, password: str | None = None, vault: Vault = VAULT, known: KnownTokens | None = None
+    ) -> StoredTokens:
         credentials = erp.credentials.model_copy(update={"password": SecretStr(password)} if password else {})
         sign_in = SignIn(session, api_url=erp.url, credentials=credentials)
-        return StoredTokens(Logins(pool), vault, sign_in, asyncio.Lock(), business_id=BUSINESS, version=version)
+        known = known or KnownTokens()
+        return StoredTokens(Logins(pool), vault, sign_in, known, business_id=BUSINESS, version=version)
 
     return create_replica
 
@@ -92,6 +95,38 @@ async def test_tokens_are_refreshed_before_their_end_by_one_replica(
     found = await asyncio.gather(*(replica().token() for _ in range(4)))
     assert set(found) == {"access-2"}
     assert found[0] != first
+    assert erp.grants == ["password", "refresh_token"]
+
+
+async def test_a_process_uses_a_token_without_the_database_until_its_end(
+    pool: Pool, erp: ScriptedConnector, replica: Replica
+) -> None:
+    now_s = [1000.0]
+    known = KnownTokens(lambda: now_s[0])
+    await replica(known=known).token()
+    assert await replica(known=known).token() == "access-1"
+    await pool.execute("ALTER TABLE prokip.login RENAME TO away")
+    assert await replica(known=known).token() == "access-1"
+    with pytest.raises(Unavailable, match="our database is away"):
+        await replica(known=known, version=2).token()
+    await pool.execute("ALTER TABLE prokip.away RENAME TO login")
+    await make_due(pool)
+    now_s[0] += renew_in_s(erp.expires_in) or 0
+    assert await replica(known=known).token() == "access-2"
+    assert erp.grants == ["password", "refresh_token"]
+
+
+async def test_a_token_that_another_replica_has_ended_is_given_up_once_it_is_refused(
+    erp: ScriptedConnector, replica: Replica
+) -> None:
+    known = KnownTokens()
+    for _ in range(2):
+        ended = await replica(known=known).token()
+    erp.revoke_access()
+    newer = await replica().renewed(ended)
+    assert await replica(known=known).token() == ended
+    assert await replica(known=known).renewed(ended) == newer
+    assert await replica(known=known).token() == newer
     assert erp.grants == ["password", "refresh_token"]
 
 

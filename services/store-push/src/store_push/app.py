@@ -17,6 +17,7 @@ from prokip_shared.security.tokens import InternalTokens
 from prokip_shared.security.vault import Vault
 from prokip_shared.web.internal import require_business
 from store_push import upkeep
+from store_push.background import Background
 from store_push.catalogue import CatalogueReader
 from store_push.choosing import Choosing
 from store_push.config import StorePushSettings
@@ -31,13 +32,16 @@ from store_push.handlers.matching import MatchingApi
 from store_push.handlers.product_plans import ProductPlanApi
 from store_push.handlers.stock import StockHandlers
 from store_push.left_alone import LeftAloneFollower
+from store_push.looking import LevelLooker, LookLimits
 from store_push.planning import Planner
 from store_push.poller import Poller
 from store_push.pusher import Pusher
 from store_push.rounds import RoundWatch
+from store_push.storage.background import BackgroundStorage
 from store_push.storage.catalogue import CatalogueStorage
 from store_push.storage.connections import ConnectionStorage
 from store_push.storage.first_quantities import FirstQuantityStorage
+from store_push.storage.looks import LookStorage
 from store_push.storage.matching import MatchingStorage
 from store_push.storage.product_plans import ProductPlanStorage
 from store_push.storage.reads import ReadStorage
@@ -64,19 +68,18 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
     pool = await context.stack.enter_async_context(
         await open_pool(settings.database_url, service=NAME, connections_max=settings.database_connections_max)
     )
-    claims_max = (
-        settings.push_workers
-        + settings.catalogue_readers
-        + settings.sweepers
-        + settings.planners
-        + SUBSCRIPTION_WATCHES
-    )
+    claims_max = settings.push_workers + settings.catalogue_readers + settings.sweepers
+    claims_max += settings.lookers + settings.planners + SUBSCRIPTION_WATCHES
     claims = await context.stack.enter_async_context(
         await open_pool(settings.database_url, service=f"{NAME}-claims", connections_max=claims_max)
     )
     directory = _open_directory(context, settings)
     session = await context.stack.enter_async_context(
-        open_client(allowed_private_hosts=settings.allowed_private_hosts, timeout_s=settings.push_timeout_s)
+        open_client(
+            allowed_private_hosts=settings.allowed_private_hosts,
+            allowed_self_signed_hosts=settings.allowed_self_signed_hosts,
+            timeout_s=settings.push_timeout_s,
+        )
     )
     stores = Stores(
         directory,
@@ -89,6 +92,8 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
     reads = ReadStorage(pool)
     targets, rounds, connections = TargetStorage(), RoundStorage(), ConnectionStorage()
     work, catalogues, sweeps, subscriptions = WorkStorage(), CatalogueStorage(), SweepStorage(), SubscriptionStorage()
+    looks, budgets = LookStorage(), BackgroundStorage()
+    background = Background(stores, pool, bus.outbox, budgets)
     patience = Patience(settle_s=settings.settle_s, drift_after_s=settings.drift_after_s)
     worker = Worker(claims, work, sweeps, bus.outbox, stores, Pusher(patience, utc_now))
     dispatcher = Dispatcher(
@@ -105,7 +110,7 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
         catalogues,
         targets,
         connections,
-        stores,
+        background,
         settle_s=settings.settle_s,
         interval_s=settings.catalogue_interval_s,
         hint_pause_s=settings.catalogue_hint_pause_s,
@@ -114,12 +119,13 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
         claims,
         bus.outbox,
         sweeps,
-        stores,
+        background,
         SweepLimits(settings.sweep_interval_s, settings.sweep_overlap_s, settings.sweep_pause_s_min),
     )
     webhooks = SubscriptionWatch(
-        claims, subscriptions, stores, settings.public_webhook_url, settings.subscription_interval_s
+        claims, subscriptions, background, settings.public_webhook_url, settings.subscription_interval_s
     )
+    looker = LevelLooker(claims, looks, targets, background, LookLimits(settings.look_interval_s, settings.settle_s))
     readers = [DueTimer(reader.read_next, reader.next_in_s) for _ in range(settings.catalogue_readers)]
     sweepers = [DueTimer(sweeper.sweep_next, sweeper.next_in_s) for _ in range(settings.sweepers)]
     watches = [DueTimer(webhooks.check_next, webhooks.next_in_s) for _ in range(SUBSCRIPTION_WATCHES)]
@@ -127,6 +133,7 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
     poller = await _open_poller(context, settings)
     planner = Planner(claims, product_plans, connections, stores, poller)
     planners = [DueTimer(planner.step, planner.next_in_s) for _ in range(settings.planners)]
+    lookers = [DueTimer(looker.look_next, looker.next_in_s) for _ in range(settings.lookers)]
     watch = RoundWatch(pool, bus.outbox, rounds, settings.round_timeout_s)
     first = FirstQuantityStorage()
     plans = FirstQuantities(pool, first, _first_limits(settings), settings.first_settle_s)
@@ -136,7 +143,13 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
 
     context.side_task("dispatcher", dispatcher.run())
     context.on_drain(dispatcher.drain)
-    for name, timers in (("catalogue", readers), ("sweep", sweepers), ("webhooks", watches), ("plans", planners)):
+    for name, timers in (
+        ("catalogue", readers),
+        ("sweep", sweepers),
+        ("webhooks", watches),
+        ("look", lookers),
+        ("plans", planners),
+    ):
         for number, timer in enumerate(timers):
             context.side_task(f"{name} {number}", timer.run())
     context.side_task("rounds", watch.run())

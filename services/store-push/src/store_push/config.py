@@ -2,15 +2,13 @@ from typing import Annotated
 
 from pydantic import Field
 
-from prokip_shared.settings import CommaList, HttpUrl, ServiceSettings
+from prokip_shared.settings import HttpUrl, OutwardSettings
 
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class StorePushSettings(ServiceSettings):
+class StorePushSettings(OutwardSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8003
-    allowed_private_hosts: CommaList = ()
-    """Hosts inside that stores may have; for development, empty in production."""
     shopify_url_template: Annotated[str, Field(pattern=r"^https?://\S*\{shop\}\S*$")] = "https://{shop}"
     """Where a shop's API is; the sandbox serves all its shops below one address."""
     push_workers: Annotated[int, Field(ge=1, le=200)] = 16
@@ -58,6 +56,10 @@ class StorePushSettings(ServiceSettings):
     """Where stores reach webhook-ingest, as the gateway has it; webhooks that a store lost are made anew for it."""
     subscription_interval_s: Annotated[float, Field(ge=1, le=86400)] = 900
     """How often each store is asked whether it still has our webhooks."""
+    look_interval_s: Annotated[float, Field(ge=1, le=86400)] = 60
+    """How often each store's most sold levels are looked at, a hundred at a time."""
+    lookers: Annotated[int, Field(ge=1, le=50)] = 1
+    """Stores whose levels one process looks at, at a time; each holds one database connection."""
     round_timeout_s: Annotated[float, Field(gt=0, le=86400)] = 300
     retention_days: Annotated[float, Field(gt=0, le=3650)] = 30
     """How long the history of pushes, drift and rounds is kept."""

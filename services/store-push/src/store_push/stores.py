@@ -14,7 +14,7 @@ from prokip_shared.platforms.errors import Refused
 from prokip_shared.platforms.exchange import ExchangeLimits
 from prokip_shared.platforms.shopify import shopify_base_url
 from prokip_shared.platforms.shopify_products import ShopifyProducts
-from prokip_shared.platforms.store import CataloguePage, ItemKey, Level, OrdersPage
+from prokip_shared.platforms.store import CataloguePage, ItemKey, Level, OrdersPage, QueryPoints
 from prokip_shared.platforms.store_products import ProductStore
 from prokip_shared.platforms.webhook_addresses import webhook_url
 from prokip_shared.platforms.woocommerce_products import WooProducts
@@ -48,6 +48,9 @@ class WooStore(WooProducts):
         )
         self._webhook_secret = credentials.webhook_secret
 
+    def bucket(self) -> QueryPoints | None:
+        return None
+
     async def keep_webhooks(self, public_webhook_url: str) -> tuple[str, ...]:
         url = webhook_url(public_webhook_url, "woocommerce")
         return await self.restore_webhooks(delivery_url=url, secret=self._webhook_secret)
@@ -55,6 +58,9 @@ class WooStore(WooProducts):
 
 class CustomStore(CustomClient):
     habits = CUSTOM_HABITS
+
+    def bucket(self) -> QueryPoints | None:
+        return None
 
     async def read_levels(self, keys: Sequence[ItemKey]) -> dict[ItemKey, Level]:
         raise Refused("not_readable", f"a custom store tells no levels ({len(keys)} asked)")

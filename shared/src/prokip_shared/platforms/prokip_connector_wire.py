@@ -116,7 +116,7 @@ def parse_id(value: Any) -> int | None:
     """A positive whole number or its digits."""
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+    return value if type(value) is int and value > 0 else None
 
 
 def location_number(location_id: str) -> int:

@@ -21,6 +21,7 @@ from prokip_shared.platforms.store import (
     ItemKey,
     Level,
     QuantityWrite,
+    QueryPoints,
     WriteOutcome,
     WriteResult,
     clean_name,
@@ -140,19 +141,15 @@ def _codes(errors: Any) -> set[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(QueryPoints):
     """The shop's bucket of query points at one moment, as `throttleStatus` told it."""
 
-    available_points: float
-    restored_points_per_s: float
-    maximum_points: float
-    asked_points: float
-    """What the query that told it had asked for."""
+    def held(self, *, age_s: float) -> float:
+        return min(self.maximum_points, self.available_points + age_s * self.restored_points_per_s)
 
     def wait_s(self, points: float, *, age_s: float) -> float:
         """How long until the bucket holds `points`; 0 when it does, and never for more than it can ever hold."""
-        held = min(self.maximum_points, self.available_points + age_s * self.restored_points_per_s)
-        missing = min(points, self.maximum_points) - held
+        missing = min(points, self.maximum_points) - self.held(age_s=age_s)
         return missing / self.restored_points_per_s if missing > 0 else 0.0
 
 

@@ -83,6 +83,17 @@ class OrdersPage:
     """The time at the store when it answered; None where it does not tell."""
 
 
+@dataclass(frozen=True, slots=True)
+class QueryPoints:
+    """A bucket of query points that fills up by itself, as an answer of the store told it."""
+
+    available_points: float
+    restored_points_per_s: float
+    maximum_points: float
+    asked_points: float
+    """What the query that told it had asked for."""
+
+
 WriteOutcome = Literal["written", "stale", "untouched", "refused", "not_tracked", "gone"]
 """stale: the store shows another quantity than expected; untouched: left alone because a neighbour failed, may be
 sent again at once; refused: never succeeds as it is; not_tracked and gone: as LevelState."""

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from math import isfinite
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -35,11 +36,18 @@ GONE_CODES: Final = frozenset(
 
 
 def store_key(home_url: str) -> str:
-    """A home URL in the form in which two of them are compared: lower-case host, no default port, no slash at the end."""
-    parts = urlsplit(home_url.strip())
+    """A home URL in the form in which two of them are compared: lower-case host, no default port, no slash at the end.
+
+    Raises StoreUnavailable for what is no address.
+    """
+    try:
+        parts = urlsplit(home_url.strip())
+        number = parts.port
+    except ValueError:
+        raise StoreUnavailable("calls itself by something that is no address") from None
     host = (parts.hostname or "").lower()
     default_port = {"http": 80, "https": 443}.get(parts.scheme.lower())
-    port = "" if parts.port in {None, default_port} else f":{parts.port}"
+    port = "" if number in {None, default_port} else f":{number}"
     return f"{parts.scheme.lower()}://{host}{port}{parts.path.rstrip('/')}"
 
 
@@ -57,7 +65,9 @@ def level_of(product: Mapping[str, Any]) -> Level:
         return Level("parent", None)
     if managed is not True:
         return Level("untracked", None)
-    return Level("own", int(quantity) if isinstance(quantity, int | float) else 0)
+    if isinstance(quantity, float):
+        quantity = int(quantity) if isfinite(quantity) else None
+    return Level("own", quantity if isinstance(quantity, int) else 0)
 
 
 def catalogue_product(product: Mapping[str, Any]) -> CatalogueItem:

@@ -15,12 +15,14 @@ from gateway.routes.reads import READ_ROUTES
 from gateway.routes.rounds import ROUND_ROUTES
 from gateway.routes.sales import SALE_ROUTES
 from gateway.routes.stock import STOCK_ROUTES
+from gateway.routes.woocommerce_approval import WOOCOMMERCE_APPROVAL_ROUTES
 from gateway.routing import Route
 
 ROUTES: Final[tuple[Route, ...]] = (
     *ACCOUNT_ROUTES,
     *PROKIP_ROUTES,
     *CONNECTION_ROUTES,
+    *WOOCOMMERCE_APPROVAL_ROUTES,
     *CATALOGUE_ROUTES,
     *FIRST_QUANTITY_ROUTES,
     *PRODUCT_PLAN_ROUTES,

@@ -15,8 +15,12 @@ class HeldLogin:
     version: int
     tokens: bytes | None
     refused: str | None
-    due: bool
-    """To be renewed before use."""
+    usable_s: float | None
+    """Until they are to be renewed; None: when they are refused."""
+
+    @property
+    def due(self) -> bool:
+        return self.usable_s is not None and self.usable_s <= 0
 
 
 @dataclass(frozen=True, slots=True)

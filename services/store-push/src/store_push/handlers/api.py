@@ -10,7 +10,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from prokip_shared.web.internal import BUSINESS
-from prokip_shared.web.problems import validate
+from prokip_shared.web.problems import Problem, validate
 from store_push.domain.listings import ListingState
 from store_push.storage.reads import ReadStorage, Row
 
@@ -60,6 +60,7 @@ class StoreApi:
             web.get("/internal/pushes", self.pushes),
             web.get("/internal/drift", self.drift),
             web.get("/internal/connections", self.connections),
+            web.get("/internal/connections/{id:[0-9]{1,18}}/upkeep", self.upkeep),
         ]
 
     async def listings(self, request: web.Request) -> web.Response:
@@ -111,6 +112,13 @@ class StoreApi:
         rows = await self._reads.connections(request[BUSINESS])
         items = [{**json_row(row), "listings": json.loads(row["listings"])} for row in rows]
         return web.json_response({"items": items})
+
+    async def upkeep(self, request: web.Request) -> web.Response:
+        row = await self._reads.upkeep(request[BUSINESS], int(request.match_info["id"]))
+        if row is None:
+            detail = "store-push does not know this connection (yet)."
+            raise Problem(404, "Not found", code="connection_not_found", detail=detail)
+        return web.json_response(json_row(row))
 
 
 def _page(rows: Sequence[Row], limit: int) -> web.Response:
