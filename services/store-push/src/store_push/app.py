@@ -131,7 +131,7 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
     watches = [DueTimer(webhooks.check_next, webhooks.next_in_s) for _ in range(SUBSCRIPTION_WATCHES)]
     product_plans = ProductPlanStorage(pool)
     poller = await _open_poller(context, settings)
-    planner = Planner(claims, product_plans, connections, stores, poller)
+    planner = Planner(claims, product_plans, connections, background, poller)
     planners = [DueTimer(planner.step, planner.next_in_s) for _ in range(settings.planners)]
     lookers = [DueTimer(looker.look_next, looker.next_in_s) for _ in range(settings.lookers)]
     watch = RoundWatch(pool, bus.outbox, rounds, settings.round_timeout_s)
