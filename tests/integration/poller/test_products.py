@@ -6,7 +6,7 @@ from prokip_sandbox.faults import Fault
 from prokip_sandbox.prokip import ProkipServer
 from prokip_sandbox.prokip.catalogue import NewVariation
 from tests.integration.poller.test_connector_account import connect
-from tests.integration.poller.world import open_world
+from tests.integration.poller.world import PollerWorld, open_world
 from tests.integration.push.prokip_products import told
 from tests.support.eventually import eventually
 
@@ -28,10 +28,7 @@ async def test_products_are_told_page_by_page_with_prices_and_images(database_ur
     async with open_world(database_url, prokip, configured=False) as world:
         await connect(world)
 
-        async def set_up() -> bool:
-            return (await world.ask("GET", PATH))[0] == 200
-
-        await eventually(set_up, what="the settings count")
+        await until_set_up(world)
         status, answer = await world.ask("GET", PATH)
         assert status == 200, answer
         found: dict[str, Any] = {one["name"]: one for one in answer["products"]}
@@ -47,18 +44,25 @@ async def test_products_are_told_page_by_page_with_prices_and_images(database_ur
         assert (found["Uncounted"]["tracked"], found["Uncounted"]["inactive"]) == (False, True)
 
 
-async def test_a_prokip_that_fails_or_tells_no_products_is_named(database_url: str, prokip: ProkipServer) -> None:
+async def test_a_prokip_of_the_simple_dialect_tells_no_products(database_url: str, prokip: ProkipServer) -> None:
     async with open_world(database_url, prokip) as world:
         status, answer = await world.ask("GET", PATH)
         assert (status, answer["code"]) == (409, "no_products")
+        status, answer = await world.ask("GET", f"{PATH}?page=0")
+        assert (status, answer["code"]) == (400, "bad_page")
+
+
+async def test_a_prokip_that_fails_is_away(database_url: str, prokip: ProkipServer) -> None:
+    async with open_world(database_url, prokip, configured=False) as world:
         await connect(world)
-
-        async def by_its_own_api() -> bool:
-            return (await world.ask("GET", PATH))[0] == 200
-
-        await eventually(by_its_own_api, what="the new settings count")
+        await until_set_up(world)
         prokip.faults.add(Fault("status", path="/product", status=502, times=None))
         status, answer = await world.ask("GET", PATH)
         assert (status, answer["code"]) == (503, "prokip_away")
-        status, answer = await world.ask("GET", f"{PATH}?page=0")
-        assert (status, answer["code"]) == (400, "bad_page")
+
+
+async def until_set_up(world: PollerWorld) -> None:
+    async def known() -> bool:
+        return (await world.ask("GET", PATH))[0] == 200
+
+    await eventually(known, what="the settings count")

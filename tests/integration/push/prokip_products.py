@@ -37,6 +37,13 @@ class FakePoller:
     """Answered, one each, before the pages."""
     asked: list[int] = field(default_factory=list)
     url: str = ""
+    left_alone: list[tuple[str, str, str]] = field(default_factory=list)
+    """Location, SKU and reason."""
+
+    async def answer_left_alone(self, _request: web.Request) -> web.StreamResponse:
+        names = ("location_id", "sku", "reason")
+        told = [dict(zip(names, row, strict=True)) for row in self.left_alone]
+        return web.json_response({"left_alone": told, "next": None})
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         number = int(request.query["page"])
@@ -53,6 +60,7 @@ async def poller_with(*pages: list[dict[str, Any]]) -> AsyncIterator[FakePoller]
     poller = FakePoller(list(pages))
     app = web.Application()
     app.router.add_get("/internal/prokip/products", poller.answer)
+    app.router.add_get("/internal/prokip/left-alone", poller.answer_left_alone)
     async with TestServer(app) as server:
         poller.url = str(server.make_url("")).rstrip("/")
         yield poller
