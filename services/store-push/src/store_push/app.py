@@ -136,7 +136,7 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
     lookers = [DueTimer(looker.look_next, looker.next_in_s) for _ in range(settings.lookers)]
     watch = RoundWatch(pool, bus.outbox, rounds, settings.round_timeout_s)
     first = FirstQuantityStorage()
-    plans = FirstQuantities(pool, first, _first_limits(settings), settings.first_settle_s)
+    plans = FirstQuantities(pool, first, connections, _first_limits(settings), settings.first_settle_s)
     follower = ConnectionHandlers(
         directory, connections, targets, rounds, sweeps, subscriptions, first, settings.subscription_interval_s
     )
