@@ -30,7 +30,7 @@ ENVIRON: Final = {
     "POSTING_MARGIN_S": "1",
     "DOUBT_GRACE_S": "1",
     "FIRST_LOOK_S": "0.1",
-    "LOOK_INTERVAL_S": "0.5",
+    "DOUBT_LOOK_INTERVAL_S": "0.5",
     "CONNECTOR_REQUEST_INTERVAL_S": "0",
     "CONNECTOR_FAILURES_MAX": "50",
     "RETRY_BASE_S": "0.1",

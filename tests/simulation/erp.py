@@ -81,6 +81,7 @@ class Erp:
         for sku, number in units.items():
             self.stock[sku] -= number
         self.world.note(f"prokip sells {_told(units)} for {reference} as {sold.sell_id}")
+        self.world.judge.recorded(reference)
         return sold
 
     def take_back(self, sell_id: str, units: Mapping[str, Decimal]) -> None:
@@ -152,14 +153,15 @@ class ErpLink:
 
     async def _give_back_to(self, sell_id: str, items: Sequence[ReturnedItem]) -> None:
         """Between what it reads and what it writes, a sale of the same SKU is lost: nobody may send one then."""
-        erp = self._erp
+        erp, returns_s = self._erp, self._erp.world.scenario.returns_s
         totals = {item.sku: item.returned_total for item in items}
 
         def begin() -> None:
             read = {sku: erp.stock[sku] - erp.base[sku] for sku in totals}
-            erp.world.loop.call_later(erp.world.mishaps.random(), erp.take_back_to, sell_id, totals, read)
+            in_s = erp.world.mishaps.random() * returns_s
+            erp.world.loop.call_later(in_s, erp.take_back_to, sell_id, totals, read)
 
-        await self._post("return", begin, work_s=1.0)
+        await self._post("return", begin, work_s=returns_s)
 
     async def find_sales(self, location_id: str, sales: Sequence[Sale], *, whole: bool) -> Mapping[str, RecordedSale]:
         references = [sale.reference for sale in sales]

@@ -96,6 +96,17 @@ class Judge:
         if self.world.steady:
             self.wrong.append(f"{shop.name} {sku}: {what}, although nothing broke")
 
+    def recorded(self, reference: str) -> None:
+        """At no moment does Prokip hold more units of an order than the order ever had, not even to give some back."""
+        if self.world.scenario.hasty:
+            return
+        connection_id, order_ref = key = order_of(reference)
+        shop = next(shop for shop in self.world.shops if shop.connection_id == connection_id)
+        most = shop.orders[order_ref].most
+        for sku, units in self.told_of()[key].items():
+            if units > most.get(sku, 0):
+                self.wrong.append(f"prokip holds {units} {sku} of order {order_ref} of {shop.name}, at most {most}")
+
     def stock_changed(self, sku: str) -> None:
         """Keeps the time for which a SKU is not right everywhere."""
         if not self.world.connected:
@@ -124,10 +135,7 @@ class Judge:
         """Units that Prokip holds as sold, by order and SKU."""
         told: dict[tuple[int, int], dict[str, Decimal]] = {}
         for sold in self.world.erp.sales.values():
-            match = REFERENCE.match(sold.reference)
-            if match is None:
-                raise AssertionError(f"a sale of nobody's: {sold.reference}")
-            units = told.setdefault((int(match[1]), int(match[2])), {})
+            units = told.setdefault(order_of(sold.reference), {})
             for sku, number in sold.kept().items():
                 units[sku] = units.get(sku, Decimal(0)) + number
         return told
@@ -175,6 +183,14 @@ class Judge:
         self.row.lost += fewer
         self.row.duplicated += more
         self.row.applied_once += not fewer and not more
+
+
+def order_of(reference: str) -> tuple[int, int]:
+    """Connection and order."""
+    match = REFERENCE.match(reference)
+    if match is None:
+        raise AssertionError(f"a sale of nobody's: {reference}")
+    return int(match[1]), int(match[2])
 
 
 def _same(told: Mapping[str, Decimal], taken: Mapping[str, int]) -> bool:

@@ -34,6 +34,10 @@ class Mutant:
     file: str
     old: str
     new: str
+    scenario: str = "ordinary"
+    """In which it shows."""
+    caught_by: int | None = None
+    """A history that showed it before: tried first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
         "believed = self.confirmed + self.confirmed_taken - self.confirmed_taken",
     ),
     "forgets which sales a number included": Mutant(
-        f"{PUSH}/storage.py",
+        f"{PUSH}/storage/work.py",
         "listing.target_taken if fresh else listing.confirmed_taken,",
         "listing.target_taken,",
     ),

@@ -60,6 +60,7 @@ from store_push.pusher import Pusher
 from store_push.storage.catalogue import CatalogueStorage
 from store_push.storage.connections import ConnectionStorage
 from store_push.storage.first_quantities import FirstQuantityStorage
+from store_push.storage.intents import IntentStorage
 from store_push.storage.rounds import RoundStorage
 from store_push.storage.subscriptions import SubscriptionStorage
 from store_push.storage.sweeps import SweepStorage
@@ -101,16 +102,12 @@ READ_KEPT_S: Final = 120.0
 POST: Final = PostingLimits(posting_concurrency=4, post_timeout_s=30.0, posting_margin_s=10.0, doubt_grace_s=40.0)
 LOOK: Final = LookPolicy(first_s=2.0, cap_s=60.0, grace_s=POST.doubt_grace_s)
 LOOK_TIMEOUT_S: Final = 60.0
-LOOK_INTERVAL_S: Final = 5.0
+DOUBT_LOOK_INTERVAL_S: Final = 5.0
 POLICY: Final = RetryPolicy(base_s=1.0, cap_s=60.0, refused_s=120.0)
 CATALOGUE_S: Final = 300.0
 CATALOGUE_SELDOM_S: Final = 7200.0
 """Where nobody edits quantities, nothing may need a catalogue to be put right."""
 OPERATOR_S: Final = 45.0
-OPERATOR_WAITS_S: Final = 60.0
-"""A doubt is looked into when whatever was under way has arrived or never will."""
-OPERATOR_TRUSTS_S: Final = 300.0
-"""Where doubts are looked up by themselves, somebody looks after those that are still there later."""
 
 
 class StoreNames:
@@ -250,7 +247,7 @@ class Product:
         targets, rounds, connections = TargetStorage(), RoundStorage(), ConnectionStorage()
         work, catalogues, sweeps = WorkStorage(), CatalogueStorage(), SweepStorage()
         patience = Patience(settle_s=SETTLE_S, drift_after_s=DRIFT_AFTER_S)
-        worker = Worker(pool, work, sweeps, outbox, stores, Pusher(patience, utc_now))
+        worker = Worker(pool, work, sweeps, outbox, stores, Pusher(patience, utc_now, IntentStorage(pool).note))
         dispatcher = Dispatcher(worker, pool, work, workers_max=16, failing_workers_max=4, linger=Linger(0.025, 0.12))
         reader = CatalogueReader(
             pool,
@@ -313,7 +310,7 @@ class Product:
             clients=clients,
             policy=LOOK,
             look_timeout_s=LOOK_TIMEOUT_S,
-            look_interval_s=LOOK_INTERVAL_S,
+            doubt_look_interval_s=DOUBT_LOOK_INTERVAL_S,
         )
         consumers = Consumers(sales=sales, polls=polls, logins=cast("Any", None), accounts=accounts)
         self._consume(life, "prokip", pool, outbox, Subscription("prokip-poller", SaleDueV1), consumers.sale_due)
@@ -373,7 +370,7 @@ class Product:
     async def _operate(self) -> None:
         """Looks into Prokip for what is in doubt, enters by hand what it takes no other way, and says so."""
         while True:
-            await asyncio.sleep(OPERATOR_S)
+            await asyncio.sleep(min(OPERATOR_S, self._world.scenario.operator_trusts_s))
             for key, sale in list(self.databases["prokip"].committed("sale").items()):
                 lives = [process.life for process in self._pollers if process.life is not None]
                 if lives:
@@ -386,7 +383,8 @@ class Product:
     async def _attend_to(self, settling: Settling, key: OrderKey, sale: Mapping[str, Any]) -> None:
         world = self._world
         age_s = (self.databases["prokip"].now() - sale["changed_at"]).total_seconds()
-        waits_s = OPERATOR_TRUSTS_S if world.erp.connector else OPERATOR_WAITS_S
+        scenario = world.scenario
+        waits_s = scenario.operator_trusts_s if world.erp.connector else scenario.operator_waits_s
         if sale["state"] == "in_doubt" and age_s > waits_s:
             posting = self._doubtful(key)
             sell_id = None if posting is None else self._find(posting)
@@ -398,6 +396,16 @@ class Product:
             await self._enter_returns(settling, key, sale["revision"])
         elif sale["state"] == "refused" and world.calm:
             await settling.retry(key)
+        elif scenario.hasty:
+            await self._correct(settling, key)
+
+    async def _correct(self, settling: Settling, key: OrderKey) -> None:
+        """What was said not to be in Prokip is there after all."""
+        for posting in self._postings(key):
+            if posting["outcome"] == "not_recorded" and posting["kind"] == "sell":
+                sell_id = self._find(posting)
+                if sell_id is not None:
+                    await settling.settle(key, recorded=True, sell_id=sell_id, posting_id=posting["posting_id"])
 
     def _doubtful(self, key: OrderKey) -> Mapping[str, Any] | None:
         rows = self._postings(key)

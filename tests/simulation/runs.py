@@ -46,12 +46,20 @@ def seeds_of(text: str) -> tuple[Sequence[int], bool]:
     return range(int(text)), False
 
 
-def run_product(seed: int) -> "Outcome":
-    return _run(SYSTEMS[0], seed)
+def run_product(seed: int, scenario: str = "ordinary") -> "Outcome":
+    return _run(SYSTEMS[0], seed, scenario)
 
 
-def run_all(seeds: Sequence[int], *, rivals: bool, processes: int | None) -> list[Totals]:
-    """One total for each system, the product first."""
+def run_all(
+    seeds: Sequence[int],
+    *,
+    rivals: bool,
+    processes: int | None,
+    scenario: str = "ordinary",
+    begin: Callable[[], None] | None = None,
+    tell: Callable[[str, "Outcome"], None],
+) -> list[Totals]:
+    """One total for each system, the product first. `begin` runs in each process, before the product is imported."""
     from tests.simulation.judge import Row
 
     names = SYSTEMS if rivals else SYSTEMS[:1]
@@ -59,28 +67,31 @@ def run_all(seeds: Sequence[int], *, rivals: bool, processes: int | None) -> lis
     chunks = [seeds[start : start + CHUNK_SEEDS] for start in range(0, len(seeds), CHUNK_SEEDS)]
     work = [(total, chunk) for chunk in chunks for total in totals]
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
-        answers = pool.map(_run_chunk, [(total.name, chunk) for total, chunk in work])
+    with ProcessPoolExecutor(processes, mp_context=context, initializer=begin) as pool:
+        answers = pool.map(_run_chunk, [(total.name, scenario, chunk) for total, chunk in work])
         for (total, _), outcomes in zip(work, answers, strict=True):
             for outcome in outcomes:
                 total.add(outcome)
+                tell(total.name, outcome)
     return totals
 
 
-def _run_chunk(work: tuple[str, Sequence[int]]) -> list["Outcome"]:
+def _run_chunk(work: tuple[str, str, Sequence[int]]) -> list["Outcome"]:
     """Without their logs, which are long and can be had again."""
     from dataclasses import replace
 
-    name, seeds = work
-    return [replace(_run(name, seed), log=()) for seed in seeds]
+    name, scenario, seeds = work
+    return [replace(_run(name, seed, scenario), log=()) for seed in seeds]
 
 
-def _run(name: str, seed: int) -> "Outcome":
+def _run(name: str, seed: int, scenario: str) -> "Outcome":
     """The product is imported here and not before, so that a bug can be planted in it first."""
     from tests.simulation.naive import Delta, Overwrite
     from tests.simulation.product import Product
+    from tests.simulation.scenarios import SCENARIOS
     from tests.simulation.world import NAIVE_RECOVERY_S, RECOVERY_S_MAX, World
 
     systems: dict[str, Callable[[World], object]] = {one.name: one for one in (Product, Overwrite, Delta)}
     recovery_s_max = RECOVERY_S_MAX if name == Product.name else NAIVE_RECOVERY_S
-    return World(seed, systems[name], recovery_s_max=recovery_s_max).run()  # type: ignore[arg-type]  # one of three
+    world = World(seed, systems[name], recovery_s_max=recovery_s_max, scenario=SCENARIOS[scenario])  # type: ignore[arg-type]  # one of three
+    return world.run()

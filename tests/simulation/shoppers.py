@@ -1,15 +1,12 @@
 """Those who buy, change their minds and give back; and those who buy at the counter."""
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from tests.simulation.shops import Order, Shop
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
-
-SHOPPER_S: Final = 30.0
-COUNTER_S: Final = 40.0
 
 
 class Shopper:
@@ -22,7 +19,7 @@ class Shopper:
 
     async def run(self) -> None:
         while True:
-            await asyncio.sleep(self._chance.expovariate(1 / SHOPPER_S))
+            await asyncio.sleep(self._chance.expovariate(1 / self._world.scenario.shopper_s))
             if self._world.calm:
                 return
             self._act()
@@ -45,7 +42,9 @@ class Shopper:
         chance, shop = self._chance, self._shop
         skus = list(shop.stock)
         wanted = {chance.choice(skus): chance.randint(1, 3) for _ in range(chance.choice((1, 1, 1, 2)))}
-        shop.place(wanted)
+        if shop.place(wanted) is not None and self._world.scenario.mirrored:
+            for sku, units in wanted.items():
+                self._world.erp.counter(sku, -units)
 
     def _change(self, order: Order) -> None:
         chance, shop = self._chance, self._shop
@@ -76,7 +75,7 @@ class Counter:
     async def run(self) -> None:
         chance, erp = self._chance, self._world.erp
         while True:
-            await asyncio.sleep(chance.expovariate(1 / COUNTER_S))
+            await asyncio.sleep(chance.expovariate(1 / self._world.scenario.counter_s))
             if self._world.calm:
                 return
             sku = chance.choice(list(erp.base))

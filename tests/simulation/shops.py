@@ -65,6 +65,8 @@ class Order:
     lines: list[Line]
     before_connection: bool
     baseline: dict[str, int] = field(default_factory=dict)
+    most: dict[str, int] = field(default_factory=dict)
+    """The most units that it has ever held, by SKU."""
     changes: int = 0
     """How often the shop changed it, the placing included."""
     heard: bool = False
@@ -189,6 +191,7 @@ class Shop:
         if not units:
             return
         line.taken += units
+        order.most[line.sku] = max(order.most.get(line.sku, 0), order.taken()[line.sku])
         self.stock[line.sku] -= units
         if not order.before_connection or order.baseline:
             self.taken[line.sku] += units

@@ -26,6 +26,12 @@ def say(line: str) -> None:
     sys.stdout.write(f"{line}\n")
 
 
+def say_aside(line: str) -> None:
+    """At once, and where it does not mix with the result."""
+    sys.stderr.write(f"{line}\n")
+    sys.stderr.flush()
+
+
 def side_by_side(totals: Sequence["Totals"]) -> str:
     names = ["", *(title for title, _ in COLUMNS), "unconverged"]
     rows = [names]

@@ -54,13 +54,14 @@ from prokip_shared.messages import (
 )
 from prokip_shared.platforms.prokip import Goods, StockPage
 from prokip_shared.platforms.store import CatalogueItem, CataloguePage, ItemKey, Level
-from store_push.domain.decisions import Settled
+from store_push.domain.decisions import PlannedWrite, Settled
 from store_push.domain.health import Health
-from store_push.domain.listings import Gap, target_of
+from store_push.domain.listings import DueListing, Gap, target_of
 from store_push.domain.matching import ListingDraft
 from store_push.pusher import PushRecord
 from store_push.storage.catalogue import SAVE_ITEMS_MAX, CatalogueStorage
 from store_push.storage.connections import ConnectionStorage, KnownConnection
+from store_push.storage.intents import IntentStorage
 from store_push.storage.sweeps import SweepStorage
 from store_push.storage.targets import Hint, Target, TargetStorage
 from store_push.storage.work import WorkStorage
@@ -500,6 +501,7 @@ class _PushScript:
         self.pair = pair
         self.chance = chance
         self.steps = [self.target, self.target, self.catalogue, self.hint, self.push, self.push, self.sweep, self.look]
+        self.steps.append(self.intend)
 
     async def connect(self) -> None:
         known = [
@@ -604,10 +606,17 @@ class _PushScript:
                 connection, connection_id, Health("failing", T0, "d", 2), pause_s=pause_s, pushed=pause_s == 0
             )
             records = [PushRecord(one.listing, 1, 2, 2, "written", "d", 1.0, None) for one in settled]
-            await storage.record_results(connection, claim, records, settled, T0)
+            known = [one.listing.listing_id for one, draw in zip(settled, seeds, strict=False) if draw < 0.5]
+            await storage.record_results(connection, claim, records, settled, known, T0)
             return claim, due
 
         await self.pair.within(step)
+
+    async def intend(self) -> None:
+        """Beside a claim, which they are to outlive."""
+        wanted = [(self.chance.randint(1, 4), self.chance.randint(0, 9)) for _ in range(2)]
+        writes = [PlannedWrite(_listing(number), units, None) for number, units in dict(wanted).items()]
+        await self.pair.both(lambda pool: IntentStorage(pool).note(writes, T0))
 
     async def sweep(self) -> None:
         chance = self.chance
@@ -641,6 +650,14 @@ class _PushScript:
             )
 
         await self.pair.both(step)
+
+
+def _listing(listing_id: int) -> DueListing:
+    return DueListing(
+        listing_id=listing_id, key=ItemKey("i"), sku="A", target=1, target_revision=1, target_taken=Decimal(listing_id),
+        correlation_id="c", confirmed=None, confirmed_taken=Decimal(0), confirmed_revision=0, confirmed_at=None,
+        drifted_at=None, must_read=False, hinted=None, hints=0, gap=None,
+    )  # fmt: skip
 
 
 def _settled(listing: Any, draw: float) -> Settled:

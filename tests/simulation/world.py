@@ -24,6 +24,7 @@ from tests.simulation.erp import Erp
 from tests.simulation.judge import Basis, Judge, Row
 from tests.simulation.life import Life
 from tests.simulation.loop import VirtualLoop
+from tests.simulation.scenarios import ORDINARY, Scenario
 from tests.simulation.seams import virtual
 from tests.simulation.shoppers import Counter, Shopper
 from tests.simulation.shops import Body, Courier, Shop
@@ -83,15 +84,21 @@ class Outcome:
 
 class World:
     def __init__(
-        self, seed: int, system: Callable[["World"], System], *, recovery_s_max: float = RECOVERY_S_MAX
+        self,
+        seed: int,
+        system: Callable[["World"], System],
+        *,
+        recovery_s_max: float = RECOVERY_S_MAX,
+        scenario: Scenario = ORDINARY,
     ) -> None:
         """A system that heals needs no more time after the last fault than `recovery_s_max`."""
         self._recovery_s_max = recovery_s_max
         self.seed = seed
+        self.scenario = scenario
         self.chance = Chance(seed)
         self.mishaps = self.chance.stream("mishaps")
         self.loop = VirtualLoop(self.chance.stream("ties"))
-        self.weather = weather_of(self.chance.stream("weather"))
+        self.weather = scenario.weather or weather_of(self.chance.stream("weather"))
         self.steady = self.weather.steady
         self.edited = self.weather.edit > 0
         self.calm = False
@@ -111,11 +118,12 @@ class World:
         self._system = system
 
     def _make(self, chance: Any) -> None:
-        skus = [f"SKU-{number}" for number in range(1, chance.randint(3, 7))]
-        stock = {sku: chance.choice((0, 2, 5, 20, 60)) for sku in skus}
+        scenario = self.scenario
+        skus = [f"SKU-{number}" for number in range(1, chance.randint(3, 7))][: scenario.skus]
+        stock = {sku: chance.choice(scenario.stock) for sku in skus}
         self.hints = chance.choice((0.0, 0.3, 1.0))
         """The share of changed quantities that stores tell by webhook."""
-        connector = chance.random() < CONNECTOR_SHARE
+        connector = chance.random() < CONNECTOR_SHARE if scenario.connector is None else scenario.connector
         self.erp = Erp(self, stock, connector=connector, takes_returns=connector or chance.random() < 0.7)
         self.account = _account(connector=connector)
         self.shops = []

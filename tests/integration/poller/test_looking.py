@@ -24,7 +24,7 @@ SOON: Final = {
     "POSTING_MARGIN_S": "1",
     "DOUBT_GRACE_S": "0.2",
     "FIRST_LOOK_S": "0.05",
-    "LOOK_INTERVAL_S": "0.02",
+    "DOUBT_LOOK_INTERVAL_S": "0.02",
     "REFUSED_RETRY_S": "0.1",
 }
 """A request that Prokip does not show counts as not recorded after the first three together."""
@@ -418,7 +418,8 @@ async def test_one_look_answers_every_doubt_and_reads_to_the_end_only_for_what_i
 ) -> None:
     await asked.poller.aclose()
     await asked.start_poller(**SOON | {"FIRST_LOOK_S": "600"})
-    askable.fates += ["answer_lost"] * 5 + ["request_lost"]
+    askable.fates += ["answer_lost"] * 5
+    askable.fates.append("request_lost")
     for number in range(6):
         await asked.due(f"{number}", {"A": 1})
     for number in range(6):

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from prokip_poller.domain.attempts import RetryPolicy
 from prokip_poller.domain.pace import PaceLimits
-from prokip_poller.pace import AccountPace
+from prokip_poller.pace import AccountPace, KnownPaces
 from prokip_poller.storage.logins import Logins
 from prokip_poller.tokens import KnownTokens, StoredTokens, renew_in_s
 from prokip_shared.database import Pool, migrate, open_pool
@@ -239,8 +239,12 @@ def test_the_margin_fits_the_life_of_the_token() -> None:
 
 @pytest.fixture
 def turn(pool: Pool) -> Callable[..., AbstractAsyncContextManager[None]]:
-    def take(wait_s_max: float = 5.0, limits: PaceLimits = LIMITS) -> AbstractAsyncContextManager[None]:
-        return AccountPace(Logins(pool), BUSINESS, limits, POLICY, draw=lambda: 0.5).turn(wait_s_max)
+    def take(
+        wait_s_max: float = 5.0, limits: PaceLimits = LIMITS, known: KnownPaces | None = None
+    ) -> AbstractAsyncContextManager[None]:
+        return AccountPace(Logins(pool), known or KnownPaces(), BUSINESS, limits, POLICY, draw=lambda: 0.5).turn(
+            wait_s_max
+        )
 
     return take
 
@@ -257,6 +261,36 @@ async def test_a_turn_too_far_away_is_not_taken(turn: Turn) -> None:
         with pytest.raises(Unavailable) as caught:
             await _enter(turn(50.0, slow))
         assert 90 < (caught.value.retry_after_s or 0) <= 100
+
+
+async def test_turns_are_as_far_apart_whoever_took_the_one_before(pool: Pool, turn: Turn) -> None:
+    """A process that knows the pace needs not lock it, and gets no turn that another one has."""
+    slow = PaceLimits(interval_s=100, burst=3, failures_max=3, probe_s=60)
+    one, other = KnownPaces(), KnownPaces()
+    for known in (one, one, other):
+        async with turn(0.0, slow, known):
+            pass
+    for known in (one, other):
+        with pytest.raises(Unavailable) as caught:
+            await _enter(turn(50.0, slow, known))
+        assert 90 < (caught.value.retry_after_s or 0) <= 100
+    ahead = await pool.fetchval("SELECT next_turn_at - now() FROM prokip.pace")
+    assert 290 < ahead.total_seconds() <= 300
+
+
+async def test_a_process_that_knows_the_pace_hears_of_waits_and_failures(pool: Pool, turn: Turn) -> None:
+    known = KnownPaces()
+    async with turn(known=known):
+        pass
+    with pytest.raises(Unavailable):
+        async with turn():
+            raise Unavailable("slow down", 77)
+    with pytest.raises(Unavailable, match="wants us to wait"):
+        await _enter(turn(known=known))
+    async with pool.acquire() as connection:
+        await Logins(pool).forget(connection, [BUSINESS])
+    async with turn(known=known):
+        pass
 
 
 async def test_a_wait_that_prokip_asked_one_replica_for_holds_the_others(turn: Turn) -> None:

@@ -352,7 +352,7 @@ async def begin_postings(
     begun = []
     for values in zip(*columns, strict=True):
         posting_id = tx.database.next_number("sale_posting")
-        row = NEVER_LOOKED | dict(zip(BEGUN_COLUMNS, values, strict=True))
+        row = {**NEVER_LOOKED, **dict(zip(BEGUN_COLUMNS, values, strict=True))}
         row |= {"posting_id": posting_id, "business_id": business_id, "location_id": place, "process": process}
         row |= {"outcome": "posting", "sell_id": None, "answer": "", "by_hand": False, "findable": findable}
         await tx.put("sale_posting", posting_id, row | {"expires_at": _in(tx.now, expires_in_s)})

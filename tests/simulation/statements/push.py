@@ -12,6 +12,7 @@ from tests.simulation.statements.registry import from_json, stands_in
 
 targets = stands_in("store_push", "targets.sql")
 work = stands_in("store_push", "work.sql")
+intents = stands_in("store_push", "intents.sql")
 connections = stands_in("store_push", "connections.sql")
 catalogue = stands_in("store_push", "catalogue.sql")
 
@@ -44,6 +45,7 @@ NEW_LISTING: Mapping[str, Any] = {
     "gap_taken": None,
     "gap_since": None,
 }
+NO_INTENT: Values = {"shows": None, "taken": None, "since": None}
 NEW_WORK: Mapping[str, Any] = {
     "health": "healthy",
     "health_detail": "",
@@ -238,14 +240,26 @@ async def due_listings(tx: Transaction, connection_id: int, listings_max: int) -
     claimed = sorted(due, key=lambda row: (row["target"] != 0, row["due_at"], row["id"]))[:listings_max]
     for row in claimed:
         CLAIMED[connection_id, row["item_ref"]] = (row["target"], row["target_taken"], row["confirmed_revision"])
-    return claimed
+    return [row | (tx.get("intent", row["id"]) or NO_INTENT) for row in claimed]
+
+
+@intents
+async def note_intents(
+    tx: Transaction, listing_ids: Sequence[int], shows: Sequence[int], taken: Sequence[Decimal], since: datetime
+) -> list[Values]:
+    for listing_id, shown, units in zip(listing_ids, shows, taken, strict=True):
+        await tx.put("intent", listing_id, {"shows": shown, "taken": units, "since": since})
+    return []
 
 
 @work
 async def record_results(
-    tx: Transaction, business_id: int, connection_id: int, at: datetime, *columns: Sequence[Any]
+    tx: Transaction, business_id: int, connection_id: int, at: datetime, *columns_and_known: Sequence[Any]
 ) -> list[Values]:
     """The history of pushes is for people; nothing acts on it."""
+    *columns, known = columns_and_known
+    for listing_id in known:
+        await tx.delete("intent", listing_id)
     names: tuple[str, ...] = (
         "id",
         "state",

@@ -16,7 +16,7 @@ from store_push.domain.decisions import (
     plan_without_reading,
     settle_write,
 )
-from store_push.domain.listings import DueListing, Gap, target_of
+from store_push.domain.listings import DueListing, Gap, Intent, target_of
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 SHOPIFY = Habits(compare_and_set=True, readable=True)
@@ -95,6 +95,14 @@ def test_without_compare_and_set_a_sale_that_our_write_may_have_hidden_is_checke
     assert (settled.look_at, settled.confirmed, settled.confirmed_now) == (NOW + timedelta(seconds=3), 100, False)
     [long_ago] = plan_without_reading([replace(sold, confirmed_at=NOW - ORDER_LATE_MAX)], WOO, PATIENCE, NOW).settled
     assert long_ago.look_at is None
+
+
+def test_a_sale_and_a_return_that_are_counted_together_are_checked_as_each_would_be() -> None:
+    moved = replace(LISTING, target=100, confirmed_at=NOW - timedelta(minutes=5))
+    [settled] = plan_without_reading([moved], WOO, PATIENCE, NOW).settled
+    assert (settled.look_at, settled.confirmed_now) == (NOW + timedelta(seconds=3), False)
+    [known] = plan_without_reading([replace(moved, confirmed_revision=7)], WOO, PATIENCE, NOW).settled
+    assert known.look_at is None
 
 
 def test_a_hint_from_before_our_write_does_not_replace_the_check() -> None:
@@ -270,3 +278,68 @@ def test_a_difference_asks_once_for_the_stores_orders_when_it_does_not_pass() ->
     assert PATIENCE.wants_sweep(gap, later, None)
     assert PATIENCE.wants_sweep(gap, later, Swept(NOW - timedelta(seconds=1), later))
     assert not PATIENCE.wants_sweep(gap, later, Swept(NOW + timedelta(seconds=1), later))
+
+
+WRITTEN = Intent(95, Decimal(0), NOW - timedelta(seconds=20))
+DOUBTED = replace(LISTING, intent=WRITTEN)
+HELD = replace(DOUBTED, gap=Gap(0, Decimal(0), NOW - timedelta(seconds=12)))
+
+
+def test_what_an_earlier_attempt_left_open_is_read_and_not_written() -> None:
+    for habits in (SHOPIFY, WOO):
+        plan = plan_without_reading([DOUBTED], habits, PATIENCE, NOW)
+        assert plan.reads == [DOUBTED]
+        decision = decide(DOUBTED, own(100), habits, PATIENCE, NOW, SWEPT)
+        assert isinstance(decision, Settled)
+        assert (decision.in_doubt, decision.confirmed_now, decision.gap) == (True, False, Gap(0, Decimal(0), NOW))
+
+
+@pytest.mark.parametrize("shown", [100, 95])
+def test_what_a_store_shows_over_a_sweep_tells_whether_an_earlier_write_happened(shown: int) -> None:
+    held = replace(HELD, gap=Gap(shown - 100, Decimal(0), NOW - timedelta(seconds=12)))
+    decision = decide(held, own(shown), SHOPIFY, PATIENCE, NOW, SWEPT)
+    assert isinstance(decision, Settled)
+    assert (decision.in_doubt, decision.confirmed, decision.confirmed_now) == (False, shown, True)
+    assert (decision.gap, decision.look_at) == (None, NOW)
+
+
+def test_a_number_that_did_not_stay_the_same_over_a_sweep_tells_nothing() -> None:
+    sold = replace(HELD, target_taken=Decimal(1))
+    for listing, shown in ((HELD, 95), (HELD, 99), (sold, 99)):
+        decision = decide(listing, own(shown), SHOPIFY, PATIENCE, NOW, SWEPT)
+        assert isinstance(decision, Settled)
+        assert decision.in_doubt
+
+
+def test_a_difference_from_before_the_doubted_write_does_not_count() -> None:
+    older = replace(HELD, gap=Gap(0, Decimal(0), NOW - timedelta(seconds=30)))
+    decision = decide(older, own(100), SHOPIFY, PATIENCE, NOW, Swept(NOW - timedelta(seconds=25), NOW))
+    assert isinstance(decision, Settled)
+    assert (decision.in_doubt, decision.gap) == (True, Gap(0, Decimal(0), NOW))
+
+
+def test_a_doubt_that_nothing_settles_ends_with_the_higher_belief() -> None:
+    """What is missing then reads as a sale: the store is held too low for a while and not too high."""
+    moving = replace(HELD, intent=replace(WRITTEN, since=NOW - timedelta(seconds=60)))
+    decision = decide(moving, own(98), SHOPIFY, PATIENCE, NOW, SWEPT)
+    assert isinstance(decision, Settled)
+    assert (decision.in_doubt, decision.confirmed, decision.gap) == (False, 100, Gap(-2, Decimal(0), NOW))
+
+
+def test_a_first_number_in_doubt_is_what_the_store_shows_after_a_sweep() -> None:
+    first = replace(HELD, confirmed=None, confirmed_revision=0, gap=Gap(-55, Decimal(0), NOW - timedelta(seconds=12)))
+    decision = decide(first, own(40), SHOPIFY, PATIENCE, NOW, SWEPT)
+    assert isinstance(decision, Settled)
+    assert (decision.in_doubt, decision.confirmed, decision.confirmed_now) == (False, 40, True)
+
+
+def test_two_beliefs_that_are_one_are_no_doubt() -> None:
+    same = replace(LISTING, intent=Intent(98, Decimal(2), NOW), confirmed_taken=Decimal(0))
+    assert same.believed_if_written == same.believed
+    assert not same.in_doubt
+    assert not replace(LISTING, intent=Intent(98, Decimal("0.5"), NOW)).in_doubt
+
+
+def test_a_listing_that_is_not_pushed_any_more_keeps_its_doubt() -> None:
+    [settled] = plan_without_reading([replace(DOUBTED, target=None)], SHOPIFY, PATIENCE, NOW).settled
+    assert settled.in_doubt

@@ -19,6 +19,7 @@ from prokip_poller.handlers.products import ProductApi
 from prokip_poller.handlers.reads import ReadApi
 from prokip_poller.looking import Looker
 from prokip_poller.outcomes import Outcomes, TellLimits
+from prokip_poller.pace import KnownPaces
 from prokip_poller.reading import Reader, ReadLimits
 from prokip_poller.recording import PostingLimits, Recorder
 from prokip_poller.settling import Settling
@@ -82,9 +83,9 @@ async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
     context.stack.push_async_callback(page_session.close)
     policy = RetryPolicy(settings.retry_base_s, settings.retry_cap_s, settings.refused_retry_s)
     logins = Logins(pool)
-    tokens_known = KnownTokens()
-    clients = HttpProkipClients(session, logins, vault, tokens_known, _client_limits(settings), policy)
-    page_clients = HttpProkipClients(page_session, logins, vault, tokens_known, _client_limits(settings), policy)
+    tokens_known, paces_known, limits = KnownTokens(), KnownPaces(), _client_limits(settings)
+    clients = HttpProkipClients(session, logins, vault, tokens_known, paces_known, limits, policy)
+    page_clients = HttpProkipClients(page_session, logins, vault, tokens_known, paces_known, limits, policy)
 
     bus = await open_bus(context, settings, pool, SCHEMA)
     polls, reads, sales, views = Polls(pool), Reads(pool), Sales(pool, process=context.name), Views(pool)
@@ -122,7 +123,7 @@ async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
         clients=clients,
         policy=LookPolicy(settings.first_look_s, settings.retry_cap_s, settings.doubt_grace_s),
         look_timeout_s=settings.look_timeout_s,
-        look_interval_s=settings.look_interval_s,
+        doubt_look_interval_s=settings.doubt_look_interval_s,
     )
     context.on_drain(reader.drain)
     context.on_drain(recorder.drain)

@@ -7,7 +7,7 @@ import aiohttp
 
 from prokip_poller.domain.attempts import RetryPolicy
 from prokip_poller.domain.pace import PaceLimits
-from prokip_poller.pace import AccountPace
+from prokip_poller.pace import AccountPace, KnownPaces
 from prokip_poller.storage.logins import Logins
 from prokip_poller.tokens import KnownTokens, StoredTokens
 from prokip_shared.connections import ConnectorCredentials, ProkipAccount, SimpleCredentials
@@ -38,7 +38,8 @@ class HttpProkipClients:
         session: aiohttp.ClientSession,
         logins: Logins,
         vault: Vault,
-        known: KnownTokens,
+        tokens: KnownTokens,
+        paces: KnownPaces,
         limits: ClientLimits,
         policy: RetryPolicy,
     ) -> None:
@@ -47,7 +48,8 @@ class HttpProkipClients:
         self._vault = vault
         self._limits = limits
         self._policy = policy
-        self._known = known
+        self._tokens = tokens
+        self._paces = paces
 
     def of(self, account: ProkipAccount) -> ProkipClient:
         match account.credentials:
@@ -69,9 +71,9 @@ class HttpProkipClients:
             self._session,
             api_url=account.api_url,
             tokens=StoredTokens(
-                self._logins, self._vault, sign_in, self._known, business_id=business_id, version=account.version
+                self._logins, self._vault, sign_in, self._tokens, business_id=business_id, version=account.version
             ),
-            pace=AccountPace(self._logins, business_id, limits.pace, self._policy),
+            pace=AccountPace(self._logins, self._paces, business_id, limits.pace, self._policy),
             limits=limits.connector,
         )
         return ConnectorProkip(calls, contact_id=account.contact_id, timezone=account.timezone, limits=limits.connector)

@@ -22,7 +22,7 @@ class PollerSettings(OutwardSettings):
     """From a doubt to the first look for it, where Prokip can be asked; looks come at doubling distances."""
     look_timeout_s: Seconds = 300.0
     """One look may read many pages, each at its turn."""
-    look_interval_s: Seconds = 5.0
+    doubt_look_interval_s: Seconds = 5.0
     """Between two looks of one location. What is in doubt by then is answered by one and the same look."""
     doubt_grace_s: Seconds = 120.0
     """After post_timeout_s and posting_margin_s Prokip may still be finishing a request for so long. Only then a sale that

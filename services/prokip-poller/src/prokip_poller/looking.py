@@ -64,16 +64,16 @@ class Looker:
         clients: ProkipClients,
         policy: LookPolicy,
         look_timeout_s: float,
-        look_interval_s: float,
+        doubt_look_interval_s: float,
     ) -> None:
-        """`look_interval_s`: between two looks of a location, so that the doubts of a bad time share them."""
+        """`doubt_look_interval_s`: between two looks of a location, so that the doubts of a bad time share them."""
         self._sales = sales
         self._settling = settling
         self._accounts = accounts
         self._clients = clients
         self._policy = policy
         self._look_timeout_s = look_timeout_s
-        self._look_interval_s = look_interval_s
+        self._look_interval_s = doubt_look_interval_s
         self._running: dict[LocationKey, asyncio.Task[None]] = {}
 
     async def run(self) -> None:

@@ -41,6 +41,7 @@ from store_push.storage.background import BackgroundStorage
 from store_push.storage.catalogue import CatalogueStorage
 from store_push.storage.connections import ConnectionStorage
 from store_push.storage.first_quantities import FirstQuantityStorage
+from store_push.storage.intents import IntentStorage
 from store_push.storage.looks import LookStorage
 from store_push.storage.matching import MatchingStorage
 from store_push.storage.product_plans import ProductPlanStorage
@@ -60,6 +61,8 @@ NAME: Final = "store-push"
 SCHEMA: Final = "push"
 SUBSCRIPTION_WATCHES: Final = 1
 """Stores whose webhooks one process looks at, at a time: seldom and short."""
+INTENT_CONNECTIONS: Final = 2
+"""Of their own: who claims waits for one while others may wait for what is claimed. Each is held for one statement."""
 HINT_PACE_SHARE: Final = 1 / 6
 """Of the time that an order gets to explain a hint: nobody looks earlier, and most hints are explained by then."""
 
@@ -72,6 +75,9 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
     claims_max += settings.lookers + settings.planners + SUBSCRIPTION_WATCHES
     claims = await context.stack.enter_async_context(
         await open_pool(settings.database_url, service=f"{NAME}-claims", connections_max=claims_max)
+    )
+    beside = await context.stack.enter_async_context(
+        await open_pool(settings.database_url, service=f"{NAME}-intents", connections_max=INTENT_CONNECTIONS)
     )
     directory = _open_directory(context, settings)
     session = await context.stack.enter_async_context(
@@ -95,7 +101,8 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
     looks, budgets = LookStorage(), BackgroundStorage()
     background = Background(stores, pool, bus.outbox, budgets)
     patience = Patience(settle_s=settings.settle_s, drift_after_s=settings.drift_after_s)
-    worker = Worker(claims, work, sweeps, bus.outbox, stores, Pusher(patience, utc_now))
+    pusher = Pusher(patience, utc_now, IntentStorage(beside).note)
+    worker = Worker(claims, work, sweeps, bus.outbox, stores, pusher)
     dispatcher = Dispatcher(
         worker,
         pool,

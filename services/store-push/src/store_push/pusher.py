@@ -1,7 +1,7 @@
 """Carries out the decisions of `domain.decisions` at one store, and remembers what was expected, sent and answered."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, Literal
@@ -50,12 +50,29 @@ class PushReport:
     """True: the store was called at all."""
     swept: Swept | None = None
     """When the store's orders were last read completely, if a difference is open."""
+    noted: set[int] = field(default_factory=set)
+    """Listings of which a write was about to leave."""
+    unanswered: set[int] = field(default_factory=set)
+
+    def known(self) -> list[int]:
+        """Listings of which it is known, now, whether a write that was noted before it left happened."""
+        settled = {one.listing.listing_id for one in self.settled if one.listing.intent is not None}
+        doubtful = {one.listing.listing_id for one in self.settled if one.in_doubt}
+        return sorted((self.noted | settled) - doubtful - self.unanswered)
 
 
 class Pusher:
-    def __init__(self, patience: Patience, clock: Callable[[], datetime]) -> None:
+    """`note_intents` is done before a write leaves: it has to outlive this process."""
+
+    def __init__(
+        self,
+        patience: Patience,
+        clock: Callable[[], datetime],
+        note_intents: Callable[[Sequence[PlannedWrite], datetime], Awaitable[None]],
+    ) -> None:
         self._patience = patience
         self._clock = clock
+        self._note_intents = note_intents
 
     async def push(self, store: Store, due: Sequence[DueListing], swept: Swept | None) -> PushReport:
         """Works through due listings group by group; a failing store ends it and keeps what was done before."""
@@ -117,14 +134,18 @@ class Pusher:
         lines = [
             QuantityWrite(write.listing.key, write.listing.sku, write.quantity, write.change_from) for write in writes
         ]
+        if store.habits.readable:  # a store that cannot be looked at is simply told again
+            await self._note_intents(writes, self._clock())
+            report.noted |= {write.listing.listing_id for write in writes}
         began_s = time.perf_counter()
         try:
             results = await store.write(lines, attempt_key=str(uuid4()))
         except StoreError as error:
             answer_ms = (time.perf_counter() - began_s) * 1000
-            outcome: Literal["unanswered", "refused"] = (
-                "unanswered" if isinstance(error, StoreUnavailable) else "refused"
-            )
+            outcome: Literal["unanswered", "refused"] = "refused"
+            if isinstance(error, StoreUnavailable):
+                outcome = "unanswered"
+                report.unanswered |= {write.listing.listing_id for write in writes}
             report.records += [
                 PushRecord(write.listing, write.shown, write.quantity, None, outcome, str(error), answer_ms, None)
                 for write in writes
@@ -176,8 +197,12 @@ class Pusher:
     def wants_sweep(self, report: PushReport) -> bool:
         """Whether a difference is left that only the store's orders can explain."""
         now = self._clock()
-        gaps = [one.gap for one in report.settled if one.gap is not None]
-        return any(self._patience.wants_sweep(gap, now, report.swept) for gap in gaps)
+        patience, swept = self._patience, report.swept
+        return any(
+            patience.wants_sweep(one.gap, now, swept) or (one.in_doubt and not patience.swept_since(one.gap, swept))
+            for one in report.settled
+            if one.gap is not None
+        )
 
     def _give_up(self, store: Store, write: PlannedWrite, report: PushReport) -> None:
         settled = settle_write(write, WriteResult("stale"), store.habits, self._patience, self._clock())

@@ -1,7 +1,8 @@
 """One push of one connection, from claim to commit; and the dispatcher that decides which connections are next.
 
 The claim is a row lock in the transaction that also stores what happened, so a crash at any point releases the
-connection and leaves its listings due. What the store did meanwhile is found out by the next compare-and-set.
+connection and leaves its listings due. What was about to be written is committed beside it before the write leaves: where
+that is found by the next claim, it is looked into what the store did meanwhile.
 """
 
 import asyncio
@@ -80,7 +81,7 @@ class Worker:
 
     async def _last_sweep(self, connection: Connection, connection_id: int, due: Sequence[DueListing]) -> Swept | None:
         """Asked only where a difference is open: most pushes have none."""
-        if all(one.gap is None for one in due):
+        if all(one.gap is None and not one.in_doubt for one in due):
             return None
         return await self.sweeps.last_complete(connection, connection_id)
 
@@ -97,7 +98,7 @@ class Worker:
         if self.pusher.wants_sweep(report):
             await self.sweeps.want(connection, [claim.connection_id])
         bundles = await self.outbox.write(connection, messages_of(claim, report, health, now))
-        await self.storage.record_results(connection, claim, report.records, report.settled, now)
+        await self.storage.record_results(connection, claim, report.records, report.settled, report.known(), now)
         return bundles
 
     @staticmethod

@@ -155,7 +155,7 @@ def is_on(value: Any) -> bool:
 
 
 def is_off(value: Any) -> bool:
-    return str(value).casefold() in {"0", "false"}
+    return value != 1 and str(value).casefold() in {"0", "false"}
 
 
 def paged(page: int, **filters: str) -> dict[str, str]:

@@ -37,6 +37,12 @@ VALUES ($1)
 ON CONFLICT (business_id) DO UPDATE SET business_id = held.business_id
 RETURNING next_turn_at, closed_until, failures, clock_timestamp() AS now;
 
+-- name: take_turn
+-- A turn that was worked out from the state $5 to $7; nothing comes back where that is no longer the state.
+UPDATE prokip.pace SET next_turn_at = $2, closed_until = $3, failures = $4
+WHERE business_id = $1 AND next_turn_at = $5 AND closed_until = $6 AND failures = $7
+RETURNING clock_timestamp() AS now;
+
 -- name: save_pace
 -- What a turn, or its end, changed.
 UPDATE prokip.pace SET next_turn_at = $2, closed_until = $3, failures = $4 WHERE business_id = $1;

@@ -68,18 +68,26 @@ class Patience:
     def wants_sweep(self, gap: Gap, now: datetime, swept: Swept | None) -> bool:
         """A difference that did not pass by itself is a question to the store's orders, once."""
         settled = now - gap.since >= timedelta(seconds=self.settle_s)
-        return settled and (swept is None or swept.began_at <= gap.since)
+        return settled and not self.swept_since(gap, swept)
+
+    def swept_since(self, gap: Gap, swept: Swept | None) -> bool:
+        return swept is not None and swept.began_at > gap.since
+
+    def counted(self, gap: Gap, now: datetime, swept: Swept | None) -> bool:
+        """Whether the orders of before the difference was seen are counted: swept, and a moment to come through the ledger."""
+        return (
+            swept is not None
+            and self.swept_since(gap, swept)
+            and now - swept.ended_at >= timedelta(seconds=self.settle_s)
+        )
 
     def judges(self, gap: Gap, now: datetime, swept: Swept | None) -> bool:
-        """Whether a difference is drift: old enough, and the orders read since it was seen do not explain it.
-
-        What a sweep found needs a moment to come through the ledger.
-        """
+        """Whether a difference is drift: old enough, and the orders read since it was seen do not explain it."""
         age = now - gap.since
         if age < timedelta(seconds=self.drift_after_s):
             return False
-        if swept is not None and swept.began_at > gap.since:
-            return now - swept.ended_at >= timedelta(seconds=self.settle_s)
+        if self.swept_since(gap, swept):
+            return self.counted(gap, now, swept)
         return age >= timedelta(seconds=self.drift_after_s) * UNSWEPT_PATIENCE
 
     def next_look(self, gap: Gap, now: datetime) -> datetime:
@@ -114,6 +122,8 @@ class Settled:
     gap: Gap | None = None
     shown: int | None = None
     drift: Drift | None = None
+    in_doubt: bool = False
+    """Whether an earlier write happened is still not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +139,15 @@ class PlannedWrite:
     verify: bool = False
     """True: look again after a while, because a sale may hide in what is written over."""
     drift: Drift | None = None
+
+    @property
+    def shows(self) -> int:
+        """What the store is believed to show once it is written.
+
+        A write over an open difference is shifted by it, so the belief after it is the target all the same; but for one
+        that would have had to go below zero, where a part of the difference is hidden and must not be forgotten.
+        """
+        return self.quantity if self.gap is None else self.quantity - self.gap.units
 
 
 @dataclass(slots=True)
@@ -156,7 +175,11 @@ def plan_without_reading(due: Iterable[DueListing], habits: Habits, patience: Pa
             plan.add(
                 _already(listing, target, None) if listing.confirmed == target else PlannedWrite(listing, target, None)
             )
-        elif believed is None or (listing.must_read and (look_at is not None or not _explained_hint(listing))):
+        elif (
+            believed is None
+            or listing.in_doubt
+            or (listing.must_read and (look_at is not None or not _explained_hint(listing)))
+        ):
             plan.reads.append(listing)
         elif believed == target:
             plan.settled.append(_already(listing, target, look_at, keep_write=look_at is not None))
@@ -177,14 +200,22 @@ def decide(
         return _unpushable(listing, state)
     if target is None:
         return _nothing_to_push(listing)
+    if listing.in_doubt:
+        return _look_into(listing, shown, patience, now, swept)
     if believed is None or shown == believed:
-        new = _first_sight(listing)
-        if shown == target:
-            return _already(listing, target, now + timedelta(seconds=patience.settle_s) if new else None, shown)
-        return PlannedWrite(listing, target, shown, shown, verify=new)
+        return _decide_known(listing, target, shown, patience, now)
     if _may_have_hidden_a_sale(listing, habits, now) and shown != target and _hidden(listing, shown - believed):
         return PlannedWrite(listing, target, shown, shown, verify=True)
     return _decide_gap(listing, target, believed, shown, patience, now, swept)
+
+
+def _decide_known(
+    listing: DueListing, target: int, shown: int, patience: Patience, now: datetime
+) -> Settled | PlannedWrite:
+    new = _first_sight(listing)
+    if shown == target:
+        return _already(listing, target, now + timedelta(seconds=patience.settle_s) if new else None, shown)
+    return PlannedWrite(listing, target, shown, shown, verify=new)
 
 
 def _decide_gap(
@@ -217,6 +248,34 @@ def _decide_gap(
             shown=shown,
         )
     return PlannedWrite(listing, shifted, shown, shown, gap=gap)
+
+
+def _look_into(listing: DueListing, shown: int, patience: Patience, now: datetime, swept: Swept | None) -> Settled:
+    """Whether an earlier write happened, from what the store shows; nothing is written before that is known.
+
+    One number can mean both: the write, or an order that nobody has told yet. So it counts when it stayed the same over
+    a sweep of the store's orders. Where it never does, the higher belief is taken: a difference left then reads as a sale.
+    """
+    written = [number for number in (listing.believed, listing.believed_if_written) if number is not None]
+    gap = _gap_of(listing, shown - written[0], now)
+    since = now if listing.intent is None else listing.intent.since
+    if gap.since < since:
+        gap = Gap(gap.units, gap.taken, now)  # from before that write
+    if patience.counted(gap, now, swept) and (shown in written or listing.believed is None):
+        believed = shown
+    elif patience.judges(Gap(gap.units, gap.taken, since), now, swept):
+        believed = max(written)
+    else:
+        reason = f"it is not known whether {written[-1]} was written; shows {shown}, waiting for the store's orders"
+        look_at = patience.next_look(gap, now)
+        return Settled(
+            listing, "matched", reason, listing.confirmed,
+            confirmed_now=False, outcome="conflict", look_at=look_at, gap=gap, shown=shown, in_doubt=True,
+        )  # fmt: skip
+    left = None if shown == believed else Gap(shown - believed, listing.target_taken, now)
+    return Settled(
+        listing, "matched", "", believed, confirmed_now=True, outcome=None, look_at=now, gap=left, shown=shown
+    )
 
 
 def settle_write(
@@ -256,9 +315,6 @@ def settle_write(
 
 
 def _written(write: PlannedWrite, habits: Habits, patience: Patience, now: datetime) -> Settled:
-    """A write over an open difference is shifted by it, so the belief after it is the target all the same; but for one
-    that would have had to go below zero, where a part of the difference is hidden and must not be forgotten.
-    """
     look_at = None
     if write.gap is not None:
         look_at = patience.next_look(write.gap, now)
@@ -268,7 +324,7 @@ def _written(write: PlannedWrite, habits: Habits, patience: Patience, now: datet
         write.listing,
         "matched",
         "",
-        write.quantity if write.gap is None else write.quantity - write.gap.units,
+        write.shows,
         confirmed_now=True,
         outcome="written",
         look_at=look_at,
@@ -291,8 +347,11 @@ def _explained_hint(listing: DueListing) -> bool:
 
 
 def _doubt(listing: DueListing, habits: Habits, patience: Patience, now: datetime) -> datetime | None:
-    """When to ask a store once more that sold, or took back, what our last write may have hidden."""
-    if listing.target_taken == listing.confirmed_taken or not _may_have_hidden_a_sale(listing, habits, now):
+    """When to ask a store once more that sold, or took back, what our last write may have hidden.
+
+    By the revision and not by the units taken: a sale and a return that are counted together leave those as they were.
+    """
+    if listing.target_revision == listing.confirmed_revision or not _may_have_hidden_a_sale(listing, habits, now):
         return None
     return now + timedelta(seconds=patience.settle_s)
 
@@ -345,7 +404,9 @@ def _already(
 
 
 def _nothing_to_push(listing: DueListing) -> Settled:
-    return Settled(listing, "matched", "", listing.confirmed, confirmed_now=False, outcome=None)
+    return Settled(
+        listing, "matched", "", listing.confirmed, confirmed_now=False, outcome=None, in_doubt=listing.in_doubt
+    )
 
 
 def _unpushable(listing: DueListing, state: ListingState) -> Settled:

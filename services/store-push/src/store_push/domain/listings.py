@@ -33,6 +33,17 @@ class Gap:
 
 
 @dataclass(frozen=True, slots=True)
+class Intent:
+    """A write of which it was never stored whether it happened: its process died, or the answer did not come."""
+
+    shows: int
+    """What the store was believed to show then, if it happened."""
+    taken: Decimal
+    """Units taken by the connection that this number includes."""
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class DueListing:
     listing_id: int
     key: ItemKey
@@ -51,6 +62,7 @@ class DueListing:
     hinted: int | None
     hints: int
     gap: Gap | None
+    intent: Intent | None = None
 
     @property
     def believed(self) -> int | None:
@@ -60,5 +72,18 @@ class DueListing:
         """
         if self.confirmed is None:
             return None
-        believed = self.confirmed + self.confirmed_taken - self.target_taken
-        return int(believed) if believed == believed.to_integral_value() else None
+        return _whole(self.confirmed + self.confirmed_taken - self.target_taken)
+
+    @property
+    def believed_if_written(self) -> int | None:
+        """The same, if the write happened of which that is not known; None where there is none."""
+        return None if self.intent is None else _whole(self.intent.shows + self.intent.taken - self.target_taken)
+
+    @property
+    def in_doubt(self) -> bool:
+        """It makes a difference whether an earlier write happened, and it is not known."""
+        return self.believed_if_written is not None and self.believed_if_written != self.believed
+
+
+def _whole(units: Decimal) -> int | None:
+    return int(units) if units == units.to_integral_value() else None

@@ -30,6 +30,9 @@ WHERE connection_id = ANY($1::bigint[]);
 
 -- name: forget_connections
 -- Disconnected: the listings go, the stock in the store and the history of pushes stay.
+WITH intents AS (
+    DELETE FROM push.intent i USING push.listing l WHERE l.id = i.listing_id AND l.connection_id = ANY($1::bigint[])
+)
 DELETE FROM push.connection_work WHERE connection_id = ANY($1::bigint[]);
 
 -- name: move_listings

@@ -30,18 +30,19 @@ WHERE connection_id = $1 AND active AND writable AND next_attempt_at <= now() AN
 FOR UPDATE SKIP LOCKED;
 
 -- name: due_listings
--- Zeros first, because selling what is gone hurts most; then the oldest.
+-- Zeros first, because selling what is gone hurts most; then the oldest. With what an earlier attempt left open.
 SELECT id, item_ref, parent_ref, place_ref, sku, target, target_revision, target_taken, correlation_id,
     confirmed, confirmed_taken, confirmed_revision, confirmed_at, drifted_at, must_read, hinted, hints,
-    gap, gap_taken, gap_since
+    gap, gap_taken, gap_since, i.shows, i.taken, i.since
 FROM push.listing
+LEFT JOIN push.intent i ON i.listing_id = id
 WHERE connection_id = $1 AND state = 'matched' AND due_at <= clock_timestamp()
 ORDER BY (target = 0) DESC, due_at, id
 LIMIT $2;
 
 -- name: record_results
 -- What a push did ($4 to $15: one row of history for each listing that was written, refused, unanswered or in conflict)
--- and what it settled. A target or a hint that came meanwhile keeps the listing due. Listings are locked in the order of
+-- and what it settled, with which the intents in $31 end. A target or a hint that came meanwhile keeps the listing due. Listings are locked in the order of
 -- their ids, as mark_due does.
 WITH history AS (
     INSERT INTO push.push (
@@ -66,6 +67,8 @@ WITH history AS (
         id, state, reason, confirmed, confirmed_taken, confirmed_revision, confirmed_at,
         drifted_at, due_at, must_read, gap, gap_taken, gap_since, revision, hints
     )
+), known AS (
+    DELETE FROM push.intent WHERE listing_id = ANY($31::bigint[])
 ), locked AS (
     SELECT l.id FROM push.listing l JOIN news ON news.id = l.id ORDER BY l.id FOR UPDATE OF l
 )

@@ -12,7 +12,7 @@ from prokip_shared.messages import Platform
 from prokip_shared.platforms.store import ItemKey
 from store_push.domain.decisions import Settled
 from store_push.domain.health import Health
-from store_push.domain.listings import DueListing, Gap
+from store_push.domain.listings import DueListing, Gap, Intent
 from store_push.pusher import PushRecord
 
 HISTORY_COLUMNS: Final = 12
@@ -73,12 +73,14 @@ class WorkStorage:
         claim: Claim,
         records: Sequence[PushRecord],
         settled: Sequence[Settled],
+        known: Sequence[int],
         now: datetime,
     ) -> None:
+        """`known`: listings of which it is known now whether a write that was noted before it left happened."""
         history = _columns([_history_row(record) for record in records], HISTORY_COLUMNS)
         news = _columns([_listing_row(one, now) for one in settled], LISTING_COLUMNS)
         await connection.execute(
-            self._queries["record_results"], claim.business_id, claim.connection_id, now, *history, *news
+            self._queries["record_results"], claim.business_id, claim.connection_id, now, *history, *news, known
         )
 
     async def record_drift(
@@ -112,6 +114,7 @@ class WorkStorage:
 
 def _due_listing(row: asyncpg.Record) -> DueListing:
     gap = None if row["gap"] is None else Gap(row["gap"], row["gap_taken"], row["gap_since"])
+    intent = None if row["shows"] is None else Intent(row["shows"], row["taken"], row["since"])
     return DueListing(
         listing_id=row["id"],
         key=ItemKey(row["item_ref"], row["parent_ref"], row["place_ref"]),
@@ -129,6 +132,7 @@ def _due_listing(row: asyncpg.Record) -> DueListing:
         hinted=row["hinted"],
         hints=row["hints"],
         gap=gap,
+        intent=intent,
     )
 
 
