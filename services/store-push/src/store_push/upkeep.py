@@ -25,7 +25,7 @@ CONNECT_TIMEOUT_S: Final = 5.0
 RECONNECT_S: Final = 0.5
 LISTEN_CHECK_S: Final = 30.0
 DIRECTORY_INTERVAL_S: Final = 5.0
-LEFT_ALONE_INTERVAL_S: Final = 60.0
+LEFT_ALONE_INTERVAL_S: Final = 120.0
 GAUGE_INTERVAL_S: Final = 5.0
 PRUNE_INTERVAL_S: Final = 600.0
 PRUNE_BITES_MAX: Final = 1_000
@@ -95,6 +95,7 @@ async def keep_gauges(reads: ReadStorage) -> None:
             metrics.DUE.set(row["due"])
             metrics.OLDEST_DUE_S.set(row["oldest_due_s"])
             metrics.OLDEST_SWEEP_S.set(row["oldest_sweep_s"])
+            metrics.HELD_FIRST_QUANTITIES.set(row["held_first_quantities"])
 
     await _every(GAUGE_INTERVAL_S, "gauges.not_measured", measure)
 

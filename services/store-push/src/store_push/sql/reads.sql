@@ -91,7 +91,8 @@ SELECT count(*) FILTER (WHERE w.active AND w.health = 'healthy') AS healthy,
         ::double precision AS oldest_due_s,
     coalesce((
         SELECT extract(epoch FROM now() - min(coalesce(complete_from, due_at))) FROM push.sweep
-    ), 0)::double precision AS oldest_sweep_s
+    ), 0)::double precision AS oldest_sweep_s,
+    (SELECT count(*) FROM push.first_quantities WHERE state = 'held') AS held_first_quantities
 FROM push.connection_work w
 CROSS JOIN LATERAL (
     SELECT count(*) AS due, min(l.due_at) AS oldest FROM push.listing l
