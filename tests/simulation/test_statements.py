@@ -554,6 +554,7 @@ class _PushScript:
                 await storage.save_page(connection, claim, items)
                 await storage.page_done(connection, claim)
                 return claim, await storage.items(connection, claim.connection_id)
+            await storage.keep(connection, claim, (await storage.unread(connection, claim, rows_max=1)))
             await storage.forget_unread(connection, claim)
             own_place = place if claim.connection_id == 1 else None
             drafts = [

@@ -52,6 +52,7 @@ class Victim:
     sale_id: str
     read_id: int
     listing_id: int
+    plan_id: int
     round_id: str
     parked_id: UUID
     marks: tuple[str, ...]
@@ -124,6 +125,26 @@ def attempts(victim: Victim) -> dict[str, Attempt]:
             )
             for method, what in (("GET", ""), ("GET", "/items"), ("POST", "/read"))
         },
+        "GET /api/v1/product-plans": Attempt(200, path=f"/api/v1/product-plans?connectionId={store}"),
+        "POST /api/v1/connections/{id}/product-plans": Attempt(
+            404, path=f"/api/v1/connections/{store}/product-plans", json={}
+        ),
+        **{
+            f"{method} /api/v1/product-plans/{{id}}{what}": Attempt(
+                404, path=f"/api/v1/product-plans/{victim.plan_id}{what}"
+            )
+            for method, what in (
+                ("GET", ""),
+                ("GET", "/items"),
+                ("POST", "/start"),
+                ("POST", "/stop"),
+                ("POST", "/undo"),
+                ("POST", "/discard"),
+            )
+        },
+        "POST /api/v1/product-plans/{id}/items/{item}/choose": Attempt(
+            404, path=f"/api/v1/product-plans/{victim.plan_id}/items/1/choose", json={"leave": True}
+        ),
         "GET /api/v1/connections/first-quantities": Attempt(200),
         **{
             f"{method} /api/v1/connections/{{id}}/first-quantities{what}": Attempt(
@@ -223,7 +244,7 @@ EVERYTHING = (
 )
 """What nothing but its own people should change, once all is settled."""
 
-NOBODY = Victim(0, 0, "S", "x", 0, 0, str(uuid4()), uuid4(), ())
+NOBODY = Victim(0, 0, "S", "x", 0, 0, 0, str(uuid4()), uuid4(), ())
 TENANCY = attempts(NOBODY)
 
 
@@ -268,8 +289,9 @@ async def victim(market: Market, database_url: str) -> Victim:
     marks = (sku, store["storeUrl"], store["storeKey"], store["storeName"], '"operator"', "made for a test")
     read_id = (await operator.call("GET", "/api/v1/prokip/reads"))["items"][0]["id"]
     sale_id = SaleKey(store["id"], order_ref).encode()
+    plan_id = (await operator.call("POST", f"/api/v1/connections/{store['id']}/product-plans"))["id"]
     listing_id = (await operator.call("GET", f"/api/v1/connections/{store['id']}/listings"))["items"][0]["id"]
-    return Victim(business_id, store["id"], sku, sale_id, read_id, listing_id, round_id, parked_id, marks)
+    return Victim(business_id, store["id"], sku, sale_id, read_id, listing_id, plan_id, round_id, parked_id, marks)
 
 
 @pytest.fixture

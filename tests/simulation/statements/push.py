@@ -475,6 +475,20 @@ async def page_done(
 
 
 @catalogue
+async def unread_items(tx: Transaction, connection_id: int, begun_at: datetime, rows_max: int) -> list[Values]:
+    old = [row for key, row in sorted(tx.rows("catalogue_item")) if key[0] == connection_id]
+    names = ("item_ref", "parent_ref", "place_ref")
+    return [{name: row[name] for name in names} for row in old if row["read_at"] < begun_at][:rows_max]
+
+
+@catalogue
+async def keep_items(tx: Transaction, connection_id: int, begun_at: datetime, item_refs: Sequence[str]) -> list[Values]:
+    for item_ref in item_refs:
+        await tx.change("catalogue_item", (connection_id, item_ref), read_at=begun_at)
+    return []
+
+
+@catalogue
 async def forget_unread_items(tx: Transaction, connection_id: int, begun_at: datetime) -> list[Values]:
     for key, row in list(tx.rows("catalogue_item")):
         if key[0] == connection_id and row["read_at"] < begun_at:

@@ -51,7 +51,9 @@ def summarise_parked(message_type: str, body: str) -> str:
 
 
 def listing_name(listing: Mapping[str, Any]) -> str:
-    """What the store calls it: its own numbers, because names of goods are not kept here."""
+    """What the store calls it; its own numbers where it has no name, or its catalogue was not read yet."""
+    if listing.get("name"):
+        return str(listing["name"])
     if listing.get("parent_ref") is not None:
         return f"variation {listing['item_ref']} of product {listing['parent_ref']}"
     return f"item {listing['item_ref']}"

@@ -9,6 +9,7 @@ from gateway.routes.earlier import EARLIER_ROUTES
 from gateway.routes.first_quantities import FIRST_QUANTITY_ROUTES
 from gateway.routes.live import LIVE_ROUTES
 from gateway.routes.operations import OPERATION_ROUTES
+from gateway.routes.product_plans import PRODUCT_PLAN_ROUTES
 from gateway.routes.prokip import PROKIP_ROUTES
 from gateway.routes.reads import READ_ROUTES
 from gateway.routes.rounds import ROUND_ROUTES
@@ -27,6 +28,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *CATALOGUE_ROUTES,
     *FIRST_QUANTITY_ROUTES,
     *UPKEEP_ROUTES,
+    *PRODUCT_PLAN_ROUTES,
     *ROUND_ROUTES,
     *LIVE_ROUTES,
     *STOCK_ROUTES,

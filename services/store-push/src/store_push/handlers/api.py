@@ -129,10 +129,10 @@ def _page(rows: Sequence[Row], limit: int) -> web.Response:
 
 
 def json_row(row: Row) -> dict[str, Any]:
-    return {column: _json_value(value) for column, value in row.items()}
+    return {column: json_value(value) for column, value in row.items()}
 
 
-def _json_value(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     match value:
         case datetime():
             return value.isoformat()

@@ -115,10 +115,9 @@ class ConnectionHandlers:
         moved = before is not None and before.location_id != record.location_id
         if before is not None and (moved or before.place_ref != record.place_ref):
             await self.first.begin_again(connection, record.connection_id)
+            await self.connections.start_catalogue_reads(connection, [record.connection_id])
         if moved:
             await self.connections.move_listings(connection, record.connection_id, record.location_id)
-        if before is not None and before.place_ref != record.place_ref:
-            await self.connections.start_catalogue_reads(connection, [record.connection_id])
         if moved or record.platform == "custom":
             await self.connections.lock_business_listings(connection, record.business_id)
             await self.connections.list_whole_location(connection, record.connection_id)

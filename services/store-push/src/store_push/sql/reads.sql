@@ -2,8 +2,10 @@
 -- Page through one business's listings: by connection, by state, by part of the SKU.
 SELECT l.id, l.connection_id, l.location_id, l.item_ref, l.parent_ref, l.place_ref, l.sku, l.held_by, l.state, l.reason,
     l.target, l.target_revision, l.confirmed, l.confirmed_revision, l.confirmed_at,
-    l.confirmed + l.confirmed_taken - l.target_taken AS believed, l.due_at, l.gap, l.gap_since
+    l.confirmed + l.confirmed_taken - l.target_taken AS believed, l.due_at, l.gap, l.gap_since,
+    coalesce(i.name, '') AS name, i.price
 FROM push.listing l
+LEFT JOIN push.catalogue_item i ON i.connection_id = l.connection_id AND i.item_ref = l.item_ref
 WHERE l.business_id = $1 AND l.id > $2
     AND ($3::bigint IS NULL OR l.connection_id = $3)
     AND ($4::text IS NULL OR l.state = $4)
@@ -98,7 +100,8 @@ SELECT count(*) FILTER (WHERE w.active AND w.health = 'healthy') AS healthy,
         ::double precision AS oldest_due_s,
     coalesce((
         SELECT extract(epoch FROM now() - min(coalesce(complete_from, due_at))) FROM push.sweep
-    ), 0)::double precision AS oldest_sweep_s
+    ), 0)::double precision AS oldest_sweep_s,
+    (SELECT count(*) FROM push.first_quantities WHERE state = 'held') AS held_first_quantities
 FROM push.connection_work w
 CROSS JOIN LATERAL (
     SELECT count(*) AS due, min(l.due_at) AS oldest FROM push.listing l

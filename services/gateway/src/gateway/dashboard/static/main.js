@@ -15,6 +15,8 @@ import { firstQuantities } from "./views/first-quantities.js";
 import { liveFeed } from "./views/live-feed.js";
 import { overview } from "./views/overview.js";
 import { parked } from "./views/parked.js";
+import { productPlan } from "./views/product-plan.js";
+import { productPlans } from "./views/product-plans.js";
 import { prokipSettings } from "./views/prokip-settings.js";
 import { read } from "./views/read.js";
 import { reads } from "./views/reads.js";
@@ -36,6 +38,8 @@ const ROUTES = [
   ["/stores/{id}/rules", rules],
   ["/stores/{id}/catalogue", catalogue],
   ["/stores/{id}/first-quantities", firstQuantities],
+  ["/stores/{id}/products", productPlans],
+  ["/product-plans/{id}", productPlan],
   ["/stock", stock],
   ["/stock/{location}/{sku}", sku],
   ["/sales", sales],

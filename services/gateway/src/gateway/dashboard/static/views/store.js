@@ -48,6 +48,8 @@ export const store = {
         connection.platform !== "custom" && [
           " · ",
           h.a({ href: `/dashboard/stores/${connection.id}/first-quantities` }, "First quantities"),
+          " · ",
+          h.a({ href: `/dashboard/stores/${connection.id}/products` }, "Products from Prokip"),
         ],
         " · ",
         h.a({ href: `/dashboard/stores/${connection.id}/rules` }, "Rules: what it shows differently, and differences"),
