@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
@@ -83,11 +83,20 @@ class Witness:
 class Shoppers:
     """Buys over the sandbox's control API at a steady rate; a late order is made up for."""
 
-    def __init__(self, session: ClientSession, shopify_url: str, shops: Sequence[str], skus: Sequence[str]) -> None:
+    def __init__(
+        self,
+        session: ClientSession,
+        shopify_url: str,
+        shops: Sequence[str],
+        skus: Sequence[str],
+        *,
+        orders_per_s: float = ORDERS_PER_S,
+    ) -> None:
         self._session = session
         self._url = f"{shopify_url}/_sandbox"
         self._shops = shops
         self._skus = skus
+        self._orders_per_s = orders_per_s
         self._rng = random.Random(20261122)
 
     async def shop(self, seconds: float) -> int:
@@ -95,7 +104,7 @@ class Shoppers:
         began, sold = time.monotonic(), 0
         async with asyncio.TaskGroup() as orders:
             while (elapsed := time.monotonic() - began) < seconds:
-                for _order in range(int(elapsed * ORDERS_PER_S) - sold):
+                for _order in range(int(elapsed * self._orders_per_s) - sold):
                     orders.create_task(self._buy())
                     sold += 1
                 await asyncio.sleep(0.005)
@@ -113,7 +122,7 @@ class Shoppers:
             answer.raise_for_status()
 
 
-async def _all_finished(witness: Witness, sales: int) -> None:
+async def all_finished(witness: Witness, sales: int) -> None:
     """Returns when all are, or when DRAIN_S are over: the figure then tells how many are missing."""
 
     async def enough() -> bool:
@@ -124,9 +133,13 @@ async def _all_finished(witness: Witness, sales: int) -> None:
 
 
 @asynccontextmanager
-async def _witness(operator: Operator, database_url: str, broker_url: str) -> AsyncIterator[Witness]:
+async def open_witness(
+    operator: Operator, database_url: str, broker_url: str, *, watched: Collection[str] | None = None
+) -> AsyncIterator[Witness]:
+    """`watched`: the store keys that a sale has to reach; all by default."""
     connections = (await operator.call("GET", "/api/v1/connections"))["items"]
-    witness = Witness({item["id"]: await operator.listed_skus(item["id"]) for item in connections})
+    wanted = [item for item in connections if watched is None or item["storeKey"] in watched]
+    witness = Witness({item["id"]: await operator.listed_skus(item["id"]) for item in wanted})
     async with bench_context("bench") as context:
         pool = await context.stack.enter_async_context(
             await open_pool(database_url, service="bench", connections_max=4)
@@ -157,25 +170,25 @@ async def run(database_url: str, broker_url: str, folder: Path) -> list[Figure]:
     )
     async with (
         open_world_process(folder, *options) as world,
-        open_services(database_url, broker_url, folder, shopify_url=_shopify_url(world)) as operator,
+        open_services(database_url, broker_url, folder, shopify_url=shopify_url_of(world)) as operator,
     ):
         await connect_world(operator, world, lambda _line: None)
         await operator.call("POST", "/sync/manual")
-        async with _witness(operator, database_url, broker_url) as witness, ClientSession() as session:
+        async with open_witness(operator, database_url, broker_url) as witness, ClientSession() as session:
             shops = [shop["shop"] for shop in world["shopify"]["shops"]]
             skus = sorted(next(iter(witness.tracker.listed.values())))
-            shoppers = Shoppers(session, _shopify_url(world), shops, skus)
+            shoppers = Shoppers(session, shopify_url_of(world), shops, skus)
             warm = await shoppers.shop(WARM_UP_S)
-            await _all_finished(witness, warm)
+            await all_finished(witness, warm)
             counted_before = len(witness.finished)
             sold = await shoppers.shop(DURATION_S)
-            await _all_finished(witness, counted_before + sold)
+            await all_finished(witness, counted_before + sold)
             took = [sale.took_ms for sale in witness.finished[counted_before:]]
             store_ms = await shoppers.store_ms()
     return [_figure(took, sold, store_ms)]
 
 
-def _shopify_url(world: Mapping[str, Any]) -> str:
+def shopify_url_of(world: Mapping[str, Any]) -> str:
     return str(world["shopify"]["urlTemplate"]).removesuffix("/{shop}")
 
 

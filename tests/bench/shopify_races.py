@@ -19,7 +19,7 @@ from prokip_sandbox import Good, Limits, Shop, ShopifyServer
 from prokip_shared.http import open_client
 from prokip_shared.platforms.shopify import ShopifyClient
 from prokip_shared.platforms.store import ItemKey, Level, QuantityWrite, WriteResult
-from store_push.domain.decisions import Patience
+from store_push.domain.decisions import Patience, PlannedWrite
 from store_push.domain.listings import DueListing
 from store_push.pusher import Pusher
 from store_push.stores import ShopifyStore
@@ -95,7 +95,7 @@ async def race(sales: int, *, skus: int, blind: bool) -> Races:
         store.blind = blind
         listings = {name: _listing(number, name, str(shop.item(name).id), place) for number, name in enumerate(names)}
         clock = _Clock()
-        pusher = Pusher(PATIENCE, clock)
+        pusher = Pusher(PATIENCE, clock, _keep_no_intents)
         elsewhere = lost = 0
         while sum(orders.values()) < sales:
             unsold.update(names[: sales - sum(orders.values())])
@@ -113,6 +113,10 @@ async def race(sales: int, *, skus: int, blind: bool) -> Races:
 def _offered(shop: Shop, units: int, orders: Mapping[str, int]) -> int:
     """Units too many on the shelf, of `units` each before its own sales."""
     return sum(max(0, (shop.stock(name) or 0) - (units - sold)) for name, sold in orders.items())
+
+
+async def _keep_no_intents(_writes: Sequence[PlannedWrite], _now: datetime) -> None:
+    """Nobody dies in this race, so there is no attempt to remember."""
 
 
 class _Clock:

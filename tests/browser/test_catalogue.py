@@ -31,7 +31,7 @@ async def test_an_item_with_another_sku_is_found_linked_and_matched_by_its_own_a
         await person.sees_heading("Catalogue")
         await person.sees("Read completely (4 of 4)")
         await person.follow("1 Only in Prokip")
-        await expect(person.row("SHIRT")).to_contain_text("this store has no item with this SKU")
+        await expect(person.row("this store has no item with this SKU")).to_contain_text("SHIRT")
         await person.open(f"/dashboard/stores/{store['id']}/catalogue?kind=only_in_store")
         row = person.row("Blue shirt")
         await expect(row).to_contain_text("Prokip has no such SKU at this location")

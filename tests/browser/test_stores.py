@@ -3,6 +3,7 @@
 import pytest
 from playwright.async_api import Browser, expect
 
+from prokip_sandbox import Disturbance
 from prokip_sandbox.world import WorldSpec
 from tests.browser.person import PASSWORD, operator_at
 from tests.support.eventually import eventually
@@ -56,8 +57,33 @@ async def test_a_store_s_page_lists_what_it_sells_and_how_far_each_is(chromium: 
         await person.follow(name)
         await person.sees_heading(name)
         await expect(person.row(sku)).to_contain_text("in step")
+        await expect(person.page.get_by_role("region", name="Webhooks")).to_contain_text("No order has changed yet")
+        await expect(person.page.get_by_role("region", name="Looked after")).to_contain_text("Orders swept")
         await person.page.get_by_label("SKU", exact=True).fill("no such thing")
         await person.sees("No listing fits")
+
+
+async def test_a_store_s_page_tells_what_its_webhooks_missed(chromium: Browser, database_url: str) -> None:
+    async with (
+        open_market(database_url, "postgres", SPEC, SWEEP_INTERVAL_S="1") as market,
+        operator_at(chromium, market) as person,
+    ):
+        (woo,) = market.world.woocommerce
+        connections = (await market.house.operator.call("GET", "/api/v1/connections"))["items"]
+        (store,) = [one for one in connections if one["platform"] == "woocommerce"]
+        woo.courier.disturb(Disturbance("drop", match="order", times=None))
+        woo.buy({market.world.skus[0]: 1})
+
+        async def found() -> bool:
+            meter = await market.house.operator.call("GET", f"/api/v1/connections/{store['id']}/webhooks")
+            return bool(meter["day"]["missed"] == 1)
+
+        await eventually(found, what="the sweep found it")
+        await person.open(f"/dashboard/stores/{store['id']}")
+        webhooks = person.page.get_by_role("region", name="Webhooks")
+        await expect(webhooks).to_contain_text("Of 1 changes in 24 hours and 1 in 30 days")
+        await expect(webhooks.get_by_role("row", name="Missed")).to_contain_text("100 % (1)")
+        await expect(webhooks.get_by_role("img", name="Missed in each of the last 24 hours")).to_be_visible()
 
 
 async def test_a_session_that_ends_in_the_middle_of_a_form_costs_nothing(chromium: Browser, database_url: str) -> None:

@@ -47,6 +47,17 @@ class Basis:
     """Nothing was ever confirmed there: the first number is written over whatever the store shows."""
 
 
+@dataclass(frozen=True, slots=True)
+class ShopRule:
+    """What a merchant wants one store to show differently from what there is."""
+
+    buffer: int
+    shown_max: int | None
+
+
+NO_RULE: Final = ShopRule(0, None)
+
+
 @dataclass(slots=True)
 class Judge:
     world: "World"
@@ -124,12 +135,13 @@ class Judge:
     def true_stock(self, sku: str) -> Decimal:
         return self.world.erp.base[sku] - sum(shop.taken[sku] for shop in self.world.shops)
 
-    def should_show(self, sku: str) -> int:
-        return max(0, int(self.true_stock(sku)))
+    def should_show(self, sku: str, shop: Shop) -> int:
+        rule = self.world.rules.get(shop.connection_id, NO_RULE)
+        units = max(0, int(self.true_stock(sku)) - rule.buffer)
+        return units if rule.shown_max is None else min(units, rule.shown_max)
 
     def right_everywhere(self, sku: str) -> bool:
-        wanted = self.should_show(sku)
-        return all(shop.stock[sku] == wanted for shop in self.world.shops)
+        return all(shop.stock[sku] == self.should_show(sku, shop) for shop in self.world.shops)
 
     def told_of(self) -> dict[tuple[int, int], dict[str, Decimal]]:
         """Units that Prokip holds as sold, by order and SKU."""
@@ -159,8 +171,8 @@ class Judge:
         told = self.told_of()
         wrong_skus = set()
         for sku in world.erp.base:
-            wanted = self.should_show(sku)
             for shop in world.shops:
+                wanted = self.should_show(sku, shop)
                 row.lost += shop.stock[sku] > wanted
                 row.duplicated += shop.stock[sku] < wanted
                 if shop.stock[sku] != wanted:

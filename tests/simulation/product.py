@@ -62,6 +62,7 @@ from store_push.storage.connections import ConnectionStorage
 from store_push.storage.first_quantities import FirstQuantityStorage
 from store_push.storage.intents import IntentStorage
 from store_push.storage.rounds import RoundStorage
+from store_push.storage.rules import RuleStorage
 from store_push.storage.subscriptions import SubscriptionStorage
 from store_push.storage.sweeps import SweepStorage
 from store_push.storage.targets import TargetStorage
@@ -160,6 +161,12 @@ class Product:
         self.databases = {schema: Database(clock) for schema in ("ingest", "inventory", "push", "prokip")}
         records = {shop.connection_id: shop.record for shop in world.shops}
         self._names = StoreNames(records, world.account)
+        self.databases["push"].committed("connection_rule").update(
+            {
+                key: {"locations": "own", "buffer": Decimal(rule.buffer), "shown_max": rule.shown_max}
+                for key, rule in world.rules.items()
+            }
+        )
         self._ingest: list[Process] = []
         self._pollers: list[Process] = []
         self._settlings: dict[int, Settling] = {}
@@ -270,6 +277,7 @@ class Product:
             sweeps,
             SubscriptionStorage(),
             FirstQuantityStorage(),
+            RuleStorage(),
             3600.0,
         )
         self._listen(life, "push", PUSH_CHANNEL, dispatcher.wake)

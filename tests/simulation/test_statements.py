@@ -56,7 +56,7 @@ from prokip_shared.platforms.prokip import Goods, StockPage
 from prokip_shared.platforms.store import CatalogueItem, CataloguePage, ItemKey, Level
 from store_push.domain.decisions import PlannedWrite, Settled
 from store_push.domain.health import Health
-from store_push.domain.listings import DueListing, Gap, target_of
+from store_push.domain.listings import DueListing, Gap
 from store_push.domain.matching import ListingDraft
 from store_push.pusher import PushRecord
 from store_push.storage.catalogue import SAVE_ITEMS_MAX, CatalogueStorage
@@ -525,7 +525,7 @@ class _PushScript:
             available = chance.choice((None, Decimal(chance.randint(-3, 9)), Decimal("2.5")))
             taken = {1: Decimal(chance.randint(0, 3)), 2: Decimal(chance.randint(0, 3))}
             revision = chance.randint(1, 30)
-            targets.append(Target(BUSINESS, PLACE, sku, available, target_of(available), revision, taken, "c"))
+            targets.append(Target(BUSINESS, PLACE, sku, available, revision, taken, "c"))
 
         async def step(connection: Any) -> None:
             storage = TargetStorage()
@@ -554,6 +554,7 @@ class _PushScript:
                 await storage.save_page(connection, claim, items)
                 await storage.page_done(connection, claim)
                 return claim, await storage.items(connection, claim.connection_id)
+            await storage.keep(connection, claim, (await storage.unread(connection, claim, rows_max=1)))
             await storage.forget_unread(connection, claim)
             own_place = place if claim.connection_id == 1 else None
             drafts = [

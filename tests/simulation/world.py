@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, Final, Protocol
@@ -21,7 +21,7 @@ from tests.simulation.broker import Broker
 from tests.simulation.chance import CALM, Chance, weather_of
 from tests.simulation.database import EPOCH
 from tests.simulation.erp import Erp
-from tests.simulation.judge import Basis, Judge, Row
+from tests.simulation.judge import Basis, Judge, Row, ShopRule
 from tests.simulation.life import Life
 from tests.simulation.loop import VirtualLoop
 from tests.simulation.scenarios import ORDINARY, Scenario
@@ -40,6 +40,8 @@ BUSINESS: Final = 1
 PLACE: Final = "LOC-1"
 CONNECTOR_SHARE: Final = 0.6
 """Merchants with Prokip's own API, where a sale can be looked up; the others have the simple one."""
+RULELESS_SHARE: Final = 0.5
+RULED_SHOP_SHARE: Final = 0.7
 
 
 class System(Protocol):
@@ -132,6 +134,7 @@ class World:
             shown = {sku: chance.choice((units, chance.randint(0, 30))) for sku, units in stock.items()}
             shop = Shop(self, _record(number, shopify=shopify), shown, skew_s=chance.uniform(-90, 90))
             self.shops.append(shop)
+        self.rules = _rules(self.chance.stream("rules"), self.shops)
 
     def note(self, what: str) -> None:
         self._log.append(f"{self.loop.time():10.4f} {what}")
@@ -240,6 +243,17 @@ def _account(*, connector: bool) -> ProkipAccount:
         timezone="Africa/Lagos" if connector else None,
         credentials=credentials,
     )
+
+
+def _rules(chance: Any, shops: Sequence[Shop]) -> dict[int, ShopRule]:
+    """Half of the merchants keep something back in some store, or show no more than so many."""
+    if chance.random() < RULELESS_SHARE:
+        return {}
+    return {
+        shop.connection_id: ShopRule(chance.choice((0, 1, 3)), chance.choice((None, None, 4, 10)))
+        for shop in shops
+        if chance.random() < RULED_SHOP_SHARE
+    }
 
 
 def _record(number: int, *, shopify: bool) -> ConnectionRecord:

@@ -52,7 +52,12 @@ class Shop:
 
     @asynccontextmanager
     async def open(self, **options: Any) -> AsyncIterator[WooClient]:
-        told = {"behind_tls_proxy": True, "clock": self.clock, "monotonic": self.clock, "webhook_timeout_s": 0.3}
+        told: dict[str, Any] = {
+            "behind_tls_proxy": True,
+            "clock": self.clock,
+            "monotonic": self.clock,
+            "webhook_timeout_s": 0.3,
+        }
         store = WooCommerceStore(**(told | options))
         store.seed_goods(GOODS)
         async with store.serve():

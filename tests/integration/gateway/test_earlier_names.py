@@ -21,7 +21,8 @@ async def gateway(environ: dict[str, str], http: ClientSession) -> AsyncIterator
 
     async def listings(request: web.Request) -> web.Response:
         after = int(request.query.get("after", 0))
-        row = rows[after] | {"believed": "98" if rows[after]["target"] else None}
+        told = {"name": "T-Shirt", "price": "20.00", "believed": "98"} if rows[after]["target"] else {}
+        row = rows[after] | {"name": "", "price": None, "believed": None} | told
         return web.json_response({"items": [row], "next": after + 1 if after < 2 else None})
 
     app = web.Application()
@@ -60,9 +61,15 @@ async def test_forms_and_json_are_both_understood(alice: Person, form: bool) -> 
 
 async def test_pull_lists_the_stores_goods_with_their_match(alice: Person) -> None:
     assert await alice.ok("POST", "/api/pull", {"platform": "custom"}) == [
-        {"sku": "shirt1", "name": "item 11", "quantity": 98.0, "status": "matched"},
-        {"sku": "hat", "name": "variation 12 of product 9", "quantity": None, "status": "not_in_prokip"},
-        {"sku": None, "name": "item 13", "quantity": None, "status": "no_sku"},
+        {"sku": "shirt1", "name": "T-Shirt", "price": 20.0, "quantity": 98.0, "status": "matched"},
+        {
+            "sku": "hat",
+            "name": "variation 12 of product 9",
+            "price": None,
+            "quantity": None,
+            "status": "not_in_prokip",
+        },
+        {"sku": None, "name": "item 13", "price": None, "quantity": None, "status": "no_sku"},
     ]
 
 

@@ -52,6 +52,7 @@ class Victim:
     sale_id: str
     read_id: int
     listing_id: int
+    plan_id: int
     round_id: str
     parked_id: UUID
     marks: tuple[str, ...]
@@ -124,6 +125,26 @@ def attempts(victim: Victim) -> dict[str, Attempt]:
             )
             for method, what in (("GET", ""), ("GET", "/items"), ("POST", "/read"))
         },
+        "GET /api/v1/product-plans": Attempt(200, path=f"/api/v1/product-plans?connectionId={store}"),
+        "POST /api/v1/connections/{id}/product-plans": Attempt(
+            404, path=f"/api/v1/connections/{store}/product-plans", json={}
+        ),
+        **{
+            f"{method} /api/v1/product-plans/{{id}}{what}": Attempt(
+                404, path=f"/api/v1/product-plans/{victim.plan_id}{what}"
+            )
+            for method, what in (
+                ("GET", ""),
+                ("GET", "/items"),
+                ("POST", "/start"),
+                ("POST", "/stop"),
+                ("POST", "/undo"),
+                ("POST", "/discard"),
+            )
+        },
+        "POST /api/v1/product-plans/{id}/items/{item}/choose": Attempt(
+            404, path=f"/api/v1/product-plans/{victim.plan_id}/items/1/choose", json={"leave": True}
+        ),
         "GET /api/v1/connections/first-quantities": Attempt(200),
         **{
             f"{method} /api/v1/connections/{{id}}/first-quantities{what}": Attempt(
@@ -143,6 +164,9 @@ def attempts(victim: Victim) -> dict[str, Attempt]:
             )
             for what, body in (("link", {"sku": victim.sku}), ("ignore", None), ("reset", None))
         },
+        "GET /api/v1/connections/{id}/webhooks": Attempt(404, path=f"/api/v1/connections/{store}/webhooks"),
+        "GET /api/v1/connections/{id}/upkeep": Attempt(404, path=f"/api/v1/connections/{store}/upkeep"),
+        "GET /api/v1/webhooks": Attempt(200),
         "POST /api/v1/connections/{id}/sync": Attempt(404, path=f"/api/v1/connections/{store}/sync"),
         "POST /sync/manual": Attempt(409),
         "POST /api/v1/sync": Attempt(409),
@@ -153,6 +177,18 @@ def attempts(victim: Victim) -> dict[str, Attempt]:
         "GET /api/v1/stock/movements": Attempt(404, path=f"/api/v1/stock/movements{sku}"),
         "GET /api/v1/stock/explanation": Attempt(404, path=f"/api/v1/stock/explanation{sku}"),
         "GET /api/v1/stock/at": Attempt(404, path=f"/api/v1/stock/at{sku}&moment=2026-01-01T00:00:00Z"),
+        "GET /api/v1/connections/{id}/rules": Attempt(404, path=f"/api/v1/connections/{store}/rules"),
+        "PUT /api/v1/connections/{id}/rules": Attempt(
+            404, path=f"/api/v1/connections/{store}/rules", json={"buffer": "99"}
+        ),
+        "GET /api/v1/connections/{id}/rules/skus": Attempt(404, path=f"/api/v1/connections/{store}/rules/skus"),
+        "PUT /api/v1/connections/{id}/rules/skus": Attempt(
+            404, path=f"/api/v1/connections/{store}/rules/skus", json={"sku": victim.sku, "push": "never"}
+        ),
+        "GET /api/v1/connections/{id}/rules/changes": Attempt(404, path=f"/api/v1/connections/{store}/rules/changes"),
+        "GET /api/v1/differences": Attempt(200, path=f"/api/v1/differences?connectionId={store}"),
+        "POST /api/v1/differences/{id}/push": Attempt(404, path="/api/v1/differences/1/push"),
+        "POST /api/v1/differences/{id}/leave": Attempt(404, path="/api/v1/differences/1/leave"),
         "GET /api/v1/stock/listings": Attempt(200, path=f"/api/v1/stock/listings{sku}"),
         "GET /api/v1/stock/pushes": Attempt(200, path=f"/api/v1/stock/pushes{sku}"),
         "GET /api/v1/sales": Attempt(200, path=f"/api/v1/sales?connectionId={store}"),
@@ -208,7 +244,7 @@ EVERYTHING = (
 )
 """What nothing but its own people should change, once all is settled."""
 
-NOBODY = Victim(0, 0, "S", "x", 0, 0, str(uuid4()), uuid4(), ())
+NOBODY = Victim(0, 0, "S", "x", 0, 0, 0, str(uuid4()), uuid4(), ())
 TENANCY = attempts(NOBODY)
 
 
@@ -253,8 +289,9 @@ async def victim(market: Market, database_url: str) -> Victim:
     marks = (sku, store["storeUrl"], store["storeKey"], store["storeName"], '"operator"', "made for a test")
     read_id = (await operator.call("GET", "/api/v1/prokip/reads"))["items"][0]["id"]
     sale_id = SaleKey(store["id"], order_ref).encode()
+    plan_id = (await operator.call("POST", f"/api/v1/connections/{store['id']}/product-plans"))["id"]
     listing_id = (await operator.call("GET", f"/api/v1/connections/{store['id']}/listings"))["items"][0]["id"]
-    return Victim(business_id, store["id"], sku, sale_id, read_id, listing_id, round_id, parked_id, marks)
+    return Victim(business_id, store["id"], sku, sale_id, read_id, listing_id, plan_id, round_id, parked_id, marks)
 
 
 @pytest.fixture
@@ -331,6 +368,9 @@ async def test_the_owner_is_shown_all_of_it(market: Market, victim: Victim, http
         ("GET /api/v1/prokip/sales", victim.sale_id),
         ("GET /api/v1/connections/{id}", victim.marks[1]),
         ("GET /api/v1/connections/{id}/listings", victim.sku),
+        ("GET /api/v1/connections/{id}/webhooks", '"changes": 1'),
+        ("GET /api/v1/connections/{id}/upkeep", f'"connectionId": {victim.store_id}'),
+        ("GET /api/v1/webhooks", f'"connectionId": {victim.store_id}'),
         ("GET /api/v1/events/recent", victim.sku),
         ("GET /api/v1/sync/{id}", victim.round_id),
         ("GET /api/v1/parked", "made for a test"),

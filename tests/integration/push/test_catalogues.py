@@ -78,6 +78,24 @@ async def test_a_product_that_is_gone_is_known_as_gone_and_comes_back(database_u
         await eventually(gone, what="gone")
 
 
+async def test_a_product_that_moved_between_two_pages_is_not_called_gone(database_url: str) -> None:
+    woo = woo_with(150)
+    async with woo.serve(), open_world(database_url, CATALOGUE_INTERVAL_S="86400") as world:
+        connection = await world.connect_woo(woo)
+        first = await world.fetch_value("SELECT read_at FROM push.catalogue_read")
+        slow = woo.faults.add(Fault("slow", path=r"/products\?.*page=2", hold_s=0.3))
+        await world.post(f"/internal/stores/{connection}/catalogue/read")
+        await world.until(lambda: slow.met == 1, "second page asked for")
+        woo.catalogue.delete(woo.product("SKU-0001"), force=True)
+
+        async def read() -> bool:
+            return bool(await world.fetch_value("SELECT read_at > $1 FROM push.catalogue_read", first))
+
+        await eventually(read, what="read again")
+        _, report = await world.ask(f"/internal/stores/{connection}/catalogue")
+        assert report["counts"] == {"only_in_store": 150}  # the first page had named what is gone by now
+
+
 async def test_a_catalogue_that_cannot_be_read_is_tried_again(database_url: str) -> None:
     shopify = shopify_with(250)
     shopify.faults.add(Fault("status", body="Catalogue", skip=1, status=502))

@@ -34,7 +34,7 @@ def told(count: int, quantity: int) -> dict[str, int | None]:
 
 async def test_a_small_change_goes_by_itself(database_url: str) -> None:
     woo = woo_with(25)
-    async with woo.serve(), open_world(database_url, **GUARDED) as world:
+    async with woo.serve(), open_world(database_url, None, **GUARDED) as world:
         connection = await world.connect_woo(woo)
         assert (await plan(world, connection))["state"] == "waiting"
         await world.tell_stock({**told(25, 100), "SKU-0001": 7})
@@ -69,11 +69,17 @@ async def test_a_large_change_waits_is_looked_at_refused_and_released(database_u
 
 async def test_a_plan_that_has_become_small_goes_when_somebody_looks_again(database_url: str) -> None:
     woo = woo_with(25)
-    async with woo.serve(), open_world(database_url, **GUARDED) as world:
+    async with woo.serve(), open_world(database_url, None, **GUARDED) as world:
         connection = await world.connect_woo(woo)
         await world.tell_stock(told(25, 1))
         await until_state(world, connection, "held")
         await world.tell_stock({**told(25, 100), "SKU-0002": 3})
+
+        async def arrived() -> bool:
+            newest = await world.fetch_value("SELECT max(revision) FROM push.stock_target")
+            return bool(newest == world.revisions)
+
+        await eventually(arrived, what="the new quantities have arrived")
         await world.post(f"/internal/stores/{connection}/first-quantities/reconsider")
         await until_state(world, connection, "passed")
         await world.until(lambda: woo.stock("SKU-0002") == 3, "written")
@@ -81,7 +87,7 @@ async def test_a_plan_that_has_become_small_goes_when_somebody_looks_again(datab
 
 async def test_a_round_does_not_wait_for_a_decision(database_url: str) -> None:
     woo = woo_with(25)
-    async with woo.serve(), open_world(database_url, **GUARDED) as world:
+    async with woo.serve(), open_world(database_url, None, **GUARDED) as world:
         connection = await world.connect_woo(woo)
         await world.tell_stock(told(25, 0))
         await until_state(world, connection, "held")

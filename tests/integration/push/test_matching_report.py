@@ -5,11 +5,17 @@ from typing import Any
 import pytest
 
 from prokip_sandbox import Fault, Good, ShopifyServer
+from prokip_shared.database import open_pool
 from prokip_shared.messages import LevelHintedV1, StockHoldersObservedV1, utc_now
+from prokip_shared.security.tokens import InternalTokens
+from store_push.left_alone import LeftAloneFollower
+from store_push.poller import Poller
+from tests.integration.push.prokip_products import poller_with
 from tests.integration.push.test_catalogues import mixed_goods
 from tests.integration.push.test_pushing import shopify_with, woo_with
 from tests.integration.push.world import PushWorld, open_world, unlimited
 from tests.support.eventually import eventually
+from tests.support.settings import INTERNAL_SECRET
 
 
 async def items(world: PushWorld, connection_id: int, query: str = "") -> list[dict[str, Any]]:
@@ -47,7 +53,7 @@ async def test_every_item_and_sku_is_counted_once_and_says_why(database_url: str
             "only_in_prokip": 1,
             "no_quantity": 1,
             "no_sku": 1,
-            "not_tracked": 2,
+            "not_tracked": 1,
             "held_by_parent": 2,
         }
         assert not found["reading"]
@@ -65,6 +71,22 @@ async def test_every_item_and_sku_is_counted_once_and_says_why(database_url: str
         assert rest["next"] is None
         status, _ = await world.ask(f"/internal/stores/{connection}/catalogue", business_id=world.business_id + 1)
         assert status == 404
+
+
+async def test_an_item_that_prokip_does_not_count_says_so(database_url: str) -> None:
+    woo = woo_with(2)
+    async with woo.serve(), poller_with([]) as poller, open_world(database_url) as world:
+        connection = await world.connect_woo(woo)
+        poller.left_alone = [("L1", "SKU-0001", "Prokip does not track its stock")]
+        pool = await open_pool(database_url, service="test", connections_max=2)
+        client = Poller(world.session, poller.url, InternalTokens(INTERNAL_SECRET), 5.0)
+        await LeftAloneFollower(pool, client).follow()
+        (found,) = await items(world, connection, "&kind=left_alone")
+        assert (found["sku"], found["why"]) == ("SKU-0001", "Not written to: Prokip does not track its stock.")
+        poller.left_alone = []
+        await LeftAloneFollower(pool, client).follow()
+        await pool.close()
+        assert await items(world, connection, "&kind=left_alone") == []
 
 
 async def test_a_reading_goes_on_at_the_page_where_it_stopped(database_url: str) -> None:

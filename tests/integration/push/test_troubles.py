@@ -23,7 +23,7 @@ async def test_a_stale_compare_and_set_is_read_and_what_stays_unexplained_is_dri
         await world.until(lambda: len(world.heard_of(DriftFoundV1)) == 1, "drift told")
         found = world.heard_of(DriftFoundV1)[0]
         assert (found.sku, int(found.expected), int(found.shown)) == ("SKU-0001", 98, 88)
-        assert found.cause.startswith("lowered in the store")
+        assert found.cause.startswith("edited in the store")
 
 
 async def test_a_write_whose_answer_got_lost_is_not_done_twice(database_url: str) -> None:

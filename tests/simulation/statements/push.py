@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from store_push.domain.rules import SkuRule, StoreRule, shown_of
 from store_push.storage.work import HISTORY_COLUMNS
 from tests.simulation.database import Transaction, Values
 from tests.simulation.statements.registry import from_json, stands_in
@@ -15,6 +16,8 @@ work = stands_in("store_push", "work.sql")
 intents = stands_in("store_push", "intents.sql")
 connections = stands_in("store_push", "connections.sql")
 catalogue = stands_in("store_push", "catalogue.sql")
+
+rules = stands_in("store_push", "rules.sql")
 
 PUSH_CHANNEL = "prokip_push_due"
 CATALOGUE_CHANNEL = "prokip_push_catalogue"
@@ -46,6 +49,16 @@ NEW_LISTING: Mapping[str, Any] = {
     "gap_since": None,
 }
 NO_INTENT: Values = {"shows": None, "taken": None, "since": None}
+KNOWN_COLUMNS = (
+    "connection_id",
+    "business_id",
+    "platform",
+    "location_id",
+    "place_ref",
+    "writable",
+    "active",
+    "own_location_id",
+)
 NEW_WORK: Mapping[str, Any] = {
     "health": "healthy",
     "health_detail": "",
@@ -80,7 +93,7 @@ async def lock_business_listings(tx: Transaction, business_id: int) -> list[Valu
 async def save_targets(tx: Transaction, *columns: Sequence[Any]) -> list[Values]:
     # What the real statement lists in custom stores is left out, so there must be none.
     assert all(row["platform"] != "custom" for row in tx.values("connection_work"))
-    names = ("business_id", "location_id", "sku", "available", "target", "revision", "taken", "correlation_id")
+    names = ("business_id", "location_id", "sku", "available", "revision", "taken", "correlation_id")
     for values in zip(*columns, strict=True):
         row = dict(zip(names, values, strict=True))
         key = values[:3]
@@ -92,40 +105,49 @@ async def save_targets(tx: Transaction, *columns: Sequence[Any]) -> list[Values]
     return []
 
 
+def target_by_rules(tx: Transaction, listing: Values, available: Decimal | None) -> int | None:
+    """push.shown() with the rules of the listing's store and SKU."""
+    rule = tx.get("connection_rule", listing["connection_id"]) or {}
+    own = tx.get("sku_rule", (listing["connection_id"], listing["sku"])) or {}
+    return shown_of(
+        available,
+        StoreRule(rule.get("buffer", Decimal(0)), rule.get("shown_max")),
+        SkuRule(own.get("buffer"), own.get("shown_max"), own.get("push", "on")),
+    )
+
+
 def taken_of(taken: Mapping[str, str], connection_id: int) -> Decimal:
     return Decimal(taken.get(str(connection_id), "0"))
 
 
-def with_target(listing: Values, news: Mapping[str, Any], now: datetime) -> Values:
+def with_target(tx: Transaction, listing: Values, news: Mapping[str, Any]) -> Values:
     """What mark_due and fill_targets have in common."""
+    target = target_by_rules(tx, listing, news["available"])
     taken = taken_of(news["taken"], listing["connection_id"])
     first = listing["target_revision"] == 0 and taken != 0
-    due = listing["state"] == "matched" and news["target"] is not None
+    due = listing["state"] == "matched" and target is not None
     return listing | {
-        "target": news["target"],
+        "target": target,
         "target_revision": news["revision"],
         "target_taken": taken,
         "correlation_id": news["correlation_id"],
         "confirmed": None if first else listing["confirmed"],
-        "due_at": earlier(listing["due_at"], now) if due else None,
+        "due_at": earlier(listing["due_at"], tx.now) if due else None,
     }
 
 
 @targets
 async def mark_due(tx: Transaction, *columns: Sequence[Any]) -> list[Values]:
-    names = ("business_id", "location_id", "sku", "target", "revision", "taken", "correlation_id")
-    news = {}
-    for values in zip(*columns, strict=True):
-        row = dict(zip(names, values, strict=True))
-        news[values[:3]] = row | {"taken": from_json(row["taken"])}
+    named = set(zip(*columns, strict=True))
     for key, listing in sorted(tx.rows("listing")):
-        one = news.get((listing["business_id"], listing["location_id"], listing["sku"]))
+        place = (listing["business_id"], listing["location_id"], listing["sku"])
+        one = tx.get("stock_target", place) if place in named else None
         if one is None or listing["target_revision"] >= one["revision"]:
             continue
         await tx.lock("listing", [key])
         held = tx.get("listing", key)
         if held is not None and held["target_revision"] < one["revision"]:
-            await tx.put("listing", key, with_target(held, one, tx.now))
+            await tx.put("listing", key, with_target(tx, held, one))
     return []
 
 
@@ -140,7 +162,7 @@ async def fill_targets(tx: Transaction, connection_id: int) -> list[Values]:
         await tx.lock("listing", [key])
         held = tx.get("listing", key)
         if held is not None and (one := _target_to_fill(tx, held)) is not None:
-            await tx.put("listing", key, with_target(held, one, tx.now))
+            await tx.put("listing", key, with_target(tx, held, one))
     return []
 
 
@@ -223,7 +245,7 @@ async def claim_connection(tx: Transaction, connection_id: int) -> list[Values]:
         return []
     row = tx.get("connection_work", connection_id)
     assert row is not None
-    return [row | {"claimed_at": tx.clock()}]
+    return [row | {"claimed_at": tx.clock(), "asks": False}]
 
 
 @work
@@ -240,7 +262,7 @@ async def due_listings(tx: Transaction, connection_id: int, listings_max: int) -
     claimed = sorted(due, key=lambda row: (row["target"] != 0, row["due_at"], row["id"]))[:listings_max]
     for row in claimed:
         CLAIMED[connection_id, row["item_ref"]] = (row["target"], row["target_taken"], row["confirmed_revision"])
-    return [row | (tx.get("intent", row["id"]) or NO_INTENT) for row in claimed]
+    return [{**row, "held": False} | (tx.get("intent", row["id"]) or NO_INTENT) for row in claimed]
 
 
 @intents
@@ -269,7 +291,18 @@ async def record_results(
         "confirmed_revision",
         "confirmed_at",
     )
-    names += ("drifted_at", "due_at", "must_read", "gap", "gap_taken", "gap_since", "revision", "hints")
+    names += (
+        "drifted_at",
+        "due_at",
+        "must_read",
+        "gap",
+        "gap_taken",
+        "gap_since",
+        "revision",
+        "hints",
+        "target",
+        "held",
+    )
     for values in sorted(zip(*columns[HISTORY_COLUMNS:], strict=True), key=lambda values: values[0]):
         news = dict(zip(names, values, strict=True))
         key = news.pop("id")
@@ -277,11 +310,12 @@ async def record_results(
         held = tx.get("listing", key)
         if held is None:
             continue
-        revision, hints = news.pop("revision"), news.pop("hints")
+        revision, hints, target = news.pop("revision"), news.pop("hints"), news.pop("target")
+        assert not news.pop("held"), "nobody is asked here"
         news["must_read"] = news["must_read"] or held["hints"] > hints
         if news["state"] != "matched":
             news["due_at"] = None
-        elif held["target_revision"] > revision and held["target"] is not None:
+        elif (held["target_revision"] > revision or held["target"] != target) and held["target"] is not None:
             news["due_at"] = tx.now
         elif held["hints"] > hints:
             due_at = held["due_at"]
@@ -320,15 +354,19 @@ async def record_attempt(
     return []
 
 
+@rules
+async def unified_connections(tx: Transaction) -> list[Values]:
+    return [{"connection_id": key} for key, row in tx.rows("connection_rule") if row["locations"] == "all"]
+
+
 @connections
 async def known_connections(tx: Transaction) -> list[Values]:
-    names = ("connection_id", "business_id", "platform", "location_id", "place_ref", "writable", "active")
-    return [{name: row[name] for name in names} for row in tx.values("connection_work")]
+    return [{name: row[name] for name in KNOWN_COLUMNS} for row in tx.values("connection_work")]
 
 
 @connections
 async def save_connections(tx: Transaction, *columns: Sequence[Any]) -> list[Values]:
-    names = ("connection_id", "business_id", "platform", "location_id", "place_ref", "writable", "active")
+    names = KNOWN_COLUMNS
     for values in zip(*columns, strict=True):
         row = dict(zip(names, values, strict=True))
         key = row["connection_id"]
@@ -337,7 +375,7 @@ async def save_connections(tx: Transaction, *columns: Sequence[Any]) -> list[Val
         if held is None:
             await tx.put("connection_work", key, {**NEW_WORK, "health_since": tx.now, "next_attempt_at": tx.now, **row})
         else:
-            kept = ("location_id", "place_ref", "writable", "active")
+            kept = ("location_id", "place_ref", "writable", "active", "own_location_id")
             await tx.put("connection_work", key, held | {name: row[name] for name in kept})
     return []
 
@@ -416,8 +454,10 @@ async def claim_catalogue(tx: Transaction, hint_pause_s: float) -> list[Values]:
 
 @catalogue
 async def save_page(tx: Transaction, connection_id: int, read_at: datetime, *columns: Sequence[Any]) -> list[Values]:
-    names = ("item_ref", "parent_ref", "place_ref", "sku", "parent_sku", "name", "product_ref", "variant_ref", "price")
-    names += ("level_state", "quantity")
+    names = (
+        "item_ref", "parent_ref", "place_ref", "sku", "parent_sku", "name", "product_ref", "variant_ref", "price",
+        "level_state", "quantity",
+    )  # fmt: skip
     for values in zip(*columns, strict=True):
         row = dict(zip(names, values, strict=True))
         key = (connection_id, row["item_ref"])
@@ -431,6 +471,20 @@ async def page_done(
 ) -> list[Values]:
     news: dict[str, Any] = {"cursor": cursor, "begun_at": begun_at, "counted": counted, "total": total}
     await tx.change("catalogue_read", connection_id, **news, due_at=tx.now, consecutive_failures=0, error=None)
+    return []
+
+
+@catalogue
+async def unread_items(tx: Transaction, connection_id: int, begun_at: datetime, rows_max: int) -> list[Values]:
+    old = [row for key, row in sorted(tx.rows("catalogue_item")) if key[0] == connection_id]
+    names = ("item_ref", "parent_ref", "place_ref")
+    return [{name: row[name] for name in names} for row in old if row["read_at"] < begun_at][:rows_max]
+
+
+@catalogue
+async def keep_items(tx: Transaction, connection_id: int, begun_at: datetime, item_refs: Sequence[str]) -> list[Values]:
+    for item_ref in item_refs:
+        await tx.change("catalogue_item", (connection_id, item_ref), read_at=begun_at)
     return []
 
 

@@ -9,6 +9,7 @@ import pytest
 from typing_extensions import override
 
 from prokip_shared.bus import BusLimits, BusUnavailable, GroupPublisher, Subscription
+from prokip_shared.bus.group import CROWD_MESSAGES
 from prokip_shared.bus.pace import PacedIntake
 from prokip_shared.bus.port import Bundle, Delivery, Intake, SendReport
 from prokip_shared.messages import DriftFoundV1
@@ -114,6 +115,19 @@ async def test_a_paced_type_gathers_and_another_does_not() -> None:
     assert sender.sizes == [1, 1, 1, 1]
     for one in waiting:
         one.cancel()
+
+
+async def test_a_crowd_of_a_paced_type_waits_for_nobody() -> None:
+    sender = Confirming()
+    group = GroupPublisher(sender, BusLimits(), pace_s={"order": FOR_EVER_S})
+    await group.publish_encoded("order", b"{}")
+    for _ in range(2):
+        await asyncio.gather(*(group.publish_encoded("order", b"{}") for _ in range(CROWD_MESSAGES)))
+    few = [asyncio.create_task(group.publish_encoded("order", b"{}")) for _ in range(CROWD_MESSAGES - 1)]
+    await a_few_turns()
+    assert sender.sizes == [1, CROWD_MESSAGES, CROWD_MESSAGES]
+    await asyncio.gather(group.publish_encoded("order", b"{}"), *few)
+    assert sender.sizes[3:] == [CROWD_MESSAGES]
 
 
 async def test_nobody_waits_for_a_sender_that_hangs() -> None:

@@ -59,7 +59,10 @@ def test_a_quantity_is_explained_as_a_sum() -> None:
     assert "not told" in explain_in_words(told | {"quantity": None})
 
 
-LISTING = {"state": "matched", "reason": "", "available": "5", "target": 5, "believed": "5", "gap": None}
+LISTING = {
+    "state": "matched", "reason": "", "available": "5", "target": 5, "believed": "5", "gap": None,
+    "push": "on", "buffer": "0", "shown_max": None, "places": None, "held_since": None,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -77,6 +80,24 @@ LISTING = {"state": "matched", "reason": "", "available": "5", "target": 5, "bel
         ({"target": None, "available": None}, "Nothing is written to it until Prokip tells a quantity."),
         ({"state": "no_sku", "reason": "no SKU there"}, "Nothing is written to it: no SKU there."),
         ({"state": "gone"}, "Nothing is written to it: gone."),
+        (
+            {"buffer": "2", "target": 3, "believed": "3"},
+            "It should show 3 (5 less 2 kept back = 3), and does.",
+        ),
+        (
+            {"available": "20", "buffer": "2.5", "shown_max": 10, "target": 10, "believed": "10"},
+            "It should show 10 (20 less 2.5 kept back = 17.5; whole units, and none that are not there; at most 10), and does.",
+        ),
+        (
+            {"places": {"L1": "2", "L2": "3", "L3": None}},
+            "It should show 5 (2 at L1 + 3 at L2 = 5 at all locations), and does.",
+        ),
+        ({"shown_max": 9}, "It should show 5, and does."),
+        ({"push": "never", "target": None}, "Nothing is written to it: a rule says that it is never written."),
+        (
+            {"held_since": "2026-11-25T10:00:00+00:00"},
+            "It should show 5; it is not written until somebody decides about its difference.",
+        ),
     ],
 )
 def test_a_listing_is_explained_in_a_sentence(differs: dict[str, object], sentence: str) -> None:

@@ -16,7 +16,8 @@ from store_push.domain.decisions import (
     plan_without_reading,
     settle_write,
 )
-from store_push.domain.listings import DueListing, Gap, Intent, target_of
+from store_push.domain.listings import DueListing, Gap, Intent
+from store_push.domain.rules import SkuRule, StoreRule, shown_of
 
 NOW = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
 SHOPIFY = Habits(compare_and_set=True, readable=True)
@@ -54,7 +55,7 @@ def own(quantity: int) -> Level:
     [(None, None), ("7", 7), ("7.9", 7), ("0", 0), ("-3", 0), ("-0.5", 0), ("1e30", 1_000_000_000)],
 )
 def test_a_target_is_whole_never_negative_and_bounded(available: str | None, target: int | None) -> None:
-    assert target_of(None if available is None else Decimal(available)) == target
+    assert shown_of(None if available is None else Decimal(available), StoreRule(), SkuRule()) == target
 
 
 def test_what_the_store_sold_since_is_part_of_what_it_is_believed_to_show() -> None:

@@ -26,6 +26,7 @@ class Disturbance:
     times: int | None = 1  # None: until cleared
     probability: float = 1.0
     delay_s: float = 1.0  # delay: how late; reorder: how long to wait for one to overtake
+    whole: bool = False  # chance decides once for all webhooks about one version of one thing
 
     def __post_init__(self) -> None:
         if self.kind not in get_args(DisturbanceKind):
@@ -54,6 +55,8 @@ class Courier:
         self._hold_timers: list[asyncio.Task[None]] = []
         self.disturbances: list[Disturbance] = []
         self.sent: deque[Sent] = deque(maxlen=2000)
+        self.told: dict[str, bool] = {}  # by version: whether any webhook about it went out; those dropped stay False
+        self._decided: dict[tuple[int, str], bool] = {}
 
     async def close(self) -> None:
         for task in self._later:
@@ -79,9 +82,14 @@ class Courier:
         self.sent.append(Sent(topic, url, headers, body, status))
         return status
 
-    async def deliver(self, label: str, send: Send) -> bool:
-        """Send now, unless a disturbance says otherwise; `label` is what its `match` is searched in."""
-        rule = self._pick(label)
+    async def deliver(self, label: str, send: Send, *, version: str = "") -> bool:
+        """Send now, unless a disturbance says otherwise; `label` is what its `match` is searched in.
+
+        `version`: which version of which thing is told; empty where nobody keeps count.
+        """
+        rule = self._pick(label, version)
+        if version:
+            self.told[version] = self.told.get(version, False) or rule is None or rule.kind != "drop"
         if rule is not None and rule.kind == "drop":
             return True
         if rule is not None and rule.kind == "delay":
@@ -116,9 +124,22 @@ class Courier:
         task.add_done_callback(self._later.discard)
         return task
 
-    def _pick(self, label: str) -> Disturbance | None:
+    @property
+    def dropped(self) -> list[str]:
+        """The versions of which no webhook went out."""
+        return [version for version, told in self.told.items() if not told]
+
+    def _strikes(self, rule: Disturbance, version: str) -> bool:
+        if not rule.whole:
+            return self._rng.random() < rule.probability
+        key = (id(rule), version)
+        if key not in self._decided:
+            self._decided[key] = self._rng.random() < rule.probability
+        return self._decided[key]
+
+    def _pick(self, label: str, version: str) -> Disturbance | None:
         for rule in self.disturbances:
-            if re.search(rule.match, label) and self._rng.random() < rule.probability:
+            if re.search(rule.match, label) and self._strikes(rule, version):
                 if rule.times is not None:
                     rule.times -= 1
                     if rule.times <= 0:

@@ -15,6 +15,7 @@ from prokip_poller.domain.looks import LookPolicy
 from prokip_poller.domain.pace import PaceLimits
 from prokip_poller.handlers.consume import Consumers
 from prokip_poller.handlers.internal import InternalApi
+from prokip_poller.handlers.products import ProductApi
 from prokip_poller.handlers.reads import ReadApi
 from prokip_poller.looking import Looker
 from prokip_poller.outcomes import Outcomes, TellLimits
@@ -143,6 +144,7 @@ async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
     context.web.middlewares.append(require_business(tokens))
     context.web.add_routes(InternalApi(views=views, settling=settling, accounts=accounts).routes())
     context.web.add_routes(ReadApi(views=views, deciding=deciding).routes())
+    context.web.add_routes(ProductApi(accounts=accounts, clients=page_clients).routes())
     context.web.add_routes(parked_routes(bus.parked))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-from aiohttp import web
+from aiohttp import ClientSession, DummyCookieJar, web
 
 from prokip_shared.bus import Bus, Subscription, open_bus, parked_routes
 from prokip_shared.database import open_pool
@@ -29,10 +29,16 @@ from store_push.handlers.api import StoreApi
 from store_push.handlers.connections import ConnectionHandlers
 from store_push.handlers.first_quantities import FirstQuantityApi
 from store_push.handlers.matching import MatchingApi
+from store_push.handlers.product_plans import ProductPlanApi
+from store_push.handlers.rules import RulesApi
 from store_push.handlers.stock import StockHandlers
+from store_push.left_alone import LeftAloneFollower
 from store_push.looking import LevelLooker, LookLimits
+from store_push.planning import Planner
+from store_push.poller import Poller
 from store_push.pusher import Pusher
 from store_push.rounds import RoundWatch
+from store_push.rules import RuleBook
 from store_push.storage.background import BackgroundStorage
 from store_push.storage.catalogue import CatalogueStorage
 from store_push.storage.connections import ConnectionStorage
@@ -40,8 +46,10 @@ from store_push.storage.first_quantities import FirstQuantityStorage
 from store_push.storage.intents import IntentStorage
 from store_push.storage.looks import LookStorage
 from store_push.storage.matching import MatchingStorage
+from store_push.storage.product_plans import ProductPlanStorage
 from store_push.storage.reads import ReadStorage
 from store_push.storage.rounds import RoundStorage
+from store_push.storage.rules import RuleStorage
 from store_push.storage.subscriptions import SubscriptionStorage
 from store_push.storage.sweeps import SweepStorage
 from store_push.storage.targets import TargetStorage
@@ -67,7 +75,7 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
         await open_pool(settings.database_url, service=NAME, connections_max=settings.database_connections_max)
     )
     claims_max = settings.push_workers + settings.catalogue_readers + settings.sweepers
-    claims_max += settings.lookers + SUBSCRIPTION_WATCHES
+    claims_max += settings.lookers + settings.planners + SUBSCRIPTION_WATCHES
     claims = await context.stack.enter_async_context(
         await open_pool(settings.database_url, service=f"{NAME}-claims", connections_max=claims_max)
     )
@@ -92,6 +100,7 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
 
     reads = ReadStorage(pool)
     targets, rounds, connections = TargetStorage(), RoundStorage(), ConnectionStorage()
+    rules = RuleStorage()
     work, catalogues, sweeps, subscriptions = WorkStorage(), CatalogueStorage(), SweepStorage(), SubscriptionStorage()
     looks, budgets = LookStorage(), BackgroundStorage()
     background = Background(stores, pool, bus.outbox, budgets)
@@ -131,13 +140,19 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
     readers = [DueTimer(reader.read_next, reader.next_in_s) for _ in range(settings.catalogue_readers)]
     sweepers = [DueTimer(sweeper.sweep_next, sweeper.next_in_s) for _ in range(settings.sweepers)]
     watches = [DueTimer(webhooks.check_next, webhooks.next_in_s) for _ in range(SUBSCRIPTION_WATCHES)]
+    product_plans = ProductPlanStorage(pool)
+    poller = await _open_poller(context, settings)
+    planner = Planner(claims, product_plans, connections, background, poller)
+    planners = [DueTimer(planner.step, planner.next_in_s) for _ in range(settings.planners)]
     lookers = [DueTimer(looker.look_next, looker.next_in_s) for _ in range(settings.lookers)]
     watch = RoundWatch(pool, bus.outbox, rounds, settings.round_timeout_s)
     first = FirstQuantityStorage()
-    plans = FirstQuantities(pool, first, _first_limits(settings), settings.first_settle_s)
+    plans = FirstQuantities(pool, first, connections, _first_limits(settings), settings.first_settle_s)
     follower = ConnectionHandlers(
-        directory, connections, targets, rounds, sweeps, subscriptions, first, settings.subscription_interval_s
+        directory, connections, targets, rounds, sweeps, subscriptions, first, rules, settings.subscription_interval_s
     )
+    book = RuleBook(pool, rules, connections, targets, follower)
+    appliers = [DueTimer(book.apply_next, book.next_in_s)]
 
     context.side_task("dispatcher", dispatcher.run())
     context.on_drain(dispatcher.drain)
@@ -146,6 +161,8 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
         ("sweep", sweepers),
         ("webhooks", watches),
         ("look", lookers),
+        ("rules", appliers),
+        ("plans", planners),
     ):
         for number, timer in enumerate(timers):
             context.side_task(f"{name} {number}", timer.run())
@@ -154,20 +171,25 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
         upkeep.PUSH_CHANNEL: dispatcher.wake,
         upkeep.CATALOGUE_CHANNEL: partial(wake_all, readers),
         upkeep.SWEEP_CHANNEL: partial(wake_all, sweepers),
+        upkeep.PLAN_CHANNEL: partial(wake_all, planners),
         upkeep.ROUND_CHANNEL: watch.wake,
+        upkeep.RULES_CHANNEL: partial(wake_all, appliers),
     }
     context.side_task("listen", upkeep.listen(settings.database_url, heard))
     context.side_task("follow directory", upkeep.follow_directory(pool, follower))
     context.side_task("first quantities", upkeep.judge_first_quantities(plans))
+    context.side_task("left alone", upkeep.follow_left_alone(LeftAloneFollower(pool, poller)))
     context.side_task("gauges", upkeep.keep_gauges(reads))
     context.side_task("prune", upkeep.prune(reads, retention_days=settings.retention_days))
 
     matching = MatchingStorage(pool)
     choosing = Choosing(bus.outbox, matching, catalogues, connections, targets, settings.settle_s)
     apis = (
+        ProductPlanApi(product_plans, planner),
         StoreApi(reads),
         MatchingApi(matching, choosing, connections, pool),
         FirstQuantityApi(pool, first, plans),
+        RulesApi(pool, rules, book),
     )
     _add_routes(context.web, settings, [entry for api in apis for entry in api.routes()], bus)
     _consume(
@@ -176,6 +198,13 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
         follower,
         settings.settle_s * HINT_PACE_SHARE,
     )
+
+
+async def _open_poller(context: ServiceContext, settings: StorePushSettings) -> Poller:
+    """By a session of its own: the poller's address comes from settings, not from operators."""
+    session = await context.stack.enter_async_context(ClientSession(cookie_jar=DummyCookieJar()))
+    tokens = InternalTokens(settings.internal_secret.get_secret_value())
+    return Poller(session, settings.prokip_poller_url, tokens, settings.products_timeout_s)
 
 
 def _first_limits(settings: StorePushSettings) -> FirstLimits:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final, TypeVar
 
 from typing_extensions import override
@@ -26,7 +27,9 @@ from prokip_shared.platforms.store import (
     QueryPoints,
     WriteResult,
 )
+from prokip_shared.platforms.store_products import ProductStore
 from store_push import metrics
+from store_push.background_products import BackgroundProducts
 from store_push.domain.budget import Points, background_wait_s, rest_s, turn_of
 from store_push.domain.decisions import Habits
 from store_push.domain.health import Health, after_background
@@ -59,6 +62,13 @@ class Background(StoreDirectory):
     def store_of(self, connection_id: int) -> Store | None:
         store = self.stores.store_of(connection_id)
         return None if store is None else _BackgroundStore(self, connection_id, store)
+
+    @override
+    def products_of(self, connection_id: int) -> ProductStore | None:
+        store, products = self.stores.store_of(connection_id), self.stores.products_of(connection_id)
+        if store is None or products is None:
+            return None
+        return BackgroundProducts(products, partial(self.call, connection_id, store))
 
     async def call(self, connection_id: int, store: Store, act: Callable[[], Awaitable[T]]) -> T:
         """Raises StoreError: what the store says, or Throttled where no turn came."""

@@ -17,13 +17,15 @@ from prokip_shared.platforms.errors import Refused, StoreError
 from store_push import metrics
 from store_push.domain.health import pause_s
 from store_push.domain.matching import ListingDraft, holders_of, match_catalogue
-from store_push.ports import StoreDirectory
+from store_push.ports import Store, StoreDirectory
 from store_push.storage.catalogue import SAVE_ITEMS_MAX, CatalogueClaim, CatalogueStorage
 from store_push.storage.connections import ConnectionStorage
 from store_push.storage.targets import TargetStorage
 
 ITEMS_MAX: Final = 500_000
 HOLDERS_PER_MESSAGE_MAX: Final = 1_000
+UNREAD_ASKED_MAX: Final = 500
+"""A page moves a few items at most; where more are missing the store was emptied."""
 READ_AGE_MAX: Final = timedelta(days=1)
 """An unfinished read that is older begins anew: what its first pages said is no longer true."""
 
@@ -62,10 +64,12 @@ class CatalogueReader:
                 claim = claim.after(page)
                 if claim.counted > ITEMS_MAX:
                     raise CatalogueTooLarge(f"the catalogue has more than {ITEMS_MAX} items")
+                await self.storage.save_page(connection, claim, page.items)
+                if claim.cursor is None:
+                    await self._keep_what_moved(connection, claim, store)
             except StoreError as error:
                 await self._note_failure(connection, claim, error)
                 return True
-            await self.storage.save_page(connection, claim, page.items)
             if claim.cursor is None:
                 await self._finish(connection, claim)
             else:
@@ -75,6 +79,16 @@ class CatalogueReader:
     async def next_in_s(self) -> float | None:
         """Until a catalogue is due; None where there is none."""
         return await self.storage.next_in_s(self.pool, hint_pause_s=self.hint_pause_s)
+
+    async def _keep_what_moved(self, connection: Connection, claim: CatalogueClaim, store: Store) -> None:
+        """Pages that are numbered lose an item when one before it is deleted meanwhile: the store is asked for those
+        that no page named. Raises StoreError.
+        """
+        unread = await self.storage.unread(connection, claim, rows_max=UNREAD_ASKED_MAX)
+        if not unread:
+            return
+        levels = await store.read_levels(unread)
+        await self.storage.keep(connection, claim, [key for key, level in levels.items() if level.state != "gone"])
 
     async def _finish(self, connection: Connection, claim: CatalogueClaim) -> None:
         await self.storage.forget_unread(connection, claim)

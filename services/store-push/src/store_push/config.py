@@ -30,6 +30,12 @@ class StorePushSettings(OutwardSettings):
     """Between two reads of one catalogue that hints of unknown items ask for."""
     catalogue_readers: Annotated[int, Field(ge=1, le=50)] = 3
     """Catalogues that one process reads at a time; each holds one database connection."""
+    prokip_poller_url: HttpUrl = "http://127.0.0.1:8004"
+    """Where Prokip's products are asked for."""
+    products_timeout_s: Annotated[float, Field(gt=0, le=3600)] = 200
+    """For one page of them: it waits for its turn at Prokip, and Prokip may take a minute for it."""
+    planners: Annotated[int, Field(ge=1, le=50)] = 2
+    """Plans of products that one process works on at a time; each holds one database connection."""
     first_changed_share_max: Share = 0.5
     """Of a store's listings: if more would show another quantity when it is connected, a person decides."""
     first_zeroed_share_max: Share = 0.2

@@ -6,6 +6,7 @@ from datetime import timedelta
 from prokip_shared.database import Connection, Pool
 from prokip_shared.logs import Log
 from store_push.domain.first_quantities import DECISIONS, Decision, FirstLimits, PlanState, reason_to_hold
+from store_push.storage.connections import ConnectionStorage
 from store_push.storage.first_quantities import FirstQuantityStorage, WaitingPlan
 
 log = Log("first_quantities")
@@ -25,6 +26,7 @@ class NotInThisState(Exception):
 class FirstQuantities:
     pool: Pool
     storage: FirstQuantityStorage
+    connections: ConnectionStorage
     limits: FirstLimits
     settle_s: float
     """How long no new SKU must have come from Prokip: a first reading arrives in parts."""
@@ -67,5 +69,7 @@ class FirstQuantities:
             if state not in fitting:
                 raise NotInThisState(state)
             await self.storage.decide(connection, connection_id, following)
+            if following == "waiting":
+                await self.connections.start_catalogue_reads(connection, [connection_id])
         log.info("first_quantities.decided", state=following, connection_id=connection_id, business_id=business_id)
         return following

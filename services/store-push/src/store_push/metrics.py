@@ -28,6 +28,9 @@ SWEPT_ORDERS: Final = Counter("prokip_push_swept_orders_total", "Orders that com
 OLDEST_SWEEP_S: Final = Gauge(
     "prokip_push_oldest_sweep_seconds", "How long ago the store that was not swept for longest was swept completely"
 )
+HELD_FIRST_QUANTITIES: Final = Gauge(
+    "prokip_push_held_first_quantities", "Stores that are not written to until somebody has looked at their first plan"
+)
 SUBSCRIPTIONS_RESTORED: Final = Counter(
     "prokip_push_subscriptions_restored_total", "Webhooks that a store had switched off or removed, made anew"
 )

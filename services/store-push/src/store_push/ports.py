@@ -13,6 +13,7 @@ from prokip_shared.platforms.store import (
     QueryPoints,
     WriteResult,
 )
+from prokip_shared.platforms.store_products import ProductStore
 from store_push.domain.decisions import Habits
 
 
@@ -49,3 +50,6 @@ class StoreDirectory(Protocol):
 
     def store_of(self, connection_id: int) -> Store | None:
         """None when the directory does not know the connection (any more)."""
+
+    def products_of(self, connection_id: int) -> ProductStore | None:
+        """None where there is no such connection, or its platform has no products that we could make."""

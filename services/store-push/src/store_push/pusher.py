@@ -50,6 +50,8 @@ class PushReport:
     """True: the store was called at all."""
     swept: Swept | None = None
     """When the store's orders were last read completely, if a difference is open."""
+    asks: bool = False
+    """An operator decides about differences that nothing explains."""
     noted: set[int] = field(default_factory=set)
     """Listings of which a write was about to leave."""
     unanswered: set[int] = field(default_factory=set)
@@ -74,9 +76,11 @@ class Pusher:
         self._clock = clock
         self._note_intents = note_intents
 
-    async def push(self, store: Store, due: Sequence[DueListing], swept: Swept | None) -> PushReport:
+    async def push(
+        self, store: Store, due: Sequence[DueListing], swept: Swept | None, *, asks: bool = False
+    ) -> PushReport:
         """Works through due listings group by group; a failing store ends it and keeps what was done before."""
-        report = PushReport(swept=swept)
+        report = PushReport(swept=swept, asks=asks)
         plan = plan_without_reading(due, store.habits, self._patience, self._clock())
         report.settled += plan.settled
         planned = {write.listing.key: write for write in plan.writes}
@@ -117,7 +121,8 @@ class Pusher:
         writes: list[PlannedWrite] = []
         now = self._clock()
         for listing in reads:
-            decision = decide(listing, levels[listing.key], store.habits, self._patience, now, report.swept)
+            level = levels[listing.key]
+            decision = decide(listing, level, store.habits, self._patience, now, report.swept, asks=report.asks)
             if isinstance(decision, PlannedWrite):
                 writes.append(decision)
                 continue

@@ -12,10 +12,12 @@ from prokip_shared.directory import Directory, DirectoryUnavailable
 from prokip_shared.platforms.custom import CustomClient
 from prokip_shared.platforms.errors import Refused
 from prokip_shared.platforms.exchange import ExchangeLimits
-from prokip_shared.platforms.shopify import ShopifyClient, shopify_base_url
+from prokip_shared.platforms.shopify import shopify_base_url
+from prokip_shared.platforms.shopify_products import ShopifyProducts
 from prokip_shared.platforms.store import CataloguePage, ItemKey, Level, OrdersPage, QueryPoints
+from prokip_shared.platforms.store_products import ProductStore
 from prokip_shared.platforms.webhook_addresses import webhook_url
-from prokip_shared.platforms.woocommerce import WooClient
+from prokip_shared.platforms.woocommerce_products import WooProducts
 from store_push.domain.decisions import Habits
 from store_push.ports import Store, StoreDirectory
 
@@ -24,14 +26,14 @@ WOOCOMMERCE_HABITS: Final = Habits(compare_and_set=False, readable=True)
 CUSTOM_HABITS: Final = Habits(compare_and_set=False, readable=False)
 
 
-class ShopifyStore(ShopifyClient):
+class ShopifyStore(ShopifyProducts):
     habits = SHOPIFY_HABITS
 
     async def keep_webhooks(self, public_webhook_url: str) -> tuple[str, ...]:
         return await self.restore_webhooks(delivery_url=webhook_url(public_webhook_url, "shopify"))
 
 
-class WooStore(WooClient):
+class WooStore(WooProducts):
     habits = WOOCOMMERCE_HABITS
 
     def __init__(
@@ -99,6 +101,11 @@ class Stores(StoreDirectory):
         if store is not None:
             self._open[connection_id] = (record, store)
         return store
+
+    @override
+    def products_of(self, connection_id: int) -> ProductStore | None:
+        store = self.store_of(connection_id)
+        return store if isinstance(store, ShopifyStore | WooStore) else None
 
     def _build(self, record: ConnectionRecord) -> Store | None:
         match record.credentials:

@@ -13,16 +13,20 @@ from prokip_shared.logs import Log
 from store_push import metrics
 from store_push.first_quantities import FirstQuantities
 from store_push.handlers.connections import ConnectionHandlers
+from store_push.left_alone import LeftAloneFollower
 from store_push.storage.reads import PRUNE_ROWS_MAX, ReadStorage
 
 PUSH_CHANNEL: Final = "prokip_push_due"
 CATALOGUE_CHANNEL: Final = "prokip_push_catalogue"
 SWEEP_CHANNEL: Final = "prokip_push_sweep"
+PLAN_CHANNEL: Final = "prokip_push_plan"
 ROUND_CHANNEL: Final = "prokip_push_round"
+RULES_CHANNEL: Final = "prokip_push_rules"
 CONNECT_TIMEOUT_S: Final = 5.0
 RECONNECT_S: Final = 0.5
 LISTEN_CHECK_S: Final = 30.0
 DIRECTORY_INTERVAL_S: Final = 5.0
+LEFT_ALONE_INTERVAL_S: Final = 120.0
 GAUGE_INTERVAL_S: Final = 5.0
 PRUNE_INTERVAL_S: Final = 600.0
 PRUNE_BITES_MAX: Final = 1_000
@@ -76,6 +80,11 @@ async def judge_first_quantities(plans: FirstQuantities) -> None:
     await _every(plans.settle_s / 2, "first_quantities.not_judged", plans.look)
 
 
+async def follow_left_alone(follower: LeftAloneFollower) -> None:
+    """Runs until cancelled."""
+    await _every(LEFT_ALONE_INTERVAL_S, "left_alone.not_saved", follower.follow)
+
+
 async def keep_gauges(reads: ReadStorage) -> None:
     """Runs until cancelled."""
 
@@ -87,6 +96,7 @@ async def keep_gauges(reads: ReadStorage) -> None:
             metrics.DUE.set(row["due"])
             metrics.OLDEST_DUE_S.set(row["oldest_due_s"])
             metrics.OLDEST_SWEEP_S.set(row["oldest_sweep_s"])
+            metrics.HELD_FIRST_QUANTITIES.set(row["held_first_quantities"])
 
     await _every(GAUGE_INTERVAL_S, "gauges.not_measured", measure)
 

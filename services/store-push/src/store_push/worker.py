@@ -71,7 +71,7 @@ class Worker:
                 return False
             with bind_correlation(due[0].correlation_id):
                 swept = await self._last_sweep(connection, connection_id, due)
-                report = await self.pusher.push(store, due, swept)
+                report = await self.pusher.push(store, due, swept, asks=claim.asks)
                 health, pause = self._health_after(claim, report)
                 bundles = await self._record(connection, claim, report, health, pause)
                 _log(claim, report, health)
@@ -91,6 +91,7 @@ class Worker:
         """Listings last: stock.changed waits for their locks, which end with the commit."""
         now = utc_now()
         await self.storage.record_drift(connection, claim, report.settled, now)
+        await self.storage.record_questions(connection, claim, report.settled, now)
         if _worth_noting(claim, health, now):
             await self.storage.record_attempt(
                 connection, claim.connection_id, health, pause_s=pause, pushed=report.failure is None

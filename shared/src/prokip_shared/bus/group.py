@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from prokip_shared.bus import metrics
 from prokip_shared.bus.bundles import bundle_of, encode
@@ -15,6 +16,9 @@ from prokip_shared.bus.limits import BusLimits
 from prokip_shared.bus.port import BusUnavailable, Sender
 from prokip_shared.bus.publisher import raise_unless_confirmed
 from prokip_shared.messages import Message
+
+CROWD_MESSAGES: Final = 32
+"""So many share a bundle well enough: more of them would save little, and their callers wait."""
 
 
 @dataclass(slots=True)
@@ -42,8 +46,8 @@ class Group:
 class GroupPublisher:
     """Shares confirms among concurrent callers; at most `waiting_messages_max` may wait.
 
-    `pace_s`: how far apart the bundles of a type begin at least, for types whose callers can wait. One that comes
-    after a rest leaves at once even so.
+    `pace_s`: how far apart the bundles of a type begin at least, so that a trickle shares them. One that comes after a
+    rest leaves at once even so, and where CROWD_MESSAGES wait already nobody waits for more.
     `wait_timeout_s`: how long a caller waits at most, whatever the sender does; one timer for a whole group.
     """
 
@@ -67,6 +71,7 @@ class GroupPublisher:
         self._next_at_s: dict[str, float] = {}
         self._groups: dict[str, deque[Group]] = {}
         self._sending: dict[str, asyncio.Task[None]] = {}
+        self._resting: dict[str, asyncio.Future[None]] = {}
 
     async def publish_one(self, message: Message) -> None:
         """Returns when this message is durable. Raises BusUnavailable or Unroutable."""
@@ -101,6 +106,8 @@ class GroupPublisher:
         group.parts.append(encoded)
         group.size += len(encoded)
         group.waiters.append(waiter)
+        if len(group.parts) >= CROWD_MESSAGES:
+            self._end_rest(message_type)
         if message_type not in self._sending:
             self._sending[message_type] = self._loop.create_task(
                 self._send_while_any(message_type, groups), name=f"group:{message_type}"
@@ -112,13 +119,31 @@ class GroupPublisher:
         try:
             while waiting:
                 if pace_s:
-                    await asyncio.sleep(self._next_at_s.get(message_type, 0.0) - self._loop.time())
+                    await self._rest(message_type, waiting)
                     self._next_at_s[message_type] = self._loop.time() + pace_s
                 groups = list(waiting)
                 waiting.clear()
                 await self._send(groups)
         finally:
             del self._sending[message_type]
+
+    async def _rest(self, message_type: str, waiting: deque[Group]) -> None:
+        """Until the next bundle of the type may begin, or a crowd waits for it."""
+        next_at_s = self._next_at_s.get(message_type, 0.0)
+        if next_at_s <= self._loop.time() or len(waiting[0].parts) >= CROWD_MESSAGES:
+            return
+        self._resting[message_type] = self._loop.create_future()
+        timer = self._loop.call_at(next_at_s, self._end_rest, message_type)
+        try:
+            await self._resting[message_type]
+        finally:
+            timer.cancel()
+            del self._resting[message_type]
+
+    def _end_rest(self, message_type: str) -> None:
+        rest = self._resting.get(message_type)
+        if rest is not None and not rest.done():
+            rest.set_result(None)
 
     async def _send(self, groups: list[Group]) -> None:
         bundles = [bundle_of(group.type, group.parts) for group in groups]

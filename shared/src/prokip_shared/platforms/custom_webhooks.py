@@ -5,7 +5,7 @@ nothing. Sold and returned units are two lines of one order, so either may be to
 """
 
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from prokip_shared.messages import OrderSnapshot
 from prokip_shared.platforms.webhooks import (
@@ -26,6 +26,16 @@ HEADER_SIGNATURE: Final = "X-Prokip-Signature"
 TOPIC: Final = "order"
 """The dialect has one kind of message; the name appears in metrics and parked rows."""
 TOPICS: Final = frozenset({TOPIC})
+
+
+class Body(TypedDict, total=False):
+    """What is looked at in a body, for a decoder that need not build the rest; a body may be of any other form."""
+
+    orderId: Any
+    sku: Any
+    quantity: Any
+    status: Any
+
 
 _FIELDS: Final = ("orderId", "sku", "quantity", "status")
 

@@ -4,11 +4,12 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from prokip_shared.logs import Log
+from prokip_shared.platforms import prokip_connector_products as products
 from prokip_shared.platforms import prokip_connector_sales as sales
 from prokip_shared.platforms import prokip_connector_stock as stock
 from prokip_shared.platforms import prokip_connector_wire as wire
@@ -30,6 +31,14 @@ from prokip_shared.platforms.prokip_connector_calls import ConnectorCalls, Conne
 from prokip_shared.platforms.prokip_connector_setup import ConnectorSetup
 
 log = Log("prokip_connector")
+
+
+@dataclass(frozen=True, slots=True)
+class ProductsPage:
+    products: tuple[products.Product, ...]
+    is_last: bool
+    total: int | None
+    """Of all pages; None where Prokip does not tell."""
 
 
 class ConnectorProkip:
@@ -131,6 +140,11 @@ class ConnectorProkip:
         rows = (await self._calls.rows(request)).rows if request is not None else ()
         sells = [sell for row in rows if (sell := sales.held_sell(row)) is not None]
         return {str(sell.id): {str(line.id): line.returned for line in sell.lines if line.returned} for sell in sells}
+
+    async def products_page(self, page: int) -> "ProductsPage":
+        """Names, prices and images. Raises NotAuthorised, Refused, Unavailable or Unusable."""
+        found = await self._calls.rows(products.products_page_request(page))
+        return ProductsPage(tuple(products.products_of(found.rows)), is_last=found.is_last(page), total=found.total)
 
     async def check(self, location_id: str) -> StockCheck:
         setup = ConnectorSetup(self._calls)

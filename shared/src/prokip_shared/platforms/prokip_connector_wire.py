@@ -51,6 +51,8 @@ class Rows:
     page: int | None
     last_page: int | None
     """None: the answer does not say, so it is the whole list."""
+    total: int | None = None
+    """Rows of all pages; None: the answer does not say."""
 
     def is_last(self, page: int) -> bool:
         return not self.rows or self.last_page is None or page >= self.last_page
@@ -99,7 +101,7 @@ def rows_of(answer: Answer) -> Rows:
         raise Refused(words_of(answer))
     if not isinstance(found, list):
         raise Unusable("Prokip's answer is no list; is this the address of a Prokip API?")
-    return Rows(found, parse_id(meta.get("current_page")), parse_id(meta.get("last_page")))
+    return Rows(found, parse_id(meta.get("current_page")), parse_id(meta.get("last_page")), parse_id(meta.get("total")))
 
 
 def object_of(answer: Answer) -> Mapping[str, Any]:

@@ -135,12 +135,12 @@ class ShopifyClient:
     async def _create_subscription(self, topic: str, delivery_url: str, fields: Sequence[str]) -> str:
         subscription = {"uri": delivery_url, "format": "JSON", "includeFields": list(fields)}
         _, data = await self._ask("webhook_create", {"topic": topic, "subscription": subscription})
-        payload = _payload(data, "webhookSubscriptionCreate")
+        payload = refuse_user_errors(data, "webhookSubscriptionCreate")
         return str(payload["webhookSubscription"]["id"])
 
     async def _delete_subscription(self, subscription_id: str) -> None:
         _, data = await self._ask("webhook_delete", {"id": subscription_id})
-        _payload(data, "webhookSubscriptionDelete")
+        refuse_user_errors(data, "webhookSubscriptionDelete")
 
     # catalogue and levels
 
@@ -337,7 +337,7 @@ def _said(answer: Answer) -> str:
     return str(body.get("errors") or "") if isinstance(body, Mapping) else ""
 
 
-def _payload(data: Mapping[str, Any], field: str) -> Mapping[str, Any]:
+def refuse_user_errors(data: Mapping[str, Any], field: str) -> Mapping[str, Any]:
     """A mutation's payload. Raises Refused with the shop's own words."""
     payload = data.get(field)
     if not isinstance(payload, Mapping):

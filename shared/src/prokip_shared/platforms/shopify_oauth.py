@@ -17,7 +17,7 @@ from pydantic import SecretStr
 
 from prokip_shared.platforms.errors import DETAIL_CHARS_MAX, NeedsReauthorisation, StoreUnavailable, failure_of_status
 from prokip_shared.platforms.exchange import ExchangeLimits, exchange
-from prokip_shared.platforms.shopify_wire import SCOPES_NEEDED
+from prokip_shared.platforms.shopify_wire import SCOPES_ASKED
 
 CONSENT_PATH: Final = "/admin/oauth/authorize"
 GRANT_PATH: Final = "/admin/oauth/access_token"
@@ -46,7 +46,7 @@ class ShopTokens:
 def consent_url(shop_url: str, app: AppCredentials, *, redirect_uri: str, state: str) -> str:
     asked = {
         "client_id": app.client_id,
-        "scope": ",".join(SCOPES_NEEDED),
+        "scope": ",".join(SCOPES_ASKED),
         "redirect_uri": redirect_uri,
         "state": state,
     }

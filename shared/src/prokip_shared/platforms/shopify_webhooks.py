@@ -6,7 +6,7 @@ https://shopify.dev/docs/api/webhooks
 from collections import defaultdict
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from prokip_shared.messages import OrderSnapshot
 from prokip_shared.platforms.webhooks import (
@@ -69,6 +69,40 @@ TOPICS: Final = ORDER_TOPICS | SILENT_TOPICS | {LEVEL_TOPIC, UNINSTALLED_TOPIC}
 
 RESTOCKING: Final = frozenset({"return", "cancel", "legacy_restock"})
 """`no_restock` refunds leave the stock as it is. https://shopify.dev/docs/api/admin-rest/latest/resources/refund"""
+
+
+class LineBody(TypedDict, total=False):
+    id: Any
+    sku: Any
+    quantity: Any
+    price: Any
+
+
+class RefundLineBody(TypedDict, total=False):
+    line_item_id: Any
+    quantity: Any
+    restock_type: Any
+
+
+class RefundBody(TypedDict, total=False):
+    refund_line_items: list[RefundLineBody]
+
+
+class Body(TypedDict, total=False):
+    """What is looked at in a body, for a decoder that need not build the rest; a body may be of any other form."""
+
+    id: Any
+    name: Any
+    created_at: Any
+    updated_at: Any
+    cancelled_at: Any
+    financial_status: Any
+    inventory_item_id: Any
+    location_id: Any
+    available: Any
+    line_items: list[LineBody]
+    refunds: list[RefundBody]
+
 
 _ORDER_FIELDS: Final = ("id", "name", "created_at", "updated_at", "cancelled_at", "financial_status")
 _LEVEL_FIELDS: Final = ("inventory_item_id", "location_id", "available")

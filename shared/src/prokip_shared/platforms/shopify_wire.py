@@ -34,6 +34,9 @@ READ_ITEMS_MAX: Final = 100
 """Keeps a read's cost well below the 1,000 points that one query may cost."""
 SCOPES_NEEDED: Final = ("read_products", "read_inventory", "write_inventory", "read_locations", "read_orders")
 
+SCOPES_ASKED: Final = (*SCOPES_NEEDED, "write_products")
+"""What consent is asked for: making products is a wish, the rest is needed."""
+
 ORDER_FIELDS: Final = (
     "id",
     "name",

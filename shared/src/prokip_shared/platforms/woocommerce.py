@@ -135,7 +135,9 @@ class WooClient:
     # catalogue and levels
 
     async def catalogue_page(self, cursor: str | None) -> CataloguePage:
-        """Up to 100 products in the order of their ids, each followed by its variations."""
+        """Up to 100 products in the order of their ids, or their variations; a product with variations is an item of its
+        own only where it holds their stock.
+        """
         page = int(cursor or "1")
         query = [("orderby", "id"), ("order", "asc"), ("_fields", wire.CATALOGUE_FIELDS)]
         answer = await self._get("/products", [*query, *_paging(page)])
@@ -143,8 +145,10 @@ class WooClient:
         rows = _rows(answer)
         for row in rows:
             product = wire.catalogue_product(row)
-            items.append(product)
-            if row.get("type") == "variable":
+            is_variable = row.get("type") == "variable"
+            if not is_variable or product.level.state == "own":
+                items.append(product)
+            if is_variable:
                 variations = await self._all(f"/products/{product.key.item_ref}/variations", query)
                 items += [wire.catalogue_variation(variation, product) for variation in variations]
         following = str(page + 1) if page < _pages(answer) else None
@@ -217,6 +221,9 @@ class WooClient:
 
     async def _post(self, path: str, fields: Mapping[str, Any]) -> Answer:
         return await self._send("POST", self._rest(path), body=json.dumps(fields).encode())
+
+    async def _put(self, path: str, fields: Mapping[str, Any]) -> Answer:
+        return await self._send("PUT", self._rest(path), body=json.dumps(fields).encode())
 
     async def _all(self, path: str, query: Sequence[Pair]) -> list[Mapping[str, Any]]:
         rows: list[Mapping[str, Any]] = []

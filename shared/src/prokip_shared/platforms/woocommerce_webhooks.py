@@ -6,7 +6,7 @@ https://woocommerce.github.io/woocommerce-rest-api-docs/#webhooks
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 from urllib.parse import urlsplit
 
 from prokip_shared.messages import OrderSnapshot
@@ -49,6 +49,33 @@ HOLDING_STATUSES: Final = frozenset({"processing", "on-hold", "completed", "refu
 """Where WooCommerce takes stock when it manages it; `refunded` gives nothing back by itself."""
 
 NONE_HELD: Final = Decimal(0)
+
+
+class MetaBody(TypedDict, total=False):
+    key: Any
+    value: Any
+
+
+class LineBody(TypedDict, total=False):
+    id: Any
+    sku: Any
+    quantity: Any
+    price: Any
+    meta_data: list[MetaBody]
+
+
+class Body(TypedDict, total=False):
+    """What is looked at in a body, for a decoder that need not build the rest; a body may be of any other form."""
+
+    id: Any
+    number: Any
+    status: Any
+    date_created_gmt: Any
+    date_modified_gmt: Any
+    code: Any
+    stock_quantity: Any
+    line_items: list[LineBody]
+
 
 _ORDER_FIELDS: Final = ("id", "number", "status", "date_created_gmt", "date_modified_gmt", "code")
 _LINE_FIELDS: Final = ("id", "sku", "quantity", "price")

@@ -18,7 +18,14 @@ from prokip_shared.platforms.store import CatalogueItem, ItemKey, Level, Quantit
 
 PAGE_ITEMS_MAX: Final = 100
 BATCH_LINES_MAX: Final = 100
-WEBHOOK_TOPICS: Final = ("order.created", "order.updated", "order.deleted", "order.restored", "product.updated")
+WEBHOOK_TOPICS: Final = (
+    "order.created",
+    "order.updated",
+    "order.deleted",
+    "order.restored",
+    "product.created",
+    "product.updated",
+)
 CATALOGUE_FIELDS: Final = "id,type,name,sku,manage_stock,stock_quantity,regular_price,attributes"
 LEVEL_FIELDS: Final = "id,manage_stock,stock_quantity"
 ORDER_FIELDS: Final = "id,number,status,date_created_gmt,date_modified_gmt,line_items"

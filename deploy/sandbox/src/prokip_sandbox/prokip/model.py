@@ -43,6 +43,7 @@ class Product(NamedTuple):
     is_inactive: bool = False
     not_for_selling: bool = False
     location_ids: tuple[int, ...] | None = None
+    image_url: str | None = None
 
 
 class Variation(NamedTuple):

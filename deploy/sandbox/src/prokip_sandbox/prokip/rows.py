@@ -147,7 +147,7 @@ class Rows:
             "is_inactive": int(product.is_inactive),
             "not_for_selling": int(product.not_for_selling),
             "woocommerce_product_id": None,
-            "image_url": None,
+            "image_url": product.image_url,
             "product_variations": [
                 {
                     "id": product.id + PRODUCT_VARIATION_OFFSET,

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from prokip_sandbox.shopify.model import Level, LineItem, Order, Refund, RefundLine, ShopState, gid
+from prokip_sandbox.shopify.model import Level, LineItem, Order, Product, Refund, RefundLine, ShopState, gid
 from prokip_sandbox.shopify.orders import financial_status, fulfillment_status, line_of
 from prokip_sandbox.values import iso_seconds, money
 
@@ -20,6 +20,19 @@ def level_body(level: Level) -> dict[str, Any]:
         "available": level.available,
         "updated_at": iso_local(level.updated_s),
         "admin_graphql_api_id": level.gid,
+    }
+
+
+def product_body(product: Product) -> dict[str, Any]:
+    """Without what only a shop window shows."""
+    return {
+        "id": product.id,
+        "admin_graphql_api_id": gid("Product", product.id),
+        "title": product.title,
+        "status": product.status.lower(),
+        "created_at": iso_local(product.created_s),
+        "updated_at": iso_local(product.updated_s),
+        "variant_gids": [{"admin_graphql_api_id": gid("ProductVariant", number)} for number in product.variant_ids],
     }
 
 

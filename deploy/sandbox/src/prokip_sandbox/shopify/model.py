@@ -7,7 +7,15 @@ from prokip_sandbox.values import Clock
 
 API_VERSION = "2026-10"
 API_VERSIONS = ("2026-01", "2026-04", "2026-07", "2026-10")
-SCOPES = ("read_products", "read_inventory", "write_inventory", "read_locations", "read_orders", "write_orders")
+SCOPES = (
+    "read_products",
+    "write_products",
+    "read_inventory",
+    "write_inventory",
+    "read_locations",
+    "read_orders",
+    "write_orders",
+)
 LEVEL_NUMBER_OFFSET = 34_415_640_576  # the number in a level's gid is not the location's id
 
 
@@ -64,6 +72,9 @@ class Product:
     created_s: float
     updated_s: float
     variant_ids: list[int] = field(default_factory=list)
+    handle: str = ""  # empty: made from the title
+    status: str = "ACTIVE"
+    images: list[str] = field(default_factory=list)
 
 
 @dataclass

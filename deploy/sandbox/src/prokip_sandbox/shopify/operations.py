@@ -19,6 +19,7 @@ from prokip_sandbox.shopify.model import (
     number_of,
 )
 from prokip_sandbox.shopify.orders import Orders
+from prokip_sandbox.shopify.products import Products
 from prokip_sandbox.shopify.search import matching, page
 from prokip_sandbox.shopify.views import Views
 from prokip_sandbox.shopify.webhooks import Webhooks
@@ -34,6 +35,9 @@ REQUIRED_SCOPE = {
     "inventorySetQuantities": "write_inventory",
     "inventoryActivate": "write_inventory",
     "inventoryItemUpdate": "write_inventory",
+    "productSet": "write_products",
+    "productUpdate": "write_products",
+    "productVariantsBulkUpdate": "write_products",
     "orders": "read_orders",
     "order": "read_orders",
     "refund": "read_orders",
@@ -54,6 +58,7 @@ class Operations:
         orders: Orders,
         webhooks: Webhooks,
         views: Views,
+        goods: Products,
         scopes: frozenset[str],
     ) -> None:
         self._state = state
@@ -62,6 +67,7 @@ class Operations:
         self._orders = orders
         self._webhooks = webhooks
         self._views = views
+        self._goods = goods
         self.scopes = scopes
         self.root: dict[str, Field] = {name: self._allowed(name, field) for name, field in self._fields().items()}
 
@@ -92,6 +98,9 @@ class Operations:
             "inventorySetQuantities": self._set_quantities,
             "inventoryActivate": self._activate,
             "inventoryItemUpdate": lambda _info, **arguments: self._update_item(arguments),
+            "productSet": lambda _info, **arguments: self._set_product(arguments),
+            "productUpdate": lambda _info, **arguments: self._update_product(arguments),
+            "productVariantsBulkUpdate": lambda _info, **arguments: self._update_variants(arguments),
             "orderCancel": lambda _info, **arguments: self._cancel(arguments),
             "refundCreate": self._create_refund,
             "webhookSubscriptionCreate": lambda _info, **arguments: self._subscribe(arguments),
@@ -223,6 +232,32 @@ class Operations:
             return {"inventoryItem": None, "userErrors": [_user_error(["id"], "Inventory item does not exist")]}
         self._inventory.update_item(item, arguments["input"])
         return {"inventoryItem": self._views.item(item), "userErrors": []}
+
+    def _set_product(self, arguments: Json) -> Json:
+        fields = arguments["input"]
+        _check_array(fields.get("variants") or [], ["input", "variants"])
+        self._webhooks.new_action()
+        result = self._goods.set(arguments.get("identifier"), fields)
+        return {"product": self._shown(result.get("product")), "userErrors": result["errors"]}
+
+    def _update_product(self, arguments: Json) -> Json:
+        self._webhooks.new_action()
+        result = self._goods.update(arguments.get("product") or {}, arguments.get("media") or [])
+        return {"product": self._shown(result.get("product")), "userErrors": result["errors"]}
+
+    def _update_variants(self, arguments: Json) -> Json:
+        _check_array(arguments["variants"], ["variants"])
+        self._webhooks.new_action()
+        result = self._goods.update_variants(arguments["productId"], arguments["variants"])
+        variants = [self._views.variant(variant) for variant in result.get("variants", ())]
+        return {
+            "product": self._shown(result.get("product")),
+            "productVariants": variants,
+            "userErrors": result["errors"],
+        }
+
+    def _shown(self, product: Product | None) -> Json | None:
+        return None if product is None else self._views.product(product)
 
     def _cancel(self, arguments: Json) -> Json:
         order = self._state.orders.get(number_of(arguments["orderId"], "Order"))

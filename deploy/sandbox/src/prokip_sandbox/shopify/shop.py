@@ -7,7 +7,7 @@ from typing import Literal
 
 from prokip_sandbox.catalogue import Good
 from prokip_sandbox.courier import Courier
-from prokip_sandbox.shopify.bodies import level_body, order_body, refund_body
+from prokip_sandbox.shopify.bodies import level_body, order_body, product_body, refund_body
 from prokip_sandbox.shopify.inventory import Inventory
 from prokip_sandbox.shopify.model import (
     SCOPES,
@@ -15,12 +15,14 @@ from prokip_sandbox.shopify.model import (
     Level,
     Location,
     Order,
+    Product,
     Refund,
     ShopSite,
     ShopState,
 )
 from prokip_sandbox.shopify.operations import Operations
 from prokip_sandbox.shopify.orders import Orders
+from prokip_sandbox.shopify.products import Products
 from prokip_sandbox.shopify.throttle import Bucket, Limits
 from prokip_sandbox.shopify.views import Views
 from prokip_sandbox.shopify.webhooks import WebhookOptions, Webhooks
@@ -55,8 +57,9 @@ class Shop:
         self.orders = Orders(self.state, site, self.inventory, self._tell_order)
         self.webhooks = Webhooks(self.state, site, courier, options.webhooks, rng)
         views = Views(self.state, site, self.inventory)
+        goods = Products(self.state, site, self.inventory, self._tell_product)
         self.operations = Operations(
-            self.state, site, self.inventory, self.orders, self.webhooks, views, options.scopes
+            self.state, site, self.inventory, self.orders, self.webhooks, views, goods, options.scopes
         )
 
     def seed_goods(self, goods: Iterable[Good]) -> None:
@@ -125,6 +128,9 @@ class Shop:
 
     def _tell_level(self, level: Level) -> None:
         self.webhooks.emit("INVENTORY_LEVELS_UPDATE", lambda: level_body(level))
+
+    def _tell_product(self, topic: str, product: Product) -> None:
+        self.webhooks.emit(topic, lambda: product_body(product))
 
     def _tell_order(self, topic: str, order: Order, refund: Refund | None) -> None:
         if refund is not None:

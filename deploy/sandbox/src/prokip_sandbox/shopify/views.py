@@ -25,6 +25,7 @@ from prokip_sandbox.shopify.model import (
     number_of,
 )
 from prokip_sandbox.shopify.orders import financial_status, fulfillment_status, line_of
+from prokip_sandbox.shopify.products import handle_of
 from prokip_sandbox.shopify.search import page
 from prokip_sandbox.values import iso_zulu, money
 
@@ -91,10 +92,11 @@ class Views:
             "id": gid("Product", product.id),
             "legacyResourceId": str(product.id),
             "title": product.title,
-            "handle": product.title.lower().replace(" ", "-"),
+            "handle": handle_of(product),
             "vendor": "Sandbox",
             "productType": "",
-            "status": "ACTIVE",
+            "status": product.status,
+            "mediaCount": {"count": len(product.images), "precision": "EXACT"},
             "totalInventory": sum(map(_total_available, items)),
             "tracksInventory": any(item.tracked for item in items),
             "hasOnlyDefaultVariant": len(variants) == 1,

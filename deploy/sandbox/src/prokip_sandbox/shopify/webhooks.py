@@ -77,7 +77,9 @@ class Webhooks:
     async def _deliver(self, subscription: Subscription, build: BuildBody, event_id: str, triggered_s: float) -> None:
         if self._options.delay_s:
             await asyncio.sleep(self._options.delay_s)
-        body = _chosen_fields(build(), subscription.include_fields)
+        fields = build()
+        body = _chosen_fields(fields, subscription.include_fields)
+        version = f"{self._site.domain} {fields['id']}@{fields['updated_at']}" if "line_items" in fields else ""
         headers = self._headers(subscription, body, event_id, triggered_s)
         topic = topic_header(subscription.topic)
         url = subscription.uri  # a retry goes to the address of the first attempt
@@ -90,7 +92,7 @@ class Webhooks:
             if delay_s:
                 await asyncio.sleep(delay_s * self._options.retry_time_scale)
             async with self._parallel:
-                if await self._courier.deliver(f"{topic} {self._site.domain}", send):
+                if await self._courier.deliver(f"{topic} {self._site.domain}", send, version=version):
                     return
         self._state.subscriptions.pop(subscription.id, None)
 

@@ -7,6 +7,8 @@ from typing import Any
 from prokip_sandbox.catalogue import Good, families
 from prokip_sandbox.woocommerce.model import Product, Site, State, invalid_parameter, woo_error
 
+STATUSES = frozenset({"draft", "pending", "private", "publish"})
+
 Emit = Callable[[str, int], None]  # topic, id of the resource
 
 
@@ -72,6 +74,7 @@ class Catalogue:
             product.name = str(fields["name"])
         if fields.get("regular_price") is not None:
             product.price_cents = round(float(fields["regular_price"] or 0) * 100)
+        self._describe(product, fields)
         if isinstance(fields.get("manage_stock"), bool):
             product.manage_stock = fields["manage_stock"]
             product.stock_quantity = (product.stock_quantity or 0) if product.manage_stock else None
@@ -94,10 +97,22 @@ class Catalogue:
             product.name = product.name or parent.name
             parent.variation_ids.append(product.id)
         product.price_cents = round(float(fields.get("regular_price") or 0) * 100)
+        self._describe(product, fields)
         if product.manage_stock:
             product.stock_quantity = php_int(fields.get("stock_quantity"))
         self._emit("product.created", product.id)
         return product
+
+    def _describe(self, product: Product, fields: Mapping[str, Any]) -> None:
+        """What a shop shows besides price and stock. The images that are sent replace those that were there."""
+        if fields.get("status") in STATUSES:
+            product.status = fields["status"]
+        if isinstance(fields.get("images"), list):
+            product.images = [str(image["src"]) for image in fields["images"] if image.get("src")]
+        for one in fields.get("meta_data") or ():
+            product.meta[str(one["key"])] = str(one["value"])
+        if product.type == "variation" and fields.get("attributes"):
+            product.option = str(fields["attributes"][0].get("option") or "")
 
     def delete(self, product: Product, *, force: bool) -> None:
         """Trash tells the webhooks; deleting what is in the trash tells nobody."""
@@ -171,6 +186,13 @@ def _validate(fields: Mapping[str, Any]) -> None:
     for name in ("stock_quantity", "inventory_delta"):
         if name in fields and not _is_integer(fields[name]):
             raise invalid_parameter(name, f"{name} is not of type integer.")
+    if "status" in fields and fields["status"] not in STATUSES:
+        raise invalid_parameter("status", f"status is not one of {', '.join(sorted(STATUSES))}.")
+    if "regular_price" in fields and not isinstance(fields["regular_price"], str):
+        raise invalid_parameter("regular_price", "regular_price is not of type string.")
+    for image in fields.get("images") or ():
+        if not str(image.get("src", "")).startswith(("https://", "http://")):
+            raise woo_error("woocommerce_product_image_upload_error", "Error getting remote image.", 400)
     if "manage_stock" in fields and not isinstance(fields["manage_stock"], bool):
         raise invalid_parameter("manage_stock", "manage_stock is not of type boolean.")
 

@@ -29,6 +29,8 @@ class Product:
     option: str = ""
     total_sales: int = 0
     variation_ids: list[int] = field(default_factory=list)
+    images: list[str] = field(default_factory=list)
+    meta: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass

@@ -164,7 +164,9 @@ class Renderer:
             "categories": [] if product.parent_id else [{"id": 15, "name": "Uncategorized", "slug": "uncategorized"}],
             "brands": [],
             "tags": [],
-            "images": [],
+            "images": [
+                {"id": product.id * 100 + n, "src": src, "name": "", "alt": ""} for n, src in enumerate(product.images)
+            ],
             "attributes": self._attributes(product),
             "default_attributes": [],
             "variations": list(product.variation_ids),
@@ -172,7 +174,10 @@ class Renderer:
             "menu_order": 0,
             "price_html": _PRICE_HTML.format(price),
             "related_ids": [],
-            "meta_data": [],
+            "meta_data": [
+                {"id": product.id * 100 + n, "key": key, "value": value}
+                for n, (key, value) in enumerate(product.meta.items())
+            ],
             "stock_status": _stock_status(product, quantity),
             "has_options": product.type == "variable",
             "post_password": "",

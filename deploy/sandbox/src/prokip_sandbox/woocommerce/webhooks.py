@@ -176,7 +176,9 @@ class Webhooks:
             status = await self._courier.post(topic, webhook.delivery_url, headers, body)
             return status is not None and (status // 100 == 2 or status in SUCCESS_REDIRECTS)  # noqa: PLR2004 - 2xx
 
-        taken = await self._courier.deliver(f"{topic} {self._renderer.home_url}/", send)
+        taken = await self._courier.deliver(
+            f"{topic} {self._renderer.home_url}/", send, version=self._version(topic, resource_id)
+        )
         if taken:
             webhook.failure_count = 0
         elif webhook.failure_count > FAILURES_TOLERATED_MAX:
@@ -198,6 +200,10 @@ class Webhooks:
         if product is not None:
             return php_json(self._renderer.product(product))
         return php_json(woo_error("woocommerce_rest_product_invalid_id", "Invalid ID.", 404).body)
+
+    def _version(self, topic: str, resource_id: int) -> str:
+        order = self._state.orders.get(resource_id) if topic.startswith("order.") else None
+        return "" if order is None else f"{order.id}@{int(order.modified_s)}"
 
     def _signed_headers(self, webhook: Webhook, topic: str, body: bytes) -> list[tuple[str, str]]:
         resource, _, event = topic.partition(".")

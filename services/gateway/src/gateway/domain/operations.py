@@ -51,7 +51,9 @@ def summarise_parked(message_type: str, body: str) -> str:
 
 
 def listing_name(listing: Mapping[str, Any]) -> str:
-    """What the store calls it: its own numbers, because names of goods are not kept here."""
+    """What the store calls it; its own numbers where it has no name, or its catalogue was not read yet."""
+    if listing.get("name"):
+        return str(listing["name"])
     if listing.get("parent_ref") is not None:
         return f"variation {listing['item_ref']} of product {listing['parent_ref']}"
     return f"item {listing['item_ref']}"
@@ -78,16 +80,18 @@ def explain_in_words(told: Mapping[str, Any]) -> str:
     )
 
 
+PUSH_WORDS: Final = {"paused": "that it is paused", "never": "that it is never written"}
+
+
 def explain_listing(listing: Mapping[str, Any]) -> str:
     """Why a store should show what it should, and whether it does."""
-    if listing["state"] != "matched":
-        return f"Nothing is written to it: {listing['reason'] or listing['state']}."
-    if listing["target"] is None:
-        return "Nothing is written to it until Prokip tells a quantity."
-    available, target = Decimal(listing["available"]), Decimal(listing["target"])
-    should = f"It should show {plain_number(target)}"
-    if available != target:
-        should += f" (of {plain_number(available)} available: whole units, and none that are not there)"
+    left_alone = _why_left_alone(listing)
+    if left_alone is not None:
+        return left_alone
+    target = Decimal(listing["target"])
+    should = f"It should show {plain_number(target)}{_from_available(listing, target)}"
+    if listing["held_since"] is not None:
+        return f"{should}; it is not written until somebody decides about its difference."
     if listing["believed"] is None:
         return f"{should}; what it shows is not known yet."
     believed, gap = Decimal(listing["believed"]), listing["gap"]
@@ -95,6 +99,40 @@ def explain_listing(listing: Mapping[str, Any]) -> str:
         beyond = f"{plain_number(abs(Decimal(gap)))} {'more' if Decimal(gap) > 0 else 'less'}"
         return f"{should}; it showed {beyond} than is explained, and is looked at again."
     return f"{should}, and does." if believed == target else f"{should} and shows {plain_number(believed)}."
+
+
+def _why_left_alone(listing: Mapping[str, Any]) -> str | None:
+    if listing["state"] != "matched":
+        return f"Nothing is written to it: {listing['reason'] or listing['state']}."
+    if listing["push"] != "on":
+        return f"Nothing is written to it: a rule says {PUSH_WORDS[listing['push']]}."
+    if listing["target"] is None:
+        return "Nothing is written to it until Prokip tells a quantity."
+    return None
+
+
+def _from_available(listing: Mapping[str, Any], target: Decimal) -> str:
+    """How the target comes from what is available, step by step; nothing where they are the same."""
+    available, buffer, shown_max = Decimal(listing["available"]), Decimal(listing["buffer"]), listing["shown_max"]
+    places = listing["places"] or {}
+    told = [
+        f"{plain_number(Decimal(units))} at {place}" for place, units in sorted(places.items()) if units is not None
+    ]
+    steps = [f"{' + '.join(told)} = {plain_number(available)} at all locations"] if len(told) > 1 else []
+    if buffer:
+        steps.append(
+            f"{plain_number(available)} less {plain_number(buffer)} kept back = {plain_number(available - buffer)}"
+        )
+    left = available - buffer
+    if left < 0 or left != left.to_integral_value():
+        steps.append("whole units, and none that are not there")
+    if shown_max is not None and target == shown_max < left:
+        steps.append(f"at most {shown_max}")
+    if not steps:
+        return ""
+    if not buffer and not told:
+        steps[0] = f"of {plain_number(available)} available: {steps[0]}"
+    return f" ({'; '.join(steps)})"
 
 
 def fits_search(search: str, texts: Sequence[str | None]) -> bool:

@@ -54,7 +54,8 @@ async def push_products(request: web.Request, given: LegacyPush) -> Message:
             501,
             "Only quantities",
             code="only_quantities",
-            detail=f"Only quantities are pushed so far; {', '.join(sorted(given.model_extra))} cannot be sent yet.",
+            detail=f"Only quantities are pushed by this call, not {', '.join(sorted(given.model_extra))}; products with "
+            "prices and images are made by a plan: POST /api/v1/connections/{id}/product-plans.",
         )
     store = await _store(request, given)
     await run_round(request, store.id)

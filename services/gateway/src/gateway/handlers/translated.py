@@ -76,7 +76,13 @@ def listing_of(row: Told) -> Listing:
 
 
 def pulled_product_of(row: Told) -> PulledProduct:
-    return PulledProduct(sku=row["sku"], name=listing_name(row), quantity=row["believed"], status=listing_status(row))
+    return PulledProduct(
+        sku=row["sku"],
+        name=listing_name(row),
+        price=row["price"],
+        quantity=row["believed"],
+        status=listing_status(row),
+    )
 
 
 def sales_of(order: Told) -> list[Sale]:

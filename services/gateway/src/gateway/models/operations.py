@@ -102,6 +102,8 @@ class PulledProduct(Answer):
 
     sku: str | None
     name: str
+    price: Number | None
+    """In the store's currency; None where it has none."""
     quantity: Number | None
     """What the store is known to show."""
     status: str

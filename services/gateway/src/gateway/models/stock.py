@@ -4,6 +4,7 @@ from pydantic import AwareDatetime, Field
 
 from gateway.models.base import Answer, Given, LocationId, PageQuery, Quantity, Time
 from gateway.models.connections import ListingState
+from gateway.models.rules import Locations, Pushing
 from prokip_shared.messages import Sku
 
 StockState = Literal["managed", "pending", "unmatched", "oversold"]
@@ -88,7 +89,7 @@ class StoreListing(Answer):
     available: Quantity | None
     """The ledger's word, with fractions and below zero; None while Prokip has told no quantity."""
     target: Quantity | None
-    """What it should show: `available` without fractions, and not below zero."""
+    """What it should show: `available` less the buffer, not below zero, not above the maximum, without fractions."""
     confirmed: Quantity | None
     """What it showed at our last confirmed write or read."""
     confirmed_at: Time | None
@@ -101,6 +102,19 @@ class StoreListing(Answer):
     gap: Quantity | None
     """What it was seen to show beyond what is believed, while that is unexplained."""
     gap_since: Time | None
+    held_since: Time | None
+    """Since when it is not written because an operator decides about a difference."""
+    buffer: Quantity
+    """Kept back by a rule."""
+    shown_max: int | None
+    """The most that a rule lets it show."""
+    push: Pushing
+    sku_buffer: Quantity | None
+    """The SKU's own, where it differs from the store's."""
+    sku_shown_max: int | None
+    locations: Locations
+    places: dict[str, Quantity | None] | None
+    """What each Prokip location has, where the store shows the sum of all."""
     detail: str
     sentence: str
 

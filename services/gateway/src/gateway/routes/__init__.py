@@ -9,11 +9,14 @@ from gateway.routes.earlier import EARLIER_ROUTES
 from gateway.routes.first_quantities import FIRST_QUANTITY_ROUTES
 from gateway.routes.live import LIVE_ROUTES
 from gateway.routes.operations import OPERATION_ROUTES
+from gateway.routes.product_plans import PRODUCT_PLAN_ROUTES
 from gateway.routes.prokip import PROKIP_ROUTES
 from gateway.routes.reads import READ_ROUTES
 from gateway.routes.rounds import ROUND_ROUTES
+from gateway.routes.rules import RULE_ROUTES
 from gateway.routes.sales import SALE_ROUTES
 from gateway.routes.stock import STOCK_ROUTES
+from gateway.routes.upkeep import UPKEEP_ROUTES
 from gateway.routes.woocommerce_approval import WOOCOMMERCE_APPROVAL_ROUTES
 from gateway.routing import Route
 
@@ -24,11 +27,14 @@ ROUTES: Final[tuple[Route, ...]] = (
     *WOOCOMMERCE_APPROVAL_ROUTES,
     *CATALOGUE_ROUTES,
     *FIRST_QUANTITY_ROUTES,
+    *UPKEEP_ROUTES,
+    *PRODUCT_PLAN_ROUTES,
     *ROUND_ROUTES,
     *LIVE_ROUTES,
     *STOCK_ROUTES,
     *SALE_ROUTES,
     *READ_ROUTES,
+    *RULE_ROUTES,
     *OPERATION_ROUTES,
     *EARLIER_ROUTES,
 )

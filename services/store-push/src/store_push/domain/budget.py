@@ -63,7 +63,7 @@ def background_wait_s(budget: Budget, now: datetime, *, push_waits: bool, yielde
         waits.append((wanted - held) / budget.points.restored_per_s)
     if push_waits and yielded_s < YIELDS_S_MAX:
         waits.append(YIELD_S)
-    return max(0.0, *waits)
+    return max([0.0, *waits])
 
 
 def turn_of(budget: Budget, now: datetime) -> Turn:

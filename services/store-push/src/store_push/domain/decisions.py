@@ -124,6 +124,10 @@ class Settled:
     drift: Drift | None = None
     in_doubt: bool = False
     """Whether an earlier write happened is still not known."""
+    question: Drift | None = None
+    """A difference that an operator is asked about from now on."""
+    held: bool = False
+    """It is not written: an operator decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +175,8 @@ def plan_without_reading(due: Iterable[DueListing], habits: Habits, patience: Pa
         look_at = _doubt(listing, habits, patience, now)
         if target is None:
             plan.settled.append(_nothing_to_push(listing))
+        elif listing.held and habits.readable:
+            plan.reads.append(listing)
         elif not habits.readable:
             plan.add(
                 _already(listing, target, None) if listing.confirmed == target else PlannedWrite(listing, target, None)
@@ -191,9 +197,16 @@ def plan_without_reading(due: Iterable[DueListing], habits: Habits, patience: Pa
 
 
 def decide(
-    listing: DueListing, level: Level, habits: Habits, patience: Patience, now: datetime, swept: Swept | None
+    listing: DueListing,
+    level: Level,
+    habits: Habits,
+    patience: Patience,
+    now: datetime,
+    swept: Swept | None,
+    *,
+    asks: bool = False,
 ) -> Settled | PlannedWrite:
-    """What to do with a listing whose level was just read."""
+    """What to do with a listing whose level was just read. `asks`: an operator decides what nothing explains."""
     target, believed, shown = listing.target, listing.believed, level.quantity
     state = STATE_OF_LEVEL[level.state]
     if state != "matched" or shown is None:
@@ -204,9 +217,26 @@ def decide(
         return _look_into(listing, shown, patience, now, swept)
     if believed is None or shown == believed:
         return _decide_known(listing, target, shown, patience, now)
+    if listing.held and shown != target:
+        return _held(listing, believed, shown, now)
+    return _decide_difference(listing, target, believed, shown, habits, patience, now, swept, asks=asks)
+
+
+def _decide_difference(
+    listing: DueListing,
+    target: int,
+    believed: int,
+    shown: int,
+    habits: Habits,
+    patience: Patience,
+    now: datetime,
+    swept: Swept | None,
+    *,
+    asks: bool,
+) -> Settled | PlannedWrite:
     if _may_have_hidden_a_sale(listing, habits, now) and shown != target and _hidden(listing, shown - believed):
         return PlannedWrite(listing, target, shown, shown, verify=True)
-    return _decide_gap(listing, target, believed, shown, patience, now, swept)
+    return _decide_gap(listing, target, believed, shown, patience, now, swept, asks=asks)
 
 
 def _decide_known(
@@ -226,20 +256,24 @@ def _decide_gap(
     patience: Patience,
     now: datetime,
     swept: Swept | None,
+    *,
+    asks: bool,
 ) -> Settled | PlannedWrite:
     """The store shows something else than believed: orders on their way, an unrecorded write of ours, or drift."""
     gap = _gap_of(listing, shown - believed, now)
     if patience.judges(gap, now, swept):
         if shown == target:
             return _already(listing, target, None, shown)
-        drift = Drift(believed, shown, _cause_of(shown - believed))
+        drift = Drift(believed, shown, _cause_of(shown - believed, unswept=_unswept(gap, swept)))
+        if asks:
+            return _held(listing, believed, shown, now, question=drift)
         return PlannedWrite(listing, target, shown, shown, drift=drift)
     shifted = max(0, shown + target - believed)
     if shown in {target, shifted}:
         return Settled(
             listing,
             "matched",
-            f"shows {shown} instead of {believed}; waiting for an order that explains it",
+            f"in flight: shows {shown} instead of {believed}; waiting for an order that explains it",
             listing.confirmed,
             confirmed_now=False,
             outcome="conflict",
@@ -379,11 +413,34 @@ def _gap_of(listing: DueListing, units: int, now: datetime) -> Gap:
     return Gap(units, listing.target_taken, now)
 
 
-def _cause_of(units: int) -> str:
+def _unswept(gap: Gap, swept: Swept | None) -> bool:
+    return swept is None or swept.began_at <= gap.since
+
+
+def _cause_of(units: int, *, unswept: bool) -> str:
+    """The likeliest. What a throttled store shows is not judged, and another item or place is a first sight."""
+    if unswept and units < 0:
+        return "missed webhook: sold without an order that we know of, and the store's orders cannot be read"
     return (
-        "raised in the store, or restocked without an order"
+        "restocked in the store: raised there without an order"
         if units > 0
-        else "lowered in the store, or sold without an order"
+        else "edited in the store: lowered there, or sold without an order"
+    )
+
+
+def _held(listing: DueListing, believed: int, shown: int, now: datetime, *, question: Drift | None = None) -> Settled:
+    """Not written: an operator is asked, or has said to leave it."""
+    return Settled(
+        listing,
+        "matched",
+        f"shows {shown} instead of {believed}; not written until somebody decides",
+        listing.confirmed,
+        confirmed_now=False,
+        outcome="conflict" if question is not None else None,
+        gap=_gap_of(listing, shown - believed, now),
+        shown=shown,
+        question=question,
+        held=True,
     )
 
 

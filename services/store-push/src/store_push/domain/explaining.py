@@ -9,6 +9,7 @@ MatchKind = Literal[
     "matched",  # in both, and written to
     "only_in_store",  # Prokip does not know the SKU
     "only_in_prokip",  # the store has no item with the SKU
+    "left_alone",  # Prokip knows the SKU and tells no quantity, for a reason: not tracked, inactive
     "no_quantity",  # Prokip knows the SKU and tells no quantity
     "duplicate_sku",
     "no_sku",
@@ -35,6 +36,8 @@ def explain_match(
         linked = "" if store_sku == sku else f" It is {store_sku} in the store and was linked by hand."
         refused = f" The last write was refused: {reason}." if reason else ""
         return f"Written to: it shows what Prokip has of {sku}.{linked}{refused}"
+    if kind == "left_alone":
+        return f"Not written to: {reason}."
     if kind in WORDS:
         return WORDS[kind]
     why = reason or (REASON_OF_STATE[state] if state is not None else kind)

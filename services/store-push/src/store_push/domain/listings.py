@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 from typing import Literal
 
 from prokip_shared.platforms.store import ItemKey
@@ -12,13 +12,6 @@ ListingState = Literal[
 ]
 QUANTITY_MAX = 1_000_000_000
 """Shopify takes no more (INVALID_QUANTITY_TOO_HIGH)."""
-
-
-def target_of(available: Decimal | None) -> int | None:
-    """What a store is to show: whole units, never below zero; None while Prokip has not told a quantity."""
-    if available is None:
-        return None
-    return min(max(0, int(available.to_integral_value(rounding=ROUND_FLOOR))), QUANTITY_MAX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +56,8 @@ class DueListing:
     hints: int
     gap: Gap | None
     intent: Intent | None = None
+    held: bool = False
+    """An operator decides about its difference: it is not written."""
 
     @property
     def believed(self) -> int | None:

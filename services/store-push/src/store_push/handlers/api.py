@@ -82,7 +82,8 @@ class StoreApi:
         rows = await self._reads.listings_of_sku(
             request[BUSINESS], sku=query.sku, location_id=query.location, rows_max=PAGE_ROWS_MAX
         )
-        return web.json_response({"items": [json_row(row) for row in rows]})
+        items = [{**json_row(row), "places": row["places"] and json.loads(row["places"])} for row in rows]
+        return web.json_response({"items": items})
 
     async def due(self, request: web.Request) -> web.Response:
         rows = await self._reads.due(request[BUSINESS])
@@ -128,10 +129,10 @@ def _page(rows: Sequence[Row], limit: int) -> web.Response:
 
 
 def json_row(row: Row) -> dict[str, Any]:
-    return {column: _json_value(value) for column, value in row.items()}
+    return {column: json_value(value) for column, value in row.items()}
 
 
-def _json_value(value: Any) -> Any:
+def json_value(value: Any) -> Any:
     match value:
         case datetime():
             return value.isoformat()

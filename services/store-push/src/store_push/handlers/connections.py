@@ -7,24 +7,28 @@ from prokip_shared.connections import ConnectionRecord, CustomCredentials
 from prokip_shared.database import Connection
 from prokip_shared.directory import Directory
 from prokip_shared.messages import ConnectionChangedV1, Message, SyncRequestedV1
+from store_push.domain.rules import ALL_LOCATIONS
 from store_push.storage.connections import ConnectionStorage, KnownConnection
 from store_push.storage.first_quantities import FirstQuantityStorage
 from store_push.storage.rounds import RoundStorage
+from store_push.storage.rules import RuleStorage
 from store_push.storage.subscriptions import SubscriptionStorage
 from store_push.storage.sweeps import SweepStorage
 from store_push.storage.targets import TargetStorage
 
 
-def known_of(record: ConnectionRecord) -> KnownConnection:
+def known_of(record: ConnectionRecord, *, unified: bool = False) -> KnownConnection:
+    """`unified`: it shows the stock of all locations, whichever it sells from."""
     credentials = record.credentials
     return KnownConnection(
         connection_id=record.id,
         business_id=record.business_id,
         platform=record.platform,
-        location_id=record.location_id,
+        location_id=ALL_LOCATIONS if unified else record.location_id,
         place_ref=record.place_ref,
         writable=not isinstance(credentials, CustomCredentials) or credentials.notify_url is not None,
         active=record.sync_enabled,
+        own_location_id=record.location_id if unified else None,
     )
 
 
@@ -37,6 +41,7 @@ class ConnectionHandlers:
     sweeps: SweepStorage
     subscriptions: SubscriptionStorage
     first: FirstQuantityStorage
+    rules: RuleStorage
     subscription_interval_s: float
 
     async def follow_changes(self, connection: Connection, batch: Sequence[ConnectionChangedV1]) -> Sequence[Message]:
@@ -77,7 +82,10 @@ class ConnectionHandlers:
 
     async def follow_directory(self, connection: Connection) -> None:
         """Level-triggered: also what no message told, or what was told before this service existed."""
-        wanted = {record.id: known_of(record) for record in self.directory.all_connections()}
+        unified = await self.rules.unified(connection)
+        wanted = {
+            record.id: known_of(record, unified=record.id in unified) for record in self.directory.all_connections()
+        }
         known = await self.connections.known(connection)
         gone = sorted(known.keys() - wanted.keys())
         if gone:
@@ -107,10 +115,9 @@ class ConnectionHandlers:
         moved = before is not None and before.location_id != record.location_id
         if before is not None and (moved or before.place_ref != record.place_ref):
             await self.first.begin_again(connection, record.connection_id)
+            await self.connections.start_catalogue_reads(connection, [record.connection_id])
         if moved:
             await self.connections.move_listings(connection, record.connection_id, record.location_id)
-        if before is not None and before.place_ref != record.place_ref:
-            await self.connections.start_catalogue_reads(connection, [record.connection_id])
         if moved or record.platform == "custom":
             await self.connections.lock_business_listings(connection, record.business_id)
             await self.connections.list_whole_location(connection, record.connection_id)

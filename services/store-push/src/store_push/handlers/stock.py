@@ -7,7 +7,7 @@ from typing import Final
 
 from prokip_shared.database import Connection
 from prokip_shared.messages import LevelHintedV1, Message, StockChangedV1
-from store_push.domain.listings import QUANTITY_MAX, target_of
+from store_push.domain.listings import QUANTITY_MAX
 from store_push.storage.catalogue import CatalogueStorage
 from store_push.storage.rounds import RoundStorage
 from store_push.storage.targets import Hint, Target, TargetStorage
@@ -26,7 +26,6 @@ def newest_targets(batch: Sequence[StockChangedV1]) -> list[Target]:
                 newest[key] = Target(
                     *key,
                     available=item.available,
-                    target=target_of(item.available),
                     revision=item.revision,
                     taken=item.taken,
                     correlation_id=item.correlation_id,

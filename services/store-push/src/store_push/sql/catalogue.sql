@@ -60,6 +60,15 @@ UPDATE push.catalogue_read SET
     cursor = $2, begun_at = $3, counted = $4, total = $5, due_at = now(), consecutive_failures = 0, error = NULL
 WHERE connection_id = $1;
 
+-- name: unread_items
+-- What a complete read did not name: deleted in the store, or moved between its pages while they were read.
+SELECT item_ref, parent_ref, place_ref FROM push.catalogue_item
+WHERE connection_id = $1 AND read_at < $2 ORDER BY item_ref LIMIT $3;
+
+-- name: keep_items
+-- They are there all the same.
+UPDATE push.catalogue_item SET read_at = $2 WHERE connection_id = $1 AND item_ref = ANY($3::text[]);
+
 -- name: forget_unread_items
 -- A complete read did not name them.
 DELETE FROM push.catalogue_item WHERE connection_id = $1 AND read_at < $2;

@@ -1,16 +1,22 @@
 -- name: known_connections
 -- What store-push holds of the directory, to see what changed in it.
-SELECT connection_id, business_id, platform, location_id, place_ref, writable, active FROM push.connection_work;
+SELECT connection_id, business_id, platform, location_id, place_ref, writable, active, own_location_id
+FROM push.connection_work;
 
 -- name: save_connections
 -- Follows the directory; how the store answered so far is kept.
-INSERT INTO push.connection_work AS w (connection_id, business_id, platform, location_id, place_ref, writable, active)
-SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::boolean[])
+INSERT INTO push.connection_work AS w (
+    connection_id, business_id, platform, location_id, place_ref, writable, active, own_location_id
+)
+SELECT * FROM unnest(
+    $1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::boolean[], $7::boolean[], $8::text[]
+)
 ON CONFLICT (connection_id) DO UPDATE SET
     location_id = EXCLUDED.location_id,
     place_ref = EXCLUDED.place_ref,
     writable = EXCLUDED.writable,
-    active = EXCLUDED.active;
+    active = EXCLUDED.active,
+    own_location_id = EXCLUDED.own_location_id;
 
 -- name: start_catalogue_reads
 -- As soon as possible. A read that is under way ends first and another one follows: it may be past what changed.

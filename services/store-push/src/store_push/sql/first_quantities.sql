@@ -21,7 +21,7 @@ CROSS JOIN LATERAL (
     SELECT count(*) AS told FROM push.stock_target t
     WHERE t.business_id = w.business_id AND t.location_id = w.location_id AND t.available IS NOT NULL
 ) t
-WHERE f.state = 'waiting' AND c.read_at IS NOT NULL AND t.told > 0
+WHERE f.state = 'waiting' AND c.read_at >= f.since AND t.told > 0
 ORDER BY f.connection_id
 FOR UPDATE OF f SKIP LOCKED;
 

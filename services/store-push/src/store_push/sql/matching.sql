@@ -13,11 +13,14 @@ WITH told AS (
         ON t.business_id = w.business_id AND t.location_id = w.location_id
     WHERE w.business_id = $1 AND w.connection_id = $2
 ), listed AS (
-    SELECT l.id, l.item_ref, l.parent_ref, l.sku, i.sku AS store_sku, coalesce(i.name, '') AS name, l.state, l.reason,
+    SELECT l.id, l.item_ref, l.parent_ref, l.sku, i.sku AS store_sku, coalesce(i.name, '') AS name, l.state,
+        CASE WHEN l.state = 'matched' AND told.available IS NULL THEN coalesce(a.reason, l.reason) ELSE l.reason END
+            AS reason,
         l.target, l.confirmed + l.confirmed_taken - l.target_taken AS believed, told.available,
         o.kind AS choice,
         CASE
             WHEN l.state <> 'matched' THEN l.state
+            WHEN told.available IS NULL AND a.sku IS NOT NULL THEN 'left_alone'
             WHEN told.sku IS NULL THEN 'only_in_store'
             WHEN told.available IS NULL THEN 'no_quantity'
             ELSE 'matched'
@@ -26,6 +29,7 @@ WITH told AS (
     LEFT JOIN push.catalogue_item i ON i.connection_id = l.connection_id AND i.item_ref = l.item_ref
     LEFT JOIN push.item_choice o ON o.connection_id = l.connection_id AND o.item_ref = l.item_ref
     LEFT JOIN told ON told.sku = l.sku
+    LEFT JOIN push.left_alone a ON a.business_id = l.business_id AND a.location_id = l.location_id AND a.sku = l.sku
     WHERE l.business_id = $1 AND l.connection_id = $2
 ), missing AS (
     SELECT NULL::bigint AS id, '' AS item_ref, NULL::text AS parent_ref, told.sku, NULL::text AS store_sku, '' AS name,
@@ -52,11 +56,14 @@ WITH told AS (
 )
 SELECT CASE
         WHEN l.state <> 'matched' THEN l.state
+        WHEN told.available IS NULL AND a.sku IS NOT NULL THEN 'left_alone'
         WHEN told.sku IS NULL THEN 'only_in_store'
         WHEN told.available IS NULL THEN 'no_quantity'
         ELSE 'matched'
     END AS kind, count(*) AS items
-FROM push.listing l LEFT JOIN told ON told.sku = l.sku
+FROM push.listing l
+LEFT JOIN told ON told.sku = l.sku
+LEFT JOIN push.left_alone a ON a.business_id = l.business_id AND a.location_id = l.location_id AND a.sku = l.sku
 WHERE l.business_id = $1 AND l.connection_id = $2
 GROUP BY 1
 UNION ALL

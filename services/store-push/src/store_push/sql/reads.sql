@@ -2,8 +2,10 @@
 -- Page through one business's listings: by connection, by state, by part of the SKU.
 SELECT l.id, l.connection_id, l.location_id, l.item_ref, l.parent_ref, l.place_ref, l.sku, l.held_by, l.state, l.reason,
     l.target, l.target_revision, l.confirmed, l.confirmed_revision, l.confirmed_at,
-    l.confirmed + l.confirmed_taken - l.target_taken AS believed, l.due_at, l.gap, l.gap_since
+    l.confirmed + l.confirmed_taken - l.target_taken AS believed, l.due_at, l.gap, l.gap_since,
+    coalesce(i.name, '') AS name, i.price
 FROM push.listing l
+LEFT JOIN push.catalogue_item i ON i.connection_id = l.connection_id AND i.item_ref = l.item_ref
 WHERE l.business_id = $1 AND l.id > $2
     AND ($3::bigint IS NULL OR l.connection_id = $3)
     AND ($4::text IS NULL OR l.state = $4)
@@ -16,13 +18,22 @@ LIMIT $6;
 -- listing_sku_idx.
 SELECT l.id, l.connection_id, l.location_id, l.item_ref, l.parent_ref, l.state, l.reason, t.available, l.target,
     l.confirmed, l.confirmed_at, l.target_taken - l.confirmed_taken AS taken_since,
-    l.confirmed + l.confirmed_taken - l.target_taken AS believed, l.due_at, l.gap, l.gap_since
+    l.confirmed + l.confirmed_taken - l.target_taken AS believed, l.due_at, l.gap, l.gap_since, l.held_since,
+    coalesce(s.buffer, c.buffer, 0) AS buffer, coalesce(s.shown_max, c.shown_max) AS shown_max,
+    coalesce(s.push, 'on') AS push, coalesce(c.locations, 'own') AS locations,
+    s.buffer AS sku_buffer, s.shown_max AS sku_shown_max,
+    CASE WHEN l.location_id = '*' THEN (
+        SELECT jsonb_object_agg(p.location_id, p.available::text) FROM push.stock_target p
+        WHERE p.business_id = l.business_id AND p.sku = l.sku AND p.location_id <> '*'
+    ) END AS places
 FROM push.connection_work w
 JOIN push.listing l
     ON l.business_id = w.business_id AND l.location_id = w.location_id AND l.sku = $2
     AND l.connection_id = w.connection_id
 LEFT JOIN push.stock_target t ON t.business_id = l.business_id AND t.location_id = l.location_id AND t.sku = l.sku
-WHERE w.business_id = $1 AND ($3::text IS NULL OR w.location_id = $3)
+LEFT JOIN push.connection_rule c ON c.connection_id = l.connection_id
+LEFT JOIN push.sku_rule s ON s.connection_id = l.connection_id AND s.sku = l.sku
+WHERE w.business_id = $1 AND ($3::text IS NULL OR w.location_id IN ($3, '*'))
 ORDER BY l.connection_id, l.id
 LIMIT $4;
 
@@ -89,7 +100,8 @@ SELECT count(*) FILTER (WHERE w.active AND w.health = 'healthy') AS healthy,
         ::double precision AS oldest_due_s,
     coalesce((
         SELECT extract(epoch FROM now() - min(coalesce(complete_from, due_at))) FROM push.sweep
-    ), 0)::double precision AS oldest_sweep_s
+    ), 0)::double precision AS oldest_sweep_s,
+    (SELECT count(*) FROM push.first_quantities WHERE state = 'held') AS held_first_quantities
 FROM push.connection_work w
 CROSS JOIN LATERAL (
     SELECT count(*) AS due, min(l.due_at) AS oldest FROM push.listing l

@@ -32,7 +32,7 @@ FROM push.sweep s JOIN push.connection_work w USING (connection_id);
 
 -- name: claim_sweep
 -- One store that is due, or is wanted; held until the transaction ends. Paused stores too: they go on selling.
-SELECT s.connection_id, w.business_id, w.location_id, s.connected_at, s.swept_to, s.cursor, s.sweeping_to,
+SELECT s.connection_id, w.business_id, coalesce(w.own_location_id, w.location_id) AS location_id, s.connected_at, s.swept_to, s.cursor, s.sweeping_to,
     s.consecutive_failures, s.orders, s.unreadable, s.begun_at, clock_timestamp() AS claimed_at
 FROM push.sweep s JOIN push.connection_work w USING (connection_id)
 WHERE s.due_at <= now()

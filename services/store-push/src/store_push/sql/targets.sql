@@ -1,24 +1,58 @@
 -- name: enter_businesses
 -- Shared with other batches, exclusive against a catalogue being saved: neither may miss what the other has not
--- committed yet.
-SELECT pg_advisory_xact_lock_shared(hashtextextended('push.listing', business_id))
-FROM unnest($1::bigint[]) AS business_id;
+-- committed yet. Where locations are summed, two batches may not miss each other either.
+SELECT CASE
+    WHEN EXISTS (SELECT FROM push.connection_rule c WHERE c.business_id = given.business_id AND c.locations = 'all')
+    THEN pg_advisory_xact_lock(hashtextextended('push.listing', given.business_id))
+    ELSE pg_advisory_xact_lock_shared(hashtextextended('push.listing', given.business_id))
+END
+FROM unnest($1::bigint[]) AS given (business_id);
 
 -- name: save_targets
 -- The highest revision of each SKU wins, in whatever order messages arrive. A custom store has no catalogue to match: it
--- is told of every SKU of its location. Workers wake when the transaction commits.
+-- is told of every SKU of its location. Where a store of the business shows one unified stock, the sum of all locations is
+-- kept as the location '*': revisions only rise, so that their sum tells the newer. Workers wake when the transaction
+-- commits.
 WITH news AS (
     SELECT * FROM unnest(
-        $1::bigint[], $2::text[], $3::text[], $4::numeric[], $5::bigint[], $6::bigint[], $7::jsonb[], $8::text[]
-    ) AS n (business_id, location_id, sku, available, target, revision, taken, correlation_id)
+        $1::bigint[], $2::text[], $3::text[], $4::numeric[], $5::bigint[], $6::jsonb[], $7::text[]
+    ) AS n (business_id, location_id, sku, available, revision, taken, correlation_id)
 ), saved AS (
     INSERT INTO push.stock_target AS t (
-        business_id, location_id, sku, available, target, revision, taken, correlation_id
+        business_id, location_id, sku, available, revision, taken, correlation_id
     )
     SELECT * FROM news
+    UNION ALL
+    SELECT summed.business_id, '*', summed.sku, total.available, total.revision, total.taken, total.correlation_id
+    FROM (
+        SELECT DISTINCT news.business_id, news.sku FROM news
+        WHERE EXISTS (SELECT FROM push.connection_rule c WHERE c.business_id = news.business_id AND c.locations = 'all')
+        ORDER BY news.business_id, news.sku
+    ) summed
+    CROSS JOIN LATERAL (
+        WITH places AS (
+            SELECT DISTINCT ON (place.location_id) place.available, place.revision, place.taken, place.correlation_id, place.new
+            FROM (
+                SELECT n.location_id, n.available, n.revision, n.taken, n.correlation_id, true AS new FROM news n
+                WHERE n.business_id = summed.business_id AND n.sku = summed.sku
+                UNION ALL
+                SELECT t.location_id, t.available, t.revision, t.taken, t.correlation_id, false FROM push.stock_target t
+                WHERE t.business_id = summed.business_id AND t.sku = summed.sku AND t.location_id <> '*'
+            ) place
+            ORDER BY place.location_id, place.revision DESC
+        )
+        SELECT sum(places.available) AS available, sum(places.revision)::bigint AS revision,
+            coalesce((
+                SELECT jsonb_object_agg(one.key, one.units) FROM (
+                    SELECT store.key, sum(store.value::numeric)::text AS units
+                    FROM places p CROSS JOIN LATERAL jsonb_each_text(p.taken) store GROUP BY store.key
+                ) one
+            ), '{}') AS taken,
+            (array_agg(places.correlation_id ORDER BY places.new DESC))[1] AS correlation_id
+        FROM places
+    ) total
     ON CONFLICT (business_id, location_id, sku) DO UPDATE SET
         available = EXCLUDED.available,
-        target = EXCLUDED.target,
         revision = EXCLUDED.revision,
         taken = EXCLUDED.taken,
         correlation_id = EXCLUDED.correlation_id
@@ -27,25 +61,51 @@ WITH news AS (
     INSERT INTO push.listing (business_id, connection_id, location_id, item_ref, sku, state)
     SELECT w.business_id, w.connection_id, w.location_id, news.sku, news.sku, 'matched'
     FROM news
-    JOIN push.connection_work w ON w.business_id = news.business_id AND w.location_id = news.location_id
+    JOIN push.connection_work w ON w.business_id = news.business_id AND w.location_id IN (news.location_id, '*')
     WHERE w.platform = 'custom' AND w.writable
     ORDER BY w.connection_id, news.sku
     ON CONFLICT (connection_id, item_ref) DO NOTHING
 )
 SELECT pg_notify('prokip_push_due', '');
 
+-- name: sum_locations
+-- All that is known of a business's stock, summed for a store that shows one unified stock from now on; as save_targets
+-- does for what changes. Without one there is nothing to sum.
+INSERT INTO push.stock_target AS t (business_id, location_id, sku, available, revision, taken, correlation_id)
+SELECT $1, '*', one.sku, sum(one.available), sum(one.revision)::bigint,
+    coalesce((
+        SELECT jsonb_object_agg(store.key, store.units) FROM (
+            SELECT place.key, sum(place.value::numeric)::text AS units
+            FROM push.stock_target p CROSS JOIN LATERAL jsonb_each_text(p.taken) place
+            WHERE p.business_id = $1 AND p.sku = one.sku AND p.location_id <> '*'
+            GROUP BY place.key
+        ) store
+    ), '{}'), max(one.correlation_id)
+FROM push.stock_target one
+WHERE one.business_id = $1 AND one.location_id <> '*'
+    AND EXISTS (SELECT FROM push.connection_rule c WHERE c.business_id = $1 AND c.locations = 'all')
+GROUP BY one.sku
+ORDER BY one.sku
+ON CONFLICT (business_id, location_id, sku) DO UPDATE SET
+    available = EXCLUDED.available, revision = EXCLUDED.revision, taken = EXCLUDED.taken,
+    correlation_id = EXCLUDED.correlation_id
+WHERE t.revision < EXCLUDED.revision;
+
 -- name: mark_due
--- Gives the listings of changed SKUs their newest target. Rows are locked in the order of their ids, as
+-- Gives the listings of changed SKUs their newest target, by the rules. Rows are locked in the order of their ids, as
 -- record_results does, so that two transactions never wait for each other in a circle.
 WITH news AS (
-    SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::jsonb[], $7::text[])
-        AS n (business_id, location_id, sku, target, revision, taken, correlation_id)
+    SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[]) AS n (business_id, location_id, sku)
 ), locked AS (
-    SELECT l.id, news.target, news.revision, news.correlation_id,
-        coalesce((news.taken ->> l.connection_id::text)::numeric, 0) AS taken
-    FROM push.listing l
-    JOIN news ON news.business_id = l.business_id AND news.location_id = l.location_id AND news.sku = l.sku
-    WHERE l.target_revision < news.revision
+    SELECT l.id, t.revision, t.correlation_id, coalesce((t.taken ->> l.connection_id::text)::numeric, 0) AS taken,
+        push.shown(t.available, coalesce(s.buffer, c.buffer), coalesce(s.shown_max, c.shown_max), s.push) AS target
+    FROM news
+    JOIN push.listing l
+        ON l.business_id = news.business_id AND l.location_id IN (news.location_id, '*') AND l.sku = news.sku
+    JOIN push.stock_target t ON t.business_id = l.business_id AND t.location_id = l.location_id AND t.sku = l.sku
+    LEFT JOIN push.connection_rule c ON c.connection_id = l.connection_id
+    LEFT JOIN push.sku_rule s ON s.connection_id = l.connection_id AND s.sku = l.sku
+    WHERE l.target_revision < t.revision
     ORDER BY l.id
     FOR UPDATE OF l
 )
@@ -60,13 +120,15 @@ UPDATE push.listing l SET
 FROM locked WHERE l.id = locked.id;
 
 -- name: fill_targets
--- Gives new or newly matched listings of one connection the target that is known already.
+-- Gives new or newly matched listings of one connection the target that is known already, by the rules.
 WITH locked AS (
-    SELECT l.id, t.target, t.revision, t.correlation_id,
-        coalesce((t.taken ->> l.connection_id::text)::numeric, 0) AS taken
+    SELECT l.id, t.revision, t.correlation_id, coalesce((t.taken ->> l.connection_id::text)::numeric, 0) AS taken,
+        push.shown(t.available, coalesce(s.buffer, c.buffer), coalesce(s.shown_max, c.shown_max), s.push) AS target
     FROM push.listing l
     JOIN push.stock_target t
         ON t.business_id = l.business_id AND t.location_id = l.location_id AND t.sku = l.sku
+    LEFT JOIN push.connection_rule c ON c.connection_id = l.connection_id
+    LEFT JOIN push.sku_rule s ON s.connection_id = l.connection_id AND s.sku = l.sku
     WHERE l.connection_id = $1 AND l.state = 'matched'
         AND (l.target_revision < t.revision OR (l.confirmed_revision < t.revision AND l.due_at IS NULL))
     ORDER BY l.id

@@ -20,20 +20,22 @@ SELECT true;
 -- The claim: held until the transaction ends, also by a crash. No row: another worker has it, or nothing may be done.
 -- The commit need not wait for the disk: should the server lose it, the listings are due again, as after any crash
 -- between a store's answer and the commit, and the next compare-and-set finds what the store shows.
-SELECT connection_id, business_id, platform, health, health_since, consecutive_failures, last_push_at,
-    clock_timestamp() AS claimed_at, set_config('synchronous_commit', 'off', true)
+SELECT w.connection_id, w.business_id, w.platform, w.health, w.health_since, w.consecutive_failures, w.last_push_at,
+    clock_timestamp() AS claimed_at, coalesce(c.differences, 'prokip_wins') = 'ask' AS asks,
+    set_config('synchronous_commit', 'off', true)
 FROM push.connection_work w
-WHERE connection_id = $1 AND active AND writable AND next_attempt_at <= now() AND NOT EXISTS (
+LEFT JOIN push.connection_rule c USING (connection_id)
+WHERE w.connection_id = $1 AND w.active AND w.writable AND w.next_attempt_at <= now() AND NOT EXISTS (
         SELECT FROM push.first_quantities f
         WHERE f.connection_id = w.connection_id AND f.state IN ('waiting', 'held', 'refused')
     )
-FOR UPDATE SKIP LOCKED;
+FOR UPDATE OF w SKIP LOCKED;
 
 -- name: due_listings
 -- Zeros first, because selling what is gone hurts most; then the oldest. With what an earlier attempt left open.
 SELECT id, item_ref, parent_ref, place_ref, sku, target, target_revision, target_taken, correlation_id,
     confirmed, confirmed_taken, confirmed_revision, confirmed_at, drifted_at, must_read, hinted, hints,
-    gap, gap_taken, gap_since, i.shows, i.taken, i.since
+    gap, gap_taken, gap_since, held_since IS NOT NULL AS held, i.shows, i.taken, i.since
 FROM push.listing
 LEFT JOIN push.intent i ON i.listing_id = id
 WHERE connection_id = $1 AND state = 'matched' AND due_at <= clock_timestamp()
@@ -42,8 +44,8 @@ LIMIT $2;
 
 -- name: record_results
 -- What a push did ($4 to $15: one row of history for each listing that was written, refused, unanswered or in conflict)
--- and what it settled, with which the intents in $31 end. A target or a hint that came meanwhile keeps the listing due. Listings are locked in the order of
--- their ids, as mark_due does.
+-- and what it settled, with which the intents in $33 end. A target or a hint that came meanwhile keeps the listing due.
+-- Listings are locked in the order of their ids, as mark_due does.
 WITH history AS (
     INSERT INTO push.push (
         business_id, connection_id, listing_id, sku, expected, shown, sent, answered, outcome, detail, revision,
@@ -62,13 +64,13 @@ WITH history AS (
     SELECT * FROM unnest(
         $16::bigint[], $17::text[], $18::text[], $19::bigint[], $20::numeric[], $21::bigint[], $22::timestamptz[],
         $23::timestamptz[], $24::timestamptz[], $25::boolean[], $26::bigint[], $27::numeric[], $28::timestamptz[],
-        $29::bigint[], $30::bigint[]
+        $29::bigint[], $30::bigint[], $31::bigint[], $32::boolean[]
     ) AS n (
         id, state, reason, confirmed, confirmed_taken, confirmed_revision, confirmed_at,
-        drifted_at, due_at, must_read, gap, gap_taken, gap_since, revision, hints
+        drifted_at, due_at, must_read, gap, gap_taken, gap_since, revision, hints, target, held
     )
 ), known AS (
-    DELETE FROM push.intent WHERE listing_id = ANY($31::bigint[])
+    DELETE FROM push.intent WHERE listing_id = ANY($33::bigint[])
 ), locked AS (
     SELECT l.id FROM push.listing l JOIN news ON news.id = l.id ORDER BY l.id FOR UPDATE OF l
 )
@@ -84,9 +86,12 @@ UPDATE push.listing l SET
     gap = news.gap,
     gap_taken = news.gap_taken,
     gap_since = news.gap_since,
+    -- A decision that came meanwhile counts as a hint, and stands.
+    held_since = CASE WHEN l.hints > news.hints THEN l.held_since WHEN news.held THEN coalesce(l.held_since, $3) END,
     due_at = CASE
         WHEN news.state <> 'matched' THEN NULL
-        WHEN l.target_revision > news.revision AND l.target IS NOT NULL THEN now()
+        -- Also at the same revision: a rule has changed.
+        WHEN (l.target_revision > news.revision OR l.target IS DISTINCT FROM news.target) AND l.target IS NOT NULL THEN now()
         WHEN l.hints > news.hints THEN least(l.due_at, news.due_at)
         ELSE news.due_at
     END
@@ -98,6 +103,20 @@ INSERT INTO push.drift (business_id, connection_id, listing_id, sku, expected, s
 SELECT $1, $2, n.listing_id, n.sku, n.expected, n.shown, n.cause, $3
 FROM unnest($4::bigint[], $5::text[], $6::bigint[], $7::bigint[], $8::text[])
     AS n (listing_id, sku, expected, shown, cause);
+
+-- name: ask_differences
+-- What an operator is to decide.
+INSERT INTO push.difference (business_id, connection_id, listing_id, sku, expected, shown, target, cause, at)
+SELECT $1, $2, n.listing_id, n.sku, n.expected, n.shown, n.target, n.cause, $3
+FROM unnest($4::bigint[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::text[])
+    AS n (listing_id, sku, expected, shown, target, cause)
+ORDER BY n.listing_id
+ON CONFLICT (listing_id) WHERE state IN ('open', 'left') DO NOTHING;
+
+-- name: close_differences
+-- They have gone away by themselves.
+UPDATE push.difference SET state = 'explained', decided_at = $2
+WHERE listing_id = ANY($1::bigint[]) AND state IN ('open', 'left');
 
 -- name: record_attempt
 -- How the store answered, and when it is tried again.

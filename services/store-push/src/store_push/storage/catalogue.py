@@ -80,6 +80,15 @@ class CatalogueStorage:
             self._queries["page_done"], claim.connection_id, claim.cursor, claim.since, claim.counted, claim.total
         )
 
+    async def unread(self, connection: Connection, claim: CatalogueClaim, *, rows_max: int) -> list[ItemKey]:
+        """What the read that has just ended did not name."""
+        rows = await connection.fetch(self._queries["unread_items"], claim.connection_id, claim.since, rows_max)
+        return [ItemKey(**row) for row in rows]
+
+    async def keep(self, connection: Connection, claim: CatalogueClaim, keys: Sequence[ItemKey]) -> None:
+        refs = [key.item_ref for key in keys]
+        await connection.execute(self._queries["keep_items"], claim.connection_id, claim.since, refs)
+
     async def forget_unread(self, connection: Connection, claim: CatalogueClaim) -> None:
         await connection.execute(self._queries["forget_unread_items"], claim.connection_id, claim.since)
 

@@ -18,6 +18,8 @@ class KnownConnection:
     place_ref: str | None
     writable: bool
     active: bool
+    own_location_id: str | None = None
+    """Where it sells from, if it shows the stock of all locations; None: at `location_id`."""
 
 
 class ConnectionStorage:
@@ -40,6 +42,7 @@ class ConnectionStorage:
             [record.place_ref for record in records],
             [record.writable for record in records],
             [record.active for record in records],
+            [record.own_location_id for record in records],
         )
 
     async def start_catalogue_reads(self, connection: Connection, connection_ids: Sequence[int]) -> None:

@@ -19,6 +19,7 @@ class ReadStorage:
         self._pool = pool
         self._queries = load_queries("store_push", "reads.sql")
         self._rounds = load_queries("store_push", "rounds.sql")
+        self._plans = load_queries("store_push", "product_plans.sql")
         self._background = load_queries("store_push", "background.sql")
 
     async def listings(
@@ -62,6 +63,11 @@ class ReadStorage:
 
     async def prune(self, *, retention_days: float) -> int:
         """Forgets a bounded number of old rows; returns how many."""
-        statements = (self._queries["prune_pushes"], self._queries["prune_drift"], self._rounds["prune_rounds"])
+        statements = (
+            self._queries["prune_pushes"],
+            self._queries["prune_drift"],
+            self._rounds["prune_rounds"],
+            self._plans["forget_plan"],
+        )
         tags = [await self._pool.execute(statement, retention_days, PRUNE_ROWS_MAX) for statement in statements]
         return sum(int(tag.rpartition(" ")[2]) for tag in tags)

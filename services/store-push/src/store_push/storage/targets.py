@@ -16,7 +16,6 @@ class Target:
     location_id: str
     sku: str
     available: Decimal | None
-    target: int | None
     revision: int
     taken: dict[int, Decimal]
     correlation_id: str
@@ -47,17 +46,18 @@ class TargetStorage:
         locations = [target.location_id for target in targets]
         skus = [target.sku for target in targets]
         available = [target.available for target in targets]
-        quantities = [target.target for target in targets]
         revisions = [target.revision for target in targets]
         taken = [json.dumps({str(key): str(units) for key, units in target.taken.items()}) for target in targets]
         correlations = [target.correlation_id for target in targets]
         await connection.execute(
             self._queries["save_targets"],
-            businesses, locations, skus, available, quantities, revisions, taken, correlations,
+            businesses, locations, skus, available, revisions, taken, correlations,
         )  # fmt: skip
-        await connection.execute(
-            self._queries["mark_due"], businesses, locations, skus, quantities, revisions, taken, correlations
-        )
+        await connection.execute(self._queries["mark_due"], businesses, locations, skus)
+
+    async def sum_locations(self, connection: Connection, business_id: int) -> None:
+        """What stores with one unified stock show; the business's listings are locked."""
+        await connection.execute(self._queries["sum_locations"], business_id)
 
     async def note_hints(self, connection: Connection, hints: Sequence[Hint], *, settle_s: float) -> None:
         await self._note(connection, hints, settle_s)

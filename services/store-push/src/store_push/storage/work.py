@@ -17,7 +17,7 @@ from store_push.pusher import PushRecord
 
 HISTORY_COLUMNS: Final = 12
 
-LISTING_COLUMNS: Final = 15
+LISTING_COLUMNS: Final = 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,8 @@ class Claim:
     health: Health
     last_push_at: datetime | None
     claimed_at: datetime
+    asks: bool = False
+    """An operator decides about differences that nothing explains."""
 
 
 class WorkStorage:
@@ -61,6 +63,7 @@ class WorkStorage:
             health=health,
             last_push_at=row["last_push_at"],
             claimed_at=row["claimed_at"],
+            asks=row["asks"],
         )
 
     async def due_listings(self, connection: Connection, connection_id: int, listings_max: int) -> list[DueListing]:
@@ -96,6 +99,23 @@ class WorkStorage:
             await connection.execute(
                 self._queries["record_drift"], claim.business_id, claim.connection_id, now, *columns
             )
+
+    async def record_questions(
+        self, connection: Connection, claim: Claim, settled: Sequence[Settled], now: datetime
+    ) -> None:
+        """Differences that an operator is to decide about, and those that need no decision any more."""
+        asked = [(one.listing, one.question) for one in settled if one.question is not None]
+        if asked:
+            rows = [
+                (listing.listing_id, listing.sku, question.expected, question.shown, listing.target, question.cause)
+                for listing, question in asked
+            ]
+            await connection.execute(
+                self._queries["ask_differences"], claim.business_id, claim.connection_id, now, *_columns(rows, 6)
+            )
+        gone = [one.listing.listing_id for one in settled if one.listing.held and not one.held]
+        if gone:
+            await connection.execute(self._queries["close_differences"], gone, now)
 
     async def record_attempt(
         self, connection: Connection, connection_id: int, health: Health, *, pause_s: float, pushed: bool
@@ -133,6 +153,7 @@ def _due_listing(row: asyncpg.Record) -> DueListing:
         hints=row["hints"],
         gap=gap,
         intent=intent,
+        held=row["held"],
     )
 
 
@@ -176,4 +197,6 @@ def _listing_row(one: Settled, now: datetime) -> tuple[Any, ...]:
         None if gap is None else gap.since,
         listing.target_revision,
         listing.hints,
+        listing.target,
+        one.held,
     )

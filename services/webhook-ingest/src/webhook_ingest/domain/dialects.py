@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from msgspec.json import Decoder
+
 from prokip_shared.connections import ConnectionRecord, ShopifyCredentials
 from prokip_shared.messages import Platform
 from prokip_shared.platforms import custom_webhooks, shopify_webhooks, woocommerce_webhooks
@@ -16,6 +18,8 @@ class Dialect:
     signature_header: str
     topics: frozenset[str]
     """Those that are read or known to say nothing; any other topic is answered 200 and counted as `other`."""
+    decoder: Decoder[Any]
+    """Builds of a body what `read` and `project` look at, in the form that bodies usually have, and nothing else."""
     read: Callable[[str, Any], Meaning]
     """Topic and body to meaning; raises UnusableWebhook."""
     project: Callable[[Any], dict[str, Any]]
@@ -26,6 +30,7 @@ SHOPIFY: Final = Dialect(
     platform="shopify",
     signature_header=shopify_webhooks.HEADER_SIGNATURE,
     topics=shopify_webhooks.TOPICS,
+    decoder=Decoder(shopify_webhooks.Body),
     read=shopify_webhooks.read_webhook,
     project=shopify_webhooks.project,
 )
@@ -33,6 +38,7 @@ WOOCOMMERCE: Final = Dialect(
     platform="woocommerce",
     signature_header=woocommerce_webhooks.HEADER_SIGNATURE,
     topics=woocommerce_webhooks.TOPICS,
+    decoder=Decoder(woocommerce_webhooks.Body),
     read=woocommerce_webhooks.read_webhook,
     project=woocommerce_webhooks.project,
 )
@@ -40,6 +46,7 @@ CUSTOM: Final = Dialect(
     platform="custom",
     signature_header=custom_webhooks.HEADER_SIGNATURE,
     topics=custom_webhooks.TOPICS,
+    decoder=Decoder(custom_webhooks.Body),
     read=custom_webhooks.read_webhook,
     project=custom_webhooks.project,
 )

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
-from pydantic_core import to_json
+from msgspec.json import Encoder
 
 from prokip_shared.connections import ConnectionRecord
 from prokip_shared.messages import ConnectionUninstalledV1, LevelHintedV1, Message, OrderObservedV1
@@ -17,6 +17,7 @@ def _name(message: type[Message]) -> str:
 ORDER_OBSERVED: Final = _name(OrderObservedV1)
 LEVEL_HINTED: Final = _name(LevelHintedV1)
 CONNECTION_UNINSTALLED: Final = _name(ConnectionUninstalledV1)
+ENCODER: Final = Encoder()
 
 
 class Event(NamedTuple):
@@ -51,7 +52,7 @@ def event_of(
         "business_id": connection.business_id,
         "type": message_type,
     }
-    return Event(message_type, to_json(head | said))
+    return Event(message_type, ENCODER.encode(head | said))
 
 
 def _order(order: OrderFields, connection: ConnectionRecord, observed_at: datetime, topic: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from aiohttp import web
 from aiohttp.streams import StreamReader
+from msgspec import DecodeError
 from pydantic_core import from_json
 
 from prokip_shared.bus.port import BusUnavailable
@@ -141,7 +142,7 @@ class Webhooks:
             raise _bad_signature(webhook)
         if webhook.topic not in dialect.topics:
             return "ignored"
-        payload = _parse(body)
+        payload = parse(body, dialect)
         try:
             meaning = dialect.read(webhook.topic, payload)
         except UnusableWebhook as unusable:
@@ -217,7 +218,15 @@ async def _collect(stream: StreamReader, limits: Limits) -> bytes | None:
     return b"".join(chunks)
 
 
-def _parse(body: bytes) -> Any:
+def parse(body: bytes, dialect: Dialect) -> Any:
+    """What the dialect looks at; of a body that has another form everything, to be judged and parked."""
+    try:
+        return dialect.decoder.decode(body.decode())  # as text: it would not look at the encoding of what it skips
+    except (DecodeError, RecursionError, UnicodeDecodeError):
+        return _parse_all(body)
+
+
+def _parse_all(body: bytes) -> Any:
     try:
         return from_json(body, allow_inf_nan=False)
     except ValueError as error:

@@ -15,9 +15,12 @@ import { firstQuantities } from "./views/first-quantities.js";
 import { liveFeed } from "./views/live-feed.js";
 import { overview } from "./views/overview.js";
 import { parked } from "./views/parked.js";
+import { productPlan } from "./views/product-plan.js";
+import { productPlans } from "./views/product-plans.js";
 import { prokipSettings } from "./views/prokip-settings.js";
 import { read } from "./views/read.js";
 import { reads } from "./views/reads.js";
+import { rules } from "./views/rules.js";
 import { sales } from "./views/sales.js";
 import { signIn } from "./views/sign-in.js";
 import { sku } from "./views/sku.js";
@@ -32,8 +35,11 @@ const ROUTES = [
   ["/stores/connect", connect],
   ["/stores/connect/{platform}", connect],
   ["/stores/{id}", store],
+  ["/stores/{id}/rules", rules],
   ["/stores/{id}/catalogue", catalogue],
   ["/stores/{id}/first-quantities", firstQuantities],
+  ["/stores/{id}/products", productPlans],
+  ["/product-plans/{id}", productPlan],
   ["/stock", stock],
   ["/stock/{location}/{sku}", sku],
   ["/sales", sales],

@@ -1,5 +1,6 @@
 import { get } from "../api.js";
 import { eventLine } from "../components/event-line.js";
+import { heldPlans } from "../components/held-plans.js";
 import { empty, notice, unavailable } from "../components/notices.js";
 import { time } from "../components/times.js";
 import { h } from "../dom.js";
@@ -12,8 +13,9 @@ export const overview = {
   title: "Overview",
   refreshOn: EVENT_KINDS,
   async render({ signal }) {
-    const [counts, recent] = await Promise.all([
+    const [counts, held, recent] = await Promise.all([
       get("/api/v1/overview", { signal }),
+      heldPlans(signal),
       get(`/api/v1/events/recent?limit=${RECENT_MAX}`, { signal }),
     ]);
     // Before the first step every count is zero and says nothing.
@@ -24,6 +26,7 @@ export const overview = {
       unavailable(counts.unavailable),
       checklist(counts, recent.items),
       prokipTrouble(counts.prokip),
+      held,
       begun && h.ul({ class: "tiles" }, figures(counts).map(tile)),
       begun && h.ul({ class: "tiles small", "aria-label": "Needs a look" }, troubles(counts).map(tile)),
       h.section(

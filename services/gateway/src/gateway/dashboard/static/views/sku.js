@@ -104,10 +104,22 @@ function listingTable(items, nameOf) {
       { label: "Should show", kind: "number", cell: ({ target }) => quantity(target) },
       { label: "Shows", kind: "number strong", cell: ({ believed }) => quantity(believed) },
       { label: "Last seen there", kind: "wide", cell: lastSeen },
+      { label: "Rules", kind: "wide", cell: ruled },
       { label: "Unexplained", kind: "wide", cell: unexplained },
       { label: "In words", kind: "wide bare", cell: ({ sentence }) => sentence },
     ],
   });
+}
+
+/** "keeps 2 back, at most 10": what makes the store show something else than there is; leads to where it is said. */
+function ruled({ connectionId, buffer, shownMax, push, locations }) {
+  const told = [
+    push !== "on" && (push === "never" ? "never written" : "paused"),
+    locations === "all" && "all locations",
+    buffer !== "0" && `keeps ${quantity(buffer)} back`,
+    shownMax !== null && `at most ${quantity(shownMax)}`,
+  ].filter(Boolean);
+  return h.a({ href: `/dashboard/stores/${connectionId}/rules` }, told.join(", ") || "none");
 }
 
 /** "5, 3 min ago, 2 sold since": what it is believed to show comes from. */

@@ -6,6 +6,8 @@ import { health, storeActions } from "../components/store-card.js";
 import { skuLink } from "../components/sku-link.js";
 import { pages, table } from "../components/table.js";
 import { time } from "../components/times.js";
+import { upkeep } from "../components/upkeep.js";
+import { webhookMeter } from "../components/webhook-meter.js";
 import { h } from "../dom.js";
 import { exact, PLATFORMS, quantity } from "../format.js";
 import { STORE_EVENTS } from "../live.js";
@@ -33,6 +35,7 @@ export const store = {
         signal,
       }),
     ]);
+    const [webhooks, care] = await Promise.all([webhookMeter(connection, signal), upkeep(connection, signal)]);
     return h.div(
       { class: "stack" },
       h.p({ class: "back" }, h.a({ href: "/dashboard/stores" }, "Stores")),
@@ -45,8 +48,14 @@ export const store = {
         connection.platform !== "custom" && [
           " · ",
           h.a({ href: `/dashboard/stores/${connection.id}/first-quantities` }, "First quantities"),
+          " · ",
+          h.a({ href: `/dashboard/stores/${connection.id}/products` }, "Products from Prokip"),
         ],
+        " · ",
+        h.a({ href: `/dashboard/stores/${connection.id}/rules` }, "Rules: what it shows differently, and differences"),
       ),
+      webhooks,
+      care,
       h.h2("Listings"),
       filters(
         searchBox("SKU", query.search),

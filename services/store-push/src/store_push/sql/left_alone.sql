@@ -1,0 +1,18 @@
+-- name: businesses
+-- Whose goods matter here.
+SELECT DISTINCT business_id FROM push.connection_work ORDER BY business_id;
+
+-- name: save_left_alone
+-- The poller's newest word replaces what it said before; nothing is written where nothing changed.
+WITH news AS (
+    SELECT * FROM unnest($2::text[], $3::text[], $4::text[]) AS n (location_id, sku, reason)
+), gone AS (
+    DELETE FROM push.left_alone a
+    WHERE a.business_id = $1
+        AND NOT EXISTS (SELECT FROM news n WHERE n.location_id = a.location_id AND n.sku = a.sku)
+)
+INSERT INTO push.left_alone AS a (business_id, location_id, sku, reason)
+SELECT $1, n.location_id, n.sku, n.reason FROM news n
+ORDER BY n.location_id, n.sku
+ON CONFLICT (business_id, location_id, sku) DO UPDATE SET reason = EXCLUDED.reason
+WHERE a.reason <> EXCLUDED.reason;
