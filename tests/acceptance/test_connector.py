@@ -26,10 +26,11 @@ UNITS_MAX: Final = 3
 GOODS: Final = 12
 WORLD: Final = WorldSpec(woocommerce_stores=2, shopify_shops=1, goods=GOODS, quantity=20 + ORDERS * UNITS_MAX)
 ENVIRON: Final = {
-    "POST_TIMEOUT_S": "1",
+    "POST_TIMEOUT_S": "0.5",
     "POSTING_MARGIN_S": "1",
     "DOUBT_GRACE_S": "1",
     "FIRST_LOOK_S": "0.1",
+    "DOUBT_LOOK_INTERVAL_S": "0.5",
     "CONNECTOR_REQUEST_INTERVAL_S": "0",
     "CONNECTOR_FAILURES_MAX": "50",
     "RETRY_BASE_S": "0.1",

@@ -16,7 +16,7 @@ import asyncpg
 import uvloop
 
 from prokip_onebox.postgres import embedded_postgres
-from tests.bench import ledger, poll, propagation, store_calls, webhooks
+from tests.bench import ledger, poll, propagation, shopify_races, store_calls, webhooks
 from tests.bench.figures import Figure, table, write_json
 from tests.support.rabbitmq import RabbitNode
 
@@ -27,6 +27,7 @@ BENCHES: Final[dict[str, Bench]] = {
     "ledger": ledger.run,
     "propagation": propagation.run,
     "store_calls": store_calls.run,
+    "shopify_races": shopify_races.run,
     "poll": poll.run,
 }
 JSON_FILE: Final = Path("build/bench/figures.json")

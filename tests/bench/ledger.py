@@ -166,8 +166,8 @@ async def prepare(database_url: str, broker_url: str, case: Case) -> None:
         await _stock(pool)
         bus = await open_bus(context, BusAt(database_url, broker_url), pool, schema="bench")
         bus.consume(Subscription("inventory", OrderObservedV1), _discard)
-        bus.consume(Subscription("push", StockChangedV1), _discard)
-        bus.consume(Subscription("prokip", SaleDueV1), _discard)
+        bus.consume(Subscription("store-push", StockChangedV1), _discard)
+        bus.consume(Subscription("prokip-poller", SaleDueV1), _discard)
 
         async def declared() -> bool:
             return not await context.problems()

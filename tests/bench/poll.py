@@ -47,7 +47,7 @@ CREDENTIALS: Final = ConnectorCredentials(
 )
 
 COUNT_WRITES: Final = """
--- Of the outbox only what is said: nobody listens here, so its relay tries again and again.
+-- Of the outbox only what is said, not that it has left.
 CREATE TABLE public.written (name text);
 CREATE FUNCTION public.note_write() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN INSERT INTO public.written VALUES (TG_TABLE_NAME); RETURN NULL; END $$;

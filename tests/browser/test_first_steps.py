@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.async_api import Browser, expect
 
+from prokip_sandbox.woocommerce.approval import MANAGER
 from prokip_sandbox.world import World, WorldSpec
 from tests.browser.person import at_dashboard, units_of
 from tests.support.market import open_market
@@ -15,6 +16,7 @@ SMALL = WorldSpec(woocommerce_stores=1, shopify_shops=1, goods=3, simple_only=Tr
 TWO_PLACES = WorldSpec(
     woocommerce_stores=0, shopify_shops=1, goods=3, simple_only=True, shopify_locations=("Main", "Back")
 )
+IN_A_FOLDER = WorldSpec(woocommerce_stores=1, shopify_shops=0, goods=2, simple_only=True, woocommerce_folder="/shop")
 NEW_USER = {"Business": "Ada's shops", "User name": "ada", "Password": "a horse of a different colour"}
 
 
@@ -58,6 +60,7 @@ async def test_a_newcomer_signs_up_sets_up_prokip_connects_a_store_and_sees_stoc
         await person.page.get_by_role("link", name="Connect a store").click()
         await person.sees_heading("Connect a store")
         await person.page.get_by_role("link", name="WooCommerce").click()
+        await person.follow("Use API keys instead")
         await person.fill(
             {
                 "Address of the shop": woo["storeUrl"],
@@ -133,7 +136,7 @@ async def test_what_a_store_answers_is_told_in_the_form_that_keeps_what_was_type
         at_dashboard(chromium, market.house.url("gateway"), refused=refused) as person,
     ):
         await person.sign_in()
-        await person.open("/dashboard/stores/connect/woocommerce")
+        await person.open("/dashboard/stores/connect/woocommerce?keys")
         await person.sees("Prokip is not set up yet")
         await person.press("Connect")
         await expect(person.page.get_by_text("Please fill this in.")).to_have_count(3)
@@ -227,3 +230,29 @@ async def test_a_shop_is_connected_on_shopifys_own_page(chromium: Browser, datab
             await person.press("Connect")
             await person.sees_heading("Stores")
             await expect(person.page.get_by_role("article")).to_have_count(1)
+
+
+async def test_a_store_is_connected_on_its_own_approval_page(chromium: Browser, database_url: str) -> None:
+    """Away, denied, away again, logged in already, approved; and the store's sales count from then on."""
+    async with open_market(database_url, "postgres", IN_A_FOLDER, connect=False) as market:
+        (store,) = market.world.woocommerce
+        away = frozenset({urlsplit(store.url).netloc})
+        async with at_dashboard(chromium, market.house.url("gateway"), led_to=away) as person:
+            await person.sign_in()
+            await person.open("/dashboard/stores/connect/woocommerce")
+            await person.fill({"Address of the shop": store.home_url, "Prokip location": "LOC001"})
+            await person.press("Continue to the store")
+            await person.page.get_by_label("Username or email address").fill(MANAGER.name)
+            await person.page.get_by_label("Password").fill(MANAGER.password)
+            await person.press("Login")
+            await person.page.locator("#deny").click()
+            await person.sees("Access was not approved in the store.")
+            assert store.state.granted_keys == {}
+
+            await person.fill({"Address of the shop": store.home_url, "Prokip location": "LOC001"})
+            await person.press("Continue to the store")
+            await person.page.locator("#approve").click()
+            await person.sees_heading("Stores")
+            await expect(person.page.get_by_role("article")).to_have_count(1)
+            assert len(store.state.granted_keys) == 1
+            assert store.tells_orders

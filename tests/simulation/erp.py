@@ -164,16 +164,21 @@ class ErpLink:
 
         await self._post("return", begin, work_s=returns_s)
 
-    async def find_sale(self, location_id: str, sale: Sale) -> RecordedSale | None:
-        return await self._look(lambda: self._found(sale.reference))
+    async def find_sales(self, location_id: str, sales: Sequence[Sale], *, whole: bool) -> Mapping[str, RecordedSale]:
+        references = [sale.reference for sale in sales]
+        found = await self._look(lambda: {reference: self._found(reference, whole=whole) for reference in references})
+        return {reference: sale for reference, sale in found.items() if sale is not None}
 
-    async def returned_units(self, sell_id: str) -> Mapping[str, Decimal]:
-        sold = self._erp.sales[sell_id]
-        return await self._look(lambda: {_line_id(sold, sku): units for sku, units in sold.returned.items()})
+    async def returned_units(self, sell_ids: Sequence[str]) -> Mapping[str, Mapping[str, Decimal]]:
+        sold = [self._erp.sales[sell_id] for sell_id in sell_ids]
+        return await self._look(
+            lambda: {one.sell_id: {_line_id(one, sku): units for sku, units in one.returned.items()} for one in sold}
+        )
 
-    def _found(self, reference: str) -> RecordedSale | None:
+    def _found(self, reference: str, *, whole: bool) -> RecordedSale | None:
+        """Only who reads to the end of the list meets what is there twice."""
         found = [self._told(sold) for sold in self._erp.sales.values() if sold.reference == reference]
-        return replace(found[0], repeats=tuple(found[1:])) if found else None
+        return replace(found[-1], repeats=tuple(found[:-1]) if whole else ()) if found else None
 
     def _told(self, sold: Sold) -> RecordedSale:
         lines = {sku: _line_id(sold, sku) for sku in sold.units} if self._erp.connector else {}

@@ -235,8 +235,8 @@ MUTANTS: Final[dict[str, Mutant]] = {
     ),
     "does not count what an operator settled": Mutant(
         f"{POLLER}/settling.py",
-        'if answer.outcome == "recorded":\n            moves',
-        'if answer.outcome == "recorded" and not answer.by_hand:\n            moves',
+        'if answer.outcome == "recorded":\n                told',
+        'if answer.outcome == "recorded" and not answer.by_hand:\n                told',
     ),
     "lets a sale cross a return in doubt": Mutant(
         f"{POLLER}/domain/looks.py",
@@ -251,8 +251,8 @@ MUTANTS: Final[dict[str, Mutant]] = {
     ),
     "believes the first look that finds nothing": Mutant(
         f"{POLLER}/looking.py",
-        'elif seen.found == "not_there" and doubt.final_in_s <= 0:',
-        'elif seen.found == "not_there":',
+        'if seen.found == "not_there" and doubt.final_in_s <= 0:',
+        'if seen.found == "not_there":',
     ),
     "counts a sale for every request that finds it": Mutant(
         f"{POLLER}/looking.py",

@@ -59,6 +59,7 @@ from store_push.handlers.stock import StockHandlers
 from store_push.pusher import Pusher
 from store_push.storage.catalogue import CatalogueStorage
 from store_push.storage.connections import ConnectionStorage
+from store_push.storage.first_quantities import FirstQuantityStorage
 from store_push.storage.intents import IntentStorage
 from store_push.storage.rounds import RoundStorage
 from store_push.storage.subscriptions import SubscriptionStorage
@@ -101,6 +102,7 @@ READ_KEPT_S: Final = 120.0
 POST: Final = PostingLimits(posting_concurrency=4, post_timeout_s=30.0, posting_margin_s=10.0, doubt_grace_s=40.0)
 LOOK: Final = LookPolicy(first_s=2.0, cap_s=60.0, grace_s=POST.doubt_grace_s)
 LOOK_TIMEOUT_S: Final = 60.0
+DOUBT_LOOK_INTERVAL_S: Final = 5.0
 POLICY: Final = RetryPolicy(base_s=1.0, cap_s=60.0, refused_s=120.0)
 CATALOGUE_S: Final = 300.0
 CATALOGUE_SELDOM_S: Final = 7200.0
@@ -265,7 +267,14 @@ class Product:
         catalogue_timer = DueTimer(reader.read_next, reader.next_in_s)
         sweep_timer = DueTimer(sweeper.sweep_next, sweeper.next_in_s)
         follower = ConnectionHandlers(
-            cast("Directory", self._names), connections, targets, rounds, sweeps, SubscriptionStorage(), 3600.0
+            cast("Directory", self._names),
+            connections,
+            targets,
+            rounds,
+            sweeps,
+            SubscriptionStorage(),
+            FirstQuantityStorage(),
+            3600.0,
         )
         self._listen(life, "push", PUSH_CHANNEL, dispatcher.wake)
         self._listen(life, "push", CATALOGUE_CHANNEL, catalogue_timer.wake)
@@ -274,7 +283,7 @@ class Product:
         life.spawn(catalogue_timer.run())
         life.spawn(sweep_timer.run())
         life.spawn(_follow(pool, follower))
-        stock = StockHandlers(targets, rounds, SETTLE_S)
+        stock = StockHandlers(targets, rounds, catalogues, SETTLE_S)
         consume = partial(self._consume, life, "push", pool, outbox)
         consume(Subscription("store-push", StockChangedV1, pace_s=0), stock.mark_due)
         consume(Subscription("store-push", LevelHintedV1, pace_s=SETTLE_S * HINT_PACE_SHARE), stock.note_hints)
@@ -305,6 +314,7 @@ class Product:
             clients=clients,
             policy=LOOK,
             look_timeout_s=LOOK_TIMEOUT_S,
+            doubt_look_interval_s=DOUBT_LOOK_INTERVAL_S,
         )
         consumers = Consumers(sales=sales, polls=polls, logins=cast("Any", None), accounts=accounts)
         self._consume(life, "prokip", pool, outbox, Subscription("prokip-poller", SaleDueV1), consumers.sale_due)
@@ -342,7 +352,12 @@ class Product:
             return True
         correlation = f"{shop.connection_id}-{body['id'] if 'id' in body else body['inventory_item_id']}"
         event = event_of(
-            meaning, shop.record, message_id=make_message_id(), observed_at=utc_now(), correlation_id=correlation
+            meaning,
+            shop.record,
+            topic=topic,
+            message_id=make_message_id(),
+            observed_at=utc_now(),
+            correlation_id=correlation,
         )
         if event is None:
             return True

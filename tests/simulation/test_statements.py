@@ -27,13 +27,13 @@ from inventory.domain.values import Known
 from prokip_poller.deciding import Deciding, NoSuchRead, NotDecided
 from prokip_poller.domain.attempts import RetryPolicy
 from prokip_poller.domain.guard import GuardLimits
-from prokip_poller.domain.sales import RecordSale, counter_moves, next_step
+from prokip_poller.domain.sales import Kind, RecordSale, next_step
 from prokip_poller.domain.telling import OrderKey
 from prokip_poller.outcomes import Claim, FailedRead, GoodRead, Outcomes, TellLimits
 from prokip_poller.pages import LeaseLost, PageReads
 from prokip_poller.storage.polls import LocationKey, Polls
 from prokip_poller.storage.reads import Reads
-from prokip_poller.storage.sales import Sales
+from prokip_poller.storage.sales import Beginning, LookLater, NewState, PostingEnd, Sales, Told
 from prokip_shared.bus.bundles import bundle_of
 from prokip_shared.bus.outbox import OutboxTransaction
 from prokip_shared.bus.storage import BusTables, ParkedRow, migrate_service_tables
@@ -53,7 +53,7 @@ from prokip_shared.messages import (
     StockOversoldV1,
 )
 from prokip_shared.platforms.prokip import Goods, StockPage
-from prokip_shared.platforms.store import ItemKey
+from prokip_shared.platforms.store import CatalogueItem, CataloguePage, ItemKey, Level
 from store_push.domain.decisions import PlannedWrite, Settled
 from store_push.domain.health import Health
 from store_push.domain.listings import DueListing, Gap, target_of
@@ -73,6 +73,10 @@ Step = Callable[[Any], Awaitable[Any]]
 BUSINESS = 1
 PLACE = "LOC-1"
 SKUS = ("A", 'B"\\,{}', "C")
+KINDS: tuple[Kind, ...] = ("sell", "refund")
+STATES = {"recorded": "due", "not_sent": "due"}
+AFTER_S = {"recorded": 0.0, "not_sent": 0.0, "refused": 3600.0}
+"""Where an order stands after an outcome, and for how long."""
 STEPS = 50
 SAID = {str(form.model_fields["type"].default): form for form in (StockChangedV1, SaleDueV1, StockOversoldV1)}
 T0 = datetime(2026, 11, 1, tzinfo=UTC)
@@ -253,22 +257,18 @@ class _PollerScript:
             under_way = await sales.under_way(connection, self.place)
             held = sorted(await sales.claim(connection, self.place, 10), key=lambda sale: sale.key.order_ref)
             told = await sales.told(connection, BUSINESS, [sale.key for sale in held])
-            postings = []
-            for sale in held:
-                first = next_step(sale.due, told[sale.key])
-                if first is None:
-                    await sales.set_state(
-                        connection, sale.key, "recorded", detail="", next_attempt_in_s=None, attempts=0
-                    )
-                    continue
-                await sales.set_state(
-                    connection, sale.key, "posting", detail="", next_attempt_in_s=None, attempts=sale.attempts
+            steps = {sale.key: next_step(sale.due, told[sale.key]) for sale in held}
+            rested = [NewState(key, "recorded", "", None, 0) for key, first in steps.items() if first is None]
+            if rested:
+                await sales.set_states(connection, rested)
+            beginnings = [Beginning(sale, first, "r") for sale in held if (first := steps[sale.key]) is not None]
+            numbers: dict[OrderKey, int] = {}
+            if beginnings:
+                numbers = await sales.begin_postings(
+                    connection, self.place, beginnings, expires_in_s=-1.0, findable=findable
                 )
-                number = await sales.begin_posting(
-                    connection, sale, first, reference="r", expires_in_s=-1.0, findable=findable
-                )
-                postings.append(number)
-                begun[number] = (sale.key, first)
+            begun.update({numbers[one.sale.key]: (one.sale.key, one.step) for one in beginnings})
+            postings = sorted(numbers.items(), key=lambda one: one[1])
             doubts = sorted(map(str, await sales.open_doubts(connection, self.place, grace_s=3600.0)))
             return under_way, held, told, postings, doubts
 
@@ -279,40 +279,46 @@ class _PollerScript:
         if not self.open:
             return
         chance = self.chance
-        number, key, step_told = self.open.pop(chance.randrange(len(self.open)))
-        outcome: Any = chance.choice(["recorded", "recorded", "refused", "not_sent", "in_doubt"])
-        after_s = {"refused": 3600.0, "not_sent": 0.0}.get(outcome)
-        state: Any = {"recorded": "due", "not_sent": "due"}.get(outcome, outcome)
-        sell_id = f"s{number}" if isinstance(step_told, RecordSale) else None
+        ends: dict[OrderKey, PostingEnd] = {}
+        for _ in range(chance.choice((1, 1, 2, 3))):
+            if not self.open:
+                break
+            number, key, step_told = self.open.pop(chance.randrange(len(self.open)))
+            outcome: Any = chance.choice(["recorded", "recorded", "refused", "not_sent", "in_doubt"])
+            sell_id = f"s{number}" if isinstance(step_told, RecordSale) else None
+            ends[key] = PostingEnd(number, key, outcome, sell_id, "w")
+        states = [
+            NewState(key, STATES.get(end.outcome, end.outcome), "d", AFTER_S.get(end.outcome), 1)  # type: ignore[arg-type]  # one of both
+            for key, end in ends.items()
+        ]
 
         async def step(connection: Any) -> Any:
             sales = self.sales(connection)
-            sale = await sales.lock(connection, key)
-            ended = await sales.end_posting(
-                connection, key, number, outcome, only_from={"posting", "in_doubt"}, sell_id=sell_id, answer="",
-                by_hand=False, first_look_s=0.0,
-            )  # fmt: skip
-            if ended is not None and outcome == "recorded":
-                moves, lines = counter_moves(ended.step), {"A": "line"}
-                await sales.tell(connection, self.place, ended.step, moves, posting_id=number, line_ids=lines)
-                await sales.read_left_out_soon(connection, self.place, list(ended.step.units))
-            await sales.set_state(
-                connection, key, state, detail="d", next_attempt_in_s=0.0 if state == "due" else after_s, attempts=1
+            locked = await sales.lock(connection, list(ends))
+            ended = await sales.end_postings(
+                connection, list(ends.values()), only_from={"posting", "in_doubt"}, by_hand=False, first_look_s=0.0
             )
-            again = await sales.end_posting(
-                connection,
-                key,
-                number,
-                "refused",
-                only_from={"posting"},
-                sell_id=None,
-                answer="",
-                by_hand=False,
-                first_look_s=0.0,
+            told = [
+                Told(end.posting_id, ended[end.posting_id].step, {"A": "line"})
+                for end in ends.values()
+                if end.posting_id in ended and end.outcome == "recorded"
+            ]
+            if told:
+                await sales.tell(connection, self.place, told)
+                await sales.read_left_out_soon(connection, self.place, {sku for one in told for sku in one.step.units})
+            await sales.set_states(connection, states)
+            again = await sales.end_postings(
+                connection, list(ends.values()), only_from={"posting"}, by_hand=False, first_look_s=0.0
             )
-            doubt = await sales.newest_doubt(connection, key)
-            counted = await sales.counted_by_another(connection, number, sell_id)
-            return sale, ended, again, doubt, counted, await sales.posting_outcome(connection, key, number)
+            rest = [
+                (
+                    await sales.newest_doubt(connection, key),
+                    await sales.counted_by_another(connection, end.posting_id, end.sell_id),
+                    await sales.posting_outcome(connection, key, end.posting_id),
+                )
+                for key, end in ends.items()
+            ]
+            return locked, ended, again, rest
 
         await self.pair.within(step)
 
@@ -334,15 +340,18 @@ class _PollerScript:
         await self.pair.both(step)
 
     async def look_up(self) -> None:
-        waits_s = self.chance.choice((None, 0.0, 3600.0))
+        waits_s, doubts_max = self.chance.choice((None, 0.0, 3600.0)), self.chance.choice((1, 100))
 
         async def step(pool: Any) -> Any:
             sales = Sales(pool, process="test")
             places = await sales.locations_with_looks([BUSINESS])
-            doubt = await sales.claim_look(self.place, lease_s=-1.0, grace_s=0.0)
-            if doubt is not None:
-                await sales.look_later(doubt.posting_id, waits_s, "w")
-            return places, doubt
+            doubts = [
+                doubt
+                for kind in KINDS
+                for doubt in await sales.claim_looks(self.place, kind, lease_s=-1.0, grace_s=0.0, doubts_max=doubts_max)
+            ]
+            await sales.look_later([LookLater(doubt.posting_id, waits_s, "w") for doubt in doubts])
+            return places, sorted(doubts, key=lambda doubt: doubt.posting_id)
 
         await self.pair.both(step)
 
@@ -363,7 +372,7 @@ class _PollerScript:
             polls, reads, told = Polls(pool), Reads(pool), _Told(pool)
             await polls.read_soon(pool, self.place)
             if answers:
-                await self.sales(pool).tell(pool, self.place, RecordSale({}), {}, posting_id=1, line_ids={})
+                await self.sales(pool).tell(pool, self.place, [Told(1, RecordSale({}), {})])
             async with told.transaction() as transaction:
                 free = await polls.lock_due(transaction.connection, BUSINESS, [PLACE])
                 waiting = await polls.rounds_of(transaction.connection, BUSINESS)
@@ -417,7 +426,7 @@ class _PollerScript:
             await sales.block_location(connection, self.place, health="throttled", reason="r", for_s=for_s)
             if soon:
                 await Polls(connection).read_soon(connection, self.place)
-                await sales.tell(connection, self.place, RecordSale({}), {}, posting_id=1, line_ids={})
+                await sales.tell(connection, self.place, [Told(1, RecordSale({}), {})])
             return await sales.failures_of(connection, self.place)
 
         await self.pair.within(step)
@@ -528,14 +537,24 @@ class _PushScript:
     async def catalogue(self) -> None:
         chance = self.chance
         quantities = [chance.choice((None, chance.randint(0, 9))) for _ in SKUS]
-        gone = chance.random() < 0.2
+        gone, pages = chance.random() < 0.2, chance.random() < 0.3
         place = chance.choice(("7", "8"))
 
         async def step(connection: Any) -> Any:
             storage = CatalogueStorage()
-            claim = await storage.claim(connection)
+            claim = await storage.claim(connection, hint_pause_s=0.0)
             if claim is None:
                 return None
+            if pages:
+                claim = claim.after(CataloguePage((), "2", counted=3, total=9))
+                items = [
+                    CatalogueItem(ItemKey(f"i{n}"), SKUS[n], Level("own", n), name="n", price=Decimal(n))
+                    for n in (0, 1)
+                ]
+                await storage.save_page(connection, claim, items)
+                await storage.page_done(connection, claim)
+                return claim, await storage.items(connection, claim.connection_id)
+            await storage.forget_unread(connection, claim)
             own_place = place if claim.connection_id == 1 else None
             drafts = [
                 ListingDraft(
@@ -561,7 +580,12 @@ class _PushScript:
     async def hint(self) -> None:
         chance = self.chance
         hint = Hint(2, f"i{chance.randrange(3)}", None, chance.choice((None, chance.randint(0, 9))))
-        await self.pair.within(lambda connection: TargetStorage().note_hints(connection, [hint], settle_s=-1.0))
+
+        async def step(connection: Any) -> None:
+            await TargetStorage().note_hints(connection, [hint], settle_s=-1.0)
+            await CatalogueStorage().note_unknown(connection, [(hint.connection_id, hint.item_ref)])
+
+        await self.pair.within(step)
 
     async def push(self) -> None:
         chance = self.chance
@@ -618,7 +642,11 @@ class _PushScript:
     async def look(self) -> None:
         async def step(pool: Any) -> Any:
             due = sorted(await WorkStorage().due_connections(pool), key=lambda one: one.connection_id)
-            return due, await CatalogueStorage().next_in_s(pool), await SweepStorage().next_in_s(pool, pause_s_min=0.0)
+            return (
+                due,
+                await CatalogueStorage().next_in_s(pool, hint_pause_s=0.0),
+                await SweepStorage().next_in_s(pool, pause_s_min=0.0),
+            )
 
         await self.pair.both(step)
 

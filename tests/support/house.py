@@ -52,7 +52,6 @@ async def open_service(module: str, environ: dict[str, str]) -> AsyncIterator[Ru
 
 
 async def _all_ready(services: dict[str, RunningService]) -> bool:
-    """A service that is ready has declared its queues: what is said before that, it would never hear."""
     problems = {name: found for name, service in services.items() if (found := await service.context.problems())}
     assert not problems, problems
     return True
@@ -61,7 +60,9 @@ async def _all_ready(services: dict[str, RunningService]) -> bool:
 @asynccontextmanager
 async def open_house(database_url: str, broker_url: str, **more: str) -> AsyncIterator[House]:
     """Further environment variables for all services by upper-case keyword."""
-    environ = service_environ(database_url, broker_url, JWT_SECRET=JWT_SECRET, BCRYPT_ROUNDS="4") | more
+    environ = (
+        service_environ(database_url, broker_url, JWT_SECRET=JWT_SECRET, BCRYPT_ROUNDS="4", FIRST_SETTLE_S="0.1") | more
+    )
     services: dict[str, RunningService] = {}
     async with AsyncExitStack() as stack:
         for module, variable in URL_VARIABLES.items():

@@ -78,6 +78,8 @@ class OrderObservedV1(Message):
     predates_connection: bool
     """True: the order is older than the connection, so what it holds is a baseline and moves nothing."""
     order: OrderSnapshot
+    topic: str | None = None
+    """The webhook's, in the platform's words; None: from a sweep."""
 
 
 class LevelHintedV1(Message):

@@ -60,6 +60,16 @@ class ServiceSettings(Settings):
     database_connections_max: Annotated[int, Field(ge=2, le=200)] = 8
 
 
+class OutwardSettings(ServiceSettings):
+    """Of services that call addresses which people typed in."""
+
+    allowed_private_hosts: CommaList = ()
+    """Hosts that stores and Prokip may have although they resolve to private addresses; only they may use plain http.
+    For development and for a Prokip in the same network; empty in production otherwise."""
+    allowed_self_signed_hosts: CommaList = ()
+    """Hosts whose certificate is not checked, so that whoever is on the way can read along; for laboratories."""
+
+
 def load_settings(settings_class: type[S], environ: Mapping[str, str]) -> S:
     """Reads the variables that the class names; empty ones count as not set.
 

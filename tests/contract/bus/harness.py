@@ -10,6 +10,7 @@ from typing import Any
 from prokip_shared.bus import Bus, BusLimits, Subscription, open_bus
 from prokip_shared.bus.bundles import bundle_of, encode
 from prokip_shared.bus.port import Bundle, SendReport
+from prokip_shared.bus.topology import Binding
 from prokip_shared.database import Connection, Pool, open_pool
 from prokip_shared.messages import DriftFoundV1, Message, StockOversoldV1
 from tests.support.eventually import eventually
@@ -91,14 +92,18 @@ class Member:
 
 @asynccontextmanager
 async def member(
-    database_url: str, broker_url: str, service: str = "inventory", limits: BusLimits = FAST
+    database_url: str,
+    broker_url: str,
+    service: str = "inventory",
+    limits: BusLimits = FAST,
+    queues: Sequence[Binding] = (),
 ) -> AsyncIterator[Member]:
     """A service of which every side task must still live when the block ends."""
     async with AsyncExitStack() as stack:
         pool = await open_pool(database_url, service=service, connections_max=6)
         stack.push_async_callback(pool.close)
         host = Host(service, stack)
-        bus = await open_bus(host, Address(database_url, broker_url), pool, service, limits)
+        bus = await open_bus(host, Address(database_url, broker_url), pool, service, limits, queues)
         try:
             yield Member(bus, pool, host)
             for task in host.tasks:

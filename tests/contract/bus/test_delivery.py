@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from prokip_shared.bus import Subscription, Unroutable
+from prokip_shared.bus.topology import Binding
 from prokip_shared.database import Connection
 from prokip_shared.messages import DriftFoundV1, Message, StockOversoldV1
 from tests.contract.bus.harness import (
@@ -254,3 +255,21 @@ async def test_the_number_of_statements_does_not_depend_on_the_size_of_the_batch
 
 async def has_committed(one: Member, bundles: int) -> bool:
     return await one.count("inbox") == bundles
+
+
+async def test_what_is_said_before_a_known_listener_has_ever_started_waits_for_it(
+    database_url: str, broker_url: str
+) -> None:
+    """Another service hears the topic already, so the broker would not even say that a listener is missing."""
+    late = Subscription("gateway", DriftFoundV1)
+    known = (Binding(late.queue, late.topic),)
+    async with member(database_url, broker_url, queues=known) as one:
+        await make_applied_table(one.pool)
+        one.bus.consume(DRIFT, nothing)
+        await one.ready()
+        await one.bus.publisher.publish(drifts(2))
+        async with member(database_url, broker_url, "gateway") as other:
+            recorder = Recorder()
+            other.bus.consume(late, recorder)
+            await eventually(lambda: recorder.has(2))
+            assert recorder.skus == ["sku-0", "sku-1"]

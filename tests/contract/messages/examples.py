@@ -66,6 +66,7 @@ EXAMPLES: tuple[Message, ...] = (
             ),
             partial=False,
         ),
+        topic="orders/updated",
     ),
     LevelHintedV1(**COMMON, connection_id=3, item_ref="4401", place_ref="55", quantity=Decimal(98), observed_at=AT),
     ConnectionUninstalledV1(**COMMON, connection_id=3, reason="app/uninstalled"),

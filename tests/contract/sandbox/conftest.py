@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import hmac
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,15 +44,18 @@ class Received:
 
 @dataclass
 class Receiver:
-    """Takes webhooks; answers `status` after `delay_s`."""
+    """Takes webhooks; answers `status` after `delay_s`, and after what `on_take` does."""
 
     url: str = ""
     status: int = 200
     delay_s: float = 0.0
     received: list[Received] = field(default_factory=list)
+    on_take: Callable[[web.Request], Awaitable[None]] | None = None
 
     async def take(self, request: web.Request) -> web.Response:
         self.received.append(Received(dict(request.headers), await request.read()))
+        if self.on_take is not None:
+            await self.on_take(request)
         await asyncio.sleep(self.delay_s)
         return web.Response(status=self.status, headers={"Location": "/elsewhere"} if self.status // 100 == 3 else {})
 

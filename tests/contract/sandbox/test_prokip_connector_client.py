@@ -49,7 +49,7 @@ async def prokip(request: pytest.FixtureRequest) -> AsyncIterator[ProkipServer]:
 
 @pytest.fixture
 async def session() -> AsyncIterator[ClientSession]:
-    async with open_client(allowed_private_hosts=["127.0.0.1"], timeout_s=5, keep_alive=False) as session:
+    async with open_client(allowed_private_hosts=["127.0.0.1"], timeout_s=5) as session:
         yield session
 
 
@@ -124,8 +124,7 @@ async def test_a_sale_is_of_exactly_this_variation(client: ConnectorProkip, prok
     recorded = await client.record_sale(place(prokip), sale("r-1", "1", sku))
     (held,) = prokip.sales
     assert (held.sell_id, held.reference, [item.sku for item in held.items]) == (recorded.sell_id, "r-1", [sku])
-    found = await client.find_sale(place(prokip), sale("r-1", "1", sku))
-    assert found == recorded
+    assert await client.find_sales(place(prokip), [sale("r-1", "1", sku)], whole=True) == {"r-1": recorded}
     assert set(recorded.line_ids) == {sku}
 
 
@@ -135,9 +134,10 @@ async def test_a_sale_is_found_among_many_by_its_exact_reference(client: Connect
     for number in range(10, 120):
         await client.record_sale(place(prokip), sale(f"r-{number}", "1"))
     prokip.counter_sale({"A": 1})
-    assert await client.find_sale(place(prokip), sale("r-1")) == wanted
-    assert await client.find_sale(place(prokip), sale("r-")) is None
-    assert await client.find_sale(place(prokip, "LOC002"), sale("r-1")) is None
+    both = [sale("r-1"), sale("r-")]
+    for whole in (True, False):
+        assert await client.find_sales(place(prokip), both, whole=whole) == {"r-1": wanted}
+        assert await client.find_sales(place(prokip, "LOC002"), both, whole=whole) == {}
 
 
 async def test_units_go_back_in_total_so_a_repeat_returns_once(client: ConnectorProkip, prokip: ProkipServer) -> None:
@@ -147,7 +147,11 @@ async def test_units_go_back_in_total_so_a_repeat_returns_once(client: Connector
     assert prokip.stock("A") == 98
     await client.give_back(recorded.sell_id, [back(recorded, "2", "3")])
     assert (prokip.stock("A"), prokip.recorded("A")) == (100, 0)
-    assert await client.returned_units(recorded.sell_id) == {recorded.line_ids["A"]: D(3)}
+    other = await client.record_sale(place(prokip), sale("r-2", "1"))
+    assert await client.returned_units([recorded.sell_id, other.sell_id, "999999", "by hand"]) == {
+        recorded.sell_id: {recorded.line_ids["A"]: D(3)},
+        other.sell_id: {},
+    }
 
 
 async def test_what_prokip_refuses_inside_a_200_is_refused(client: ConnectorProkip, prokip: ProkipServer) -> None:
@@ -178,9 +182,9 @@ async def test_a_doubt_is_settled_by_a_look(client: ConnectorProkip, prokip: Pro
     prokip.faults.add(Fault(kind, method="POST", path="/sell$"))  # type: ignore[arg-type]  # one of its kinds
     with pytest.raises(InDoubt):
         await client.record_sale(place(prokip), sale("r-1"))
-    found = await client.find_sale(place(prokip), sale("r-1"))
-    assert (found is not None) == (kind in {"reset_after", "truncated"})
-    assert len(prokip.sales) == (found is not None)
+    found = await client.find_sales(place(prokip), [sale("r-1")], whole=True)
+    assert set(found) == ({"r-1"} if kind in {"reset_after", "truncated"} else set())
+    assert len(prokip.sales) == len(found)
 
 
 @pytest.mark.parametrize("kind", ["revoke_token", "expire_token"])
@@ -194,7 +198,7 @@ async def test_a_login_that_ends_mid_run_costs_nothing(
             await client.record_sale(place(prokip), sale(f"r-{number}", "1"))
             done += 1
         except NotAuthorised:
-            assert await client.find_sale(place(prokip), sale(f"r-{number}")) is None
+            assert await client.find_sales(place(prokip), [sale(f"r-{number}")], whole=True) == {}
         except Unavailable:
             continue
     assert len(prokip.sales) == done > 0

@@ -3,8 +3,6 @@
 import base64
 import hashlib
 import hmac
-import ssl
-import subprocess
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,6 +14,7 @@ from yarl import URL
 
 from prokip_sandbox import WooCommerceStore, make_goods
 from tests.contract.sandbox.conftest import basic
+from tests.support.certificates import self_signed
 
 READ = "/wp-json/wc/v3/products?per_page=1&search=simple 0001"
 WRITE = "/wp-json/wc/v3/orders"
@@ -97,14 +96,9 @@ async def test_a_signature_covers_method_and_query(session: aiohttp.ClientSessio
 
 
 async def test_https_takes_basic_and_keys_in_the_query(tmp_path: Path) -> None:
-    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=127.0.0.1"]
-    key_file, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
-    subprocess.run([*made, "-keyout", key_file, "-out", certificate], check=True, capture_output=True)  # noqa: ASYNC221, S603 - once, before anything is served
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    tls.load_cert_chain(certificate, key_file)
     store = WooCommerceStore()
     connector = aiohttp.TCPConnector(ssl=False)
-    async with store.serve(tls=tls), aiohttp.ClientSession(connector=connector) as session:
+    async with store.serve(tls=self_signed(tmp_path)), aiohttp.ClientSession(connector=connector) as session:
         key = store.key
         url = f"{store.url}/wp-json/wc/v3/products"
         assert store.url.startswith("https://")

@@ -14,7 +14,9 @@ from graphql import (
     DocumentNode,
     FieldNode,
     GraphQLSchema,
+    Node,
     NoDeprecatedCustomRule,
+    ObjectValueNode,
     build_client_schema,
     parse,
     validate,
@@ -61,12 +63,68 @@ def test_every_document_fits_the_schema_of_the_pinned_version(name: str) -> None
     assert validate(schema(), document, [NoDeprecatedCustomRule]) == []
 
 
+def unguarded(document: DocumentNode) -> list[str]:
+    """What a document that writes quantities lacks: the idempotency key, or what a line is written over."""
+    lacks = []
+    for field in fields_of(document):
+        if not WRITES_QUANTITIES.match(field.name.value):
+            continue
+        if [directive.name.value for directive in field.directives or ()] != ["idempotent"]:
+            lacks.append(f"{field.name.value}: @idempotent")
+        for argument in field.arguments or ():
+            lacks += [f"{field.name.value}: changeFromQuantity" for _ in blind_lines(argument)]
+    return lacks
+
+
+def blind_lines(argument: Node) -> Iterator[ObjectValueNode]:
+    """Lines that stand in the document itself and name a quantity or a delta, but not what it is written over."""
+    found: list[ObjectValueNode] = []
+
+    class Collect(Visitor):
+        def enter_object_value(self, node: ObjectValueNode, *_rest: Any) -> None:
+            names = {field.name.value for field in node.fields}
+            if names & {"quantity", "delta"} and "changeFromQuantity" not in names:
+                found.append(node)
+
+    visit(argument, Collect())
+    yield from found
+
+
 @pytest.mark.parametrize("name", DOCUMENTS)
-def test_every_set_or_adjust_is_idempotent(name: str) -> None:
-    for field in fields_of(parse(wire.document(name))):
-        if WRITES_QUANTITIES.match(field.name.value):
-            directives = [directive.name.value for directive in field.directives or ()]
-            assert directives == ["idempotent"], f"{name}: {field.name.value}"
+def test_every_set_or_adjust_is_idempotent_and_names_what_it_is_written_over(name: str) -> None:
+    assert unguarded(parse(wire.document(name))) == []
+
+
+@pytest.mark.parametrize(
+    ("document", "lacks"),
+    [
+        ("mutation { inventorySetQuantities(input: $i) { userErrors { code } } }", ["@idempotent"]),
+        ("mutation { inventoryAdjustQuantities(input: $i) { userErrors { code } } }", ["@idempotent"]),
+        (
+            (
+                "mutation { inventorySetQuantities(input: {quantities: [{inventoryItemId: 1, quantity: 5}]})"
+                ' @idempotent(key: "k") { userErrors { code } } }'
+            ),
+            ["changeFromQuantity"],
+        ),
+        (
+            (
+                "mutation { inventoryAdjustQuantities(input: {changes: [{delta: -1, inventoryItemId: 1}]})"
+                " { userErrors { code } } }"
+            ),
+            ["@idempotent", "changeFromQuantity"],
+        ),
+        (
+            (
+                "mutation { inventorySetQuantities(input: {quantities: [{quantity: 5, changeFromQuantity: null}]})"
+                ' @idempotent(key: "k") { userErrors { code } } }'
+            ),
+            [],
+        ),
+    ],
+)
+def test_a_set_or_adjust_that_lacks_either_is_found(document: str, lacks: list[str]) -> None:
+    assert [one.partition(": ")[2] for one in unguarded(parse(document))] == lacks
 
 
 def test_every_line_of_a_set_names_what_it_is_written_over() -> None:

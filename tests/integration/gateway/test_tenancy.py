@@ -31,6 +31,9 @@ OPEN_TO_ALL = {
     "GET /metrics",
     # Shopify sends a browser there, which is known by a cookie of its own: test_shopify_consent
     "GET /connections/callback/shopify",
+    # stores post keys to an address that is good once, and send a browser back: test_woocommerce_approval
+    "POST /connections/callback/woocommerce/{ticket}",
+    "GET /connections/return/woocommerce",
     # the dashboard's own files, the same for everybody
     "GET /",
     "GET /dashboard",
@@ -48,6 +51,7 @@ class Victim:
     sku: str
     sale_id: str
     read_id: int
+    listing_id: int
     round_id: str
     parked_id: UUID
     marks: tuple[str, ...]
@@ -82,6 +86,9 @@ def attempts(victim: Victim) -> dict[str, Attempt]:
         "PUT /api/v1/prokip": Attempt(422, json={"apiUrl": "https://10.0.0.1", "locationId": "L"}),
         "POST /api/v1/prokip/choices": Attempt(422, json={"apiUrl": "https://10.0.0.1"}),
         "GET /connections": Attempt(200),
+        "GET /connections/woocommerce/authorize": Attempt(
+            409, path="/connections/woocommerce/authorize?storeUrl=https://shop.example"
+        ),
         "GET /connections/shopify": Attempt(409, path="/connections/shopify?shop=x.myshopify.com"),
         "GET /api/v1/connections/shopify/installs/{id}": Attempt(
             404, path=f"/api/v1/connections/shopify/installs/{uuid4()}"
@@ -111,6 +118,31 @@ def attempts(victim: Victim) -> dict[str, Attempt]:
         ),
         "DELETE /api/v1/connections/{id}": Attempt(404, path=f"/api/v1/connections/{store}"),
         "GET /api/v1/connections/{id}/listings": Attempt(404, path=f"/api/v1/connections/{store}/listings"),
+        **{
+            f"{method} /api/v1/connections/{{id}}/catalogue{what}": Attempt(
+                404, path=f"/api/v1/connections/{store}/catalogue{what}"
+            )
+            for method, what in (("GET", ""), ("GET", "/items"), ("POST", "/read"))
+        },
+        "GET /api/v1/connections/first-quantities": Attempt(200),
+        **{
+            f"{method} /api/v1/connections/{{id}}/first-quantities{what}": Attempt(
+                404, path=f"/api/v1/connections/{store}/first-quantities{what}"
+            )
+            for method, what in (
+                ("GET", ""),
+                ("GET", "/changes"),
+                ("POST", "/release"),
+                ("POST", "/refuse"),
+                ("POST", "/reconsider"),
+            )
+        },
+        **{
+            f"POST /api/v1/listings/{{id}}/{what}": Attempt(
+                404, path=f"/api/v1/listings/{victim.listing_id}/{what}", json=body
+            )
+            for what, body in (("link", {"sku": victim.sku}), ("ignore", None), ("reset", None))
+        },
         "POST /api/v1/connections/{id}/sync": Attempt(404, path=f"/api/v1/connections/{store}/sync"),
         "POST /sync/manual": Attempt(409),
         "POST /api/v1/sync": Attempt(409),
@@ -176,7 +208,7 @@ EVERYTHING = (
 )
 """What nothing but its own people should change, once all is settled."""
 
-NOBODY = Victim(0, 0, "S", "x", 0, str(uuid4()), uuid4(), ())
+NOBODY = Victim(0, 0, "S", "x", 0, 0, str(uuid4()), uuid4(), ())
 TENANCY = attempts(NOBODY)
 
 
@@ -221,7 +253,8 @@ async def victim(market: Market, database_url: str) -> Victim:
     marks = (sku, store["storeUrl"], store["storeKey"], store["storeName"], '"operator"', "made for a test")
     read_id = (await operator.call("GET", "/api/v1/prokip/reads"))["items"][0]["id"]
     sale_id = SaleKey(store["id"], order_ref).encode()
-    return Victim(business_id, store["id"], sku, sale_id, read_id, round_id, parked_id, marks)
+    listing_id = (await operator.call("GET", f"/api/v1/connections/{store['id']}/listings"))["items"][0]["id"]
+    return Victim(business_id, store["id"], sku, sale_id, read_id, listing_id, round_id, parked_id, marks)
 
 
 @pytest.fixture

@@ -9,10 +9,13 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
+import aio_pika
+import asyncpg
 import pytest
 from aiohttp import ClientConnectionError, ClientSession
 from aiohttp.test_utils import unused_port
 
+from prokip_shared.bus.topology import QUEUES
 from prokip_shared.platforms.signatures import sign
 from tests.integration.ingest.world import (
     Gate,
@@ -70,8 +73,22 @@ async def test_many_stores_posting_at_once_are_all_heard(world: World, listener:
     await eventually(all_heard, what="all 300 orders are heard")
 
 
-async def test_events_that_no_queue_takes_yet_wait_and_follow_when_one_does(broker_url: str, database_url: str) -> None:
+async def delete_queues(broker_url: str, database_url: str) -> None:
+    """As a hand that tidies up the broker does."""
+    if broker_url == "postgres":
+        database = await asyncpg.connect(database_url)
+        await database.execute("DELETE FROM bus.binding")
+        await database.close()
+        return
+    async with await aio_pika.connect(broker_url) as broker:
+        channel = await broker.channel()
+        for one in QUEUES:
+            await channel.queue_delete(one.queue)
+
+
+async def test_events_that_no_queue_takes_wait_and_follow_when_one_does(broker_url: str, database_url: str) -> None:
     async with ingest_world(database_url, broker_url) as world:
+        await delete_queues(broker_url, database_url)
         for ref in range(1, 6):
             assert await timed_status(world, order_body(ref)) == 200
         assert await spooled(world) == 5

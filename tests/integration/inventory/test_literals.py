@@ -3,7 +3,8 @@
 import random
 from io import BytesIO
 
-from inventory.rows import array_literal, copy_text
+from inventory.rows import copy_text
+from prokip_shared.arrays import array_literal
 from prokip_shared.database import Pool
 
 AWKWARD = [

@@ -12,7 +12,7 @@ import pytest
 from inventory import reading, storage
 from inventory.domain.search import grams
 from inventory.handlers.api import BIGINT_MAX, NEWEST_SALE
-from inventory.rows import array_literal
+from prokip_shared.arrays import array_literal
 from prokip_shared.database import Connection, Pool
 from tests.integration.inventory.books import read, sell
 from tests.unit.inventory.world import BUSINESS, LOCATION, line, seen

@@ -52,6 +52,7 @@ class AskableProkip:
     """Stock, sales and returns with the connector's rules: nothing makes a sale unique, returns name totals."""
 
     stock: dict[str, Decimal]
+    one_at_a_time: bool = True
     chance: random.Random | None = None
     """Draws a fate for requests to which none was given."""
     certain: bool = False
@@ -61,6 +62,8 @@ class AskableProkip:
     asked: list[Sale | Sequence[ReturnedItem]] = field(default_factory=list)
     """Every request that arrived or was lost, in order."""
     looks: int = 0
+    sought: list[tuple[set[str], bool]] = field(default_factory=list)
+    """References of each look for sales, and whether it was a whole one."""
     blind_looks: int = 0
     """So many looks fail before one sees."""
     asks_s: float | None = None
@@ -75,10 +78,6 @@ class AskableProkip:
     @property
     def lookup(self) -> "AskableProkip":
         return self
-
-    @property
-    def one_at_a_time(self) -> bool:
-        return True
 
     async def stock_pages(self, location_id: str) -> AsyncIterator[StockPage]:  # the port's
         ids = {sku: goods_of(sku) for sku in self.stock}
@@ -96,19 +95,31 @@ class AskableProkip:
     async def check(self, location_id: str) -> StockCheck:  # the port's
         return StockCheck(len(self.stock), None)
 
-    async def find_sale(self, location_id: str, sale: Sale) -> RecordedSale | None:  # the port's
+    async def find_sales(  # the port's
+        self, location_id: str, sales: Sequence[Sale], *, whole: bool
+    ) -> Mapping[str, RecordedSale]:
         self._look()
-        found = [
-            RecordedSale(held.sell_id, {line.sku: line_id for line_id, line in held.lines.items()})
-            for held in self.sales
-            if held.sale.reference == sale.reference
-        ]
-        return replace(found[0], repeats=found[1:]) if found else None
+        self.sought.append(({sale.reference for sale in sales}, whole))
+        found: dict[str, RecordedSale] = {}
+        for held in self.sales:
+            reference = held.sale.reference
+            if not any(sale.reference == reference for sale in sales):
+                continue
+            one = RecordedSale(held.sell_id, {line.sku: line_id for line_id, line in held.lines.items()})
+            first = found.get(reference)
+            if first is None:
+                found[reference] = one
+            elif whole:
+                found[reference] = replace(first, repeats=(*first.repeats, one))
+        return found
 
-    async def returned_units(self, sell_id: str) -> Mapping[str, Decimal]:
+    async def returned_units(self, sell_ids: Sequence[str]) -> Mapping[str, Mapping[str, Decimal]]:
         self._look()
-        held = next(one for one in self.sales if one.sell_id == sell_id)
-        return {line_id: line.returned for line_id, line in held.lines.items() if line.returned}
+        return {
+            one.sell_id: {line_id: line.returned for line_id, line in one.lines.items() if line.returned}
+            for one in self.sales
+            if one.sell_id in sell_ids
+        }
 
     def finish_late(self) -> None:
         """What was given up comes through after all."""

@@ -34,7 +34,7 @@ def back(units: str) -> ReturnedItem:
 
 @pytest.fixture
 async def session() -> AsyncIterator[ClientSession]:
-    async with open_client(allowed_private_hosts=["127.0.0.1"], timeout_s=5, keep_alive=False) as session:
+    async with open_client(allowed_private_hosts=["127.0.0.1"], timeout_s=5) as session:
         yield session
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -45,7 +45,7 @@ async def erp() -> AsyncIterator[ScriptedConnector]:
 
 @pytest.fixture
 async def client_of(erp: ScriptedConnector) -> AsyncIterator[Clients]:
-    async with open_client(allowed_private_hosts=["127.0.0.1"], timeout_s=5, keep_alive=False) as session:
+    async with open_client(allowed_private_hosts=["127.0.0.1"], timeout_s=5) as session:
 
         def create_client(*, limits: ConnectorLimits = LIMITS, api_url: str | None = None) -> ConnectorProkip:
             return client(session, api_url or f"{erp.url}/", erp, limits)
@@ -257,7 +257,7 @@ async def test_the_login_page_instead_of_an_answer_is_a_token_that_ran_out(
     assert (await client_of().record_sale("3", SALE)).sell_id == "41"
     erp.says("GET", "/sell/41", login)
     with pytest.raises(NotAuthorised):
-        await client_of().returned_units("41")
+        await client_of().returned_units(["41"])
     assert len(erp.asked("GET", "/sell/41")) == 2
 
 
@@ -266,33 +266,74 @@ async def test_a_sale_is_found_by_its_exact_reference_over_all_pages(
 ) -> None:
     other = [sell(40, f"{SALE.reference}0"), sell(39, SALE.reference, type="sell_return")]
     erp.says("GET", "/sell", *pages(other, [sell(38, "x")], [sell(37, SALE.reference, line(91, 101))]))
-    found = await client_of().lookup.find_sale("3", SALE)
-    assert found is not None
+    found = (await client_of().lookup.find_sales("3", [SALE], whole=True))[SALE.reference]
     assert (found.sell_id, found.line_ids) == ("37", {"A": "91"})
     asked = erp.asked("GET", "/sell")
     assert [call.query["page"] for call in asked] == ["1", "2", "3"]
     assert asked[0].query["start_date"] == "2026-11-19"
 
 
+def sought(reference: str, sold_at: datetime = SOLD_AT) -> Sale:
+    return Sale([SoldItem("A", D(2), goods=Goods(51, 101))], reference, sold_at)
+
+
+async def test_many_sales_are_found_by_one_reading_of_their_days(client_of: Clients, erp: ScriptedConnector) -> None:
+    erp.says("GET", "/sell", *pages([sell(44, "r-1"), sell(43, "x")], [sell(42, "r-2")], [sell(41, "r-2")]))
+    wanted = [sought("r-1"), sought("r-2", SOLD_AT + timedelta(days=2)), sought("r-3")]
+    found = await client_of().find_sales("3", wanted, whole=True)
+    assert {name: (one.sell_id, len(one.repeats)) for name, one in found.items()} == {
+        "r-1": ("44", 0),
+        "r-2": ("41", 1),
+    }
+    asked = erp.asked("GET", "/sell")
+    assert [(call.query["page"], call.query["start_date"], call.query["end_date"]) for call in asked] == [
+        (page, "2026-11-19", "2026-11-23") for page in ("1", "2", "3")
+    ]
+
+
+async def test_reading_ends_once_each_was_found_unless_the_whole_is_wanted(
+    client_of: Clients, erp: ScriptedConnector
+) -> None:
+    erp.says("GET", "/sell", *pages([sell(44, "r-1"), sell(43, "r-2")], [sell(42, "r-1")]))
+    wanted = [sought("r-1"), sought("r-2")]
+    assert set(await client_of().find_sales("3", wanted, whole=False)) == {"r-1", "r-2"}
+    assert len(erp.asked("GET", "/sell")) == 1
+
+
+async def test_reading_ends_where_the_oldest_should_have_been_unless_the_whole_is_wanted(
+    client_of: Clients, erp: ScriptedConnector
+) -> None:
+    at = {"transaction_date": "2026-11-20 10:30:00"}  # 09:30 UTC, in Lagos
+    before = {"transaction_date": "2026-11-20 10:29:59"}
+    erp.says("GET", "/sell", *pages([sell(44, "x", **at)], [sell(43, "x", **before)], [sell(42, "r-1", **before)]))
+    assert await client_of().find_sales("3", [sought("r-1")], whole=False) == {}
+    assert [call.query["page"] for call in erp.asked("GET", "/sell")] == ["1", "2"]
+
+
+async def test_sales_of_days_far_apart_are_looked_for_apart(client_of: Clients, erp: ScriptedConnector) -> None:
+    erp.says("GET", "/sell", {"data": [sell(41, "r-1")], "meta": meta(1, 1)}, {"data": [], "meta": meta(1, 1)})
+    wanted = [sought("r-1"), sought("r-2", SOLD_AT + timedelta(days=4))]
+    assert set(await client_of().find_sales("3", wanted, whole=True)) == {"r-1"}
+    assert [call.query["start_date"] for call in erp.asked("GET", "/sell")] == ["2026-11-19", "2026-11-23"]
+
+
 async def test_a_sale_is_found_although_its_goods_have_gone_since(client_of: Clients, erp: ScriptedConnector) -> None:
     erp.says("GET", "/sell", {"data": [sell(41, "r", line(91, 101))]})
     erp.says("GET", "/product", {"data": []})
-    found = await client_of().find_sale("3", Sale([SoldItem("A", D(2))], "r", SOLD_AT))
-    assert found is not None
+    found = (await client_of().find_sales("3", [Sale([SoldItem("A", D(2))], "r", SOLD_AT)], whole=True))["r"]
     assert (found.sell_id, found.line_ids) == ("41", {})
 
 
 async def test_a_sale_that_is_not_there_is_not_found(client_of: Clients, erp: ScriptedConnector) -> None:
     erp.says("GET", "/sell", {"data": [], "meta": meta(1, 1)})
-    assert await client_of().find_sale("3", SALE) is None
+    assert await client_of().find_sales("3", [SALE], whole=True) == {}
 
 
 async def test_of_a_sale_that_is_twice_in_prokip_the_first_one_is_meant_and_the_other_named(
     client_of: Clients, erp: ScriptedConnector, capsys: pytest.CaptureFixture[str]
 ) -> None:
     erp.says("GET", "/sell", {"data": [sell(42, SALE.reference), sell(41, SALE.reference, line(91, 101))]})
-    found = await client_of().find_sale("3", SALE)
-    assert found is not None
+    found = (await client_of().find_sales("3", [SALE], whole=True))[SALE.reference]
     assert (found.sell_id, [one.sell_id for one in found.repeats]) == ("41", ["42"])
     assert "sale.twice_in_prokip" in capsys.readouterr().out
 
@@ -300,9 +341,9 @@ async def test_of_a_sale_that_is_twice_in_prokip_the_first_one_is_meant_and_the_
 async def test_a_look_that_fails_says_nothing(client_of: Clients, erp: ScriptedConnector) -> None:
     erp.says("GET", "/sell", Said(b"", 500), Said(b"", 500), Said(b"", 500), Said(b"<html>"))
     with pytest.raises(Unavailable):
-        await client_of().find_sale("3", SALE)
+        await client_of().find_sales("3", [SALE], whole=True)
     with pytest.raises(Unusable):
-        await client_of().find_sale("3", SALE)
+        await client_of().find_sales("3", [SALE], whole=True)
 
 
 def held(*lines: dict[str, Any]) -> dict[str, Any]:
@@ -318,7 +359,7 @@ async def test_a_return_tells_the_total_and_is_read_back(client_of: Clients, erp
         "transaction_id": 41,
         "products": [{"sell_line_id": 91, "quantity": 2, "unit_price_inc_tax": 10}],
     }
-    assert await client_of().returned_units("41") == {"91": D(2)}
+    assert await client_of().returned_units(["41"]) == {"41": {"91": D(2)}}
 
 
 async def test_a_return_that_prokip_holds_already_is_not_sent_again(client_of: Clients, erp: ScriptedConnector) -> None:

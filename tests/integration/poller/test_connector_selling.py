@@ -32,6 +32,7 @@ SOON: Final = {
     "POSTING_MARGIN_S": "1",
     "DOUBT_GRACE_S": "0.2",
     "FIRST_LOOK_S": "0.05",
+    "DOUBT_LOOK_INTERVAL_S": "0.02",
     "CONNECTOR_FAILURES_MAX": "50",
 }
 

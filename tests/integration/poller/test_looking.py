@@ -1,7 +1,7 @@
 """What is in doubt is looked up before anything is sent again, and every sale exists once."""
 
 import random
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any, Final
@@ -9,6 +9,8 @@ from typing import Any, Final
 import pytest
 
 from prokip_poller.recording import Posting, Recorder
+from prokip_poller.settling import Answer, End
+from prokip_poller.storage.polls import LocationKey
 from prokip_sandbox.prokip import ProkipServer
 from prokip_shared.messages import ProkipObservedV1
 from tests.integration.poller.askable import AskableClients, AskableProkip, Fate, goods_of
@@ -22,6 +24,7 @@ SOON: Final = {
     "POSTING_MARGIN_S": "1",
     "DOUBT_GRACE_S": "0.2",
     "FIRST_LOOK_S": "0.05",
+    "DOUBT_LOOK_INTERVAL_S": "0.02",
     "REFUSED_RETRY_S": "0.1",
 }
 """A request that Prokip does not show counts as not recorded after the first three together."""
@@ -384,21 +387,23 @@ async def test_a_process_that_dies_around_a_request_leaves_a_doubt_that_is_looke
     """What a kill leaves in the database and in Prokip, at each await between commit, request and answer."""
     await asked.due("1001", {"A": 2})
     await asked.until_state("1001", "recorded")
-    post, deaths = Recorder._post, [dies]
+    send, store, deaths = Recorder._send, Recorder._store, [dies]
 
-    async def die(recorder: Recorder, client: AskableProkip, posting: Posting, send_before_s: float) -> None:
-        match deaths.pop() if deaths else "never":
-            case "before it is sent":
-                return
-            case "before the answer is stored":
-                await recorder._send(client, posting)
-            case "while Prokip is at it":
-                askable.fates.append("answer_lost")
-                await recorder._send(client, posting)
-            case _:
-                await post(recorder, client, posting, send_before_s)
+    async def die_at_it(recorder: Recorder, client: AskableProkip, posting: Posting) -> Answer:
+        if deaths == ["before it is sent"]:
+            return Answer("recorded", "nobody hears of this")
+        if deaths == ["while Prokip is at it"]:
+            askable.fates.append("answer_lost")
+        return await send(recorder, client, posting)
 
-    monkeypatch.setattr(Recorder, "_post", die)
+    async def die_before_storing(recorder: Recorder, place: LocationKey, ends: Sequence[End]) -> None:
+        if deaths:
+            deaths.pop()
+        else:
+            await store(recorder, place, ends)
+
+    monkeypatch.setattr(Recorder, "_send", die_at_it)
+    monkeypatch.setattr(Recorder, "_store", die_before_storing)
     units = 5 if kind == "sale" else 1
     await asked.due("1001", {"A": units})
     record = await asked.until_state("1001", "recorded")
@@ -406,6 +411,28 @@ async def test_a_process_that_dies_around_a_request_leaves_a_doubt_that_is_looke
     assert outcomes(record)[1:] == (["not_recorded", "recorded"] if dies == "before it is sent" else ["recorded"])
     await asked.read()
     assert asked.told_pairs()["A"] == (D(100 - units), D(units))
+
+
+async def test_one_look_answers_every_doubt_and_reads_to_the_end_only_for_what_is_absent(
+    asked: PollerWorld, askable: AskableProkip
+) -> None:
+    await asked.poller.aclose()
+    await asked.start_poller(**SOON | {"FIRST_LOOK_S": "600"})
+    askable.fates += ["answer_lost"] * 5
+    askable.fates.append("request_lost")
+    for number in range(6):
+        await asked.due(f"{number}", {"A": 1})
+    for number in range(6):
+        await asked.until_state(f"{number}", "in_doubt")
+    await asked.poller.aclose()
+    await asked.pool.execute("UPDATE prokip.sale_posting SET next_look_at = now(), expires_at = now() - interval '1 h'")
+    await asked.start_poller(**SOON)
+    for number in range(6):
+        await asked.until_state(f"{number}", "recorded")
+    (near, near_whole), (far, far_whole) = askable.sought
+    assert (len(near), near_whole) == (6, False)
+    assert (len(far), far_whole) == (1, True), "what was found once, and asked for once, needs no more pages"
+    assert askable.recorded("A") == 6
 
 
 async def test_a_look_whose_process_dies_is_taken_over(asked: PollerWorld, askable: AskableProkip) -> None:

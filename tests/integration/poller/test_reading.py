@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from aiohttp import web
 
 from prokip_sandbox.faults import Fault
@@ -93,6 +94,17 @@ async def test_a_large_catalogue_travels_in_parts_of_bounded_size(database_url: 
             prokip.set_stock(f"SKU-{number:04d}", 6)
         parts = await world.read()
         assert [part.round and (part.round.part, part.round.parts) for part in parts] == [(1, 2), (2, 2)]
+
+
+async def test_what_is_more_than_memory_may_hold_is_told_by_the_relay(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prokip_poller.outcomes.BUNDLES_HELD_MAX", 1)
+    prokip = ProkipServer()
+    prokip.seed_goods(goods(5, *(f"SKU-{number:04d}" for number in range(1201))))
+    async with prokip.serve(), open_world(database_url, prokip) as world:
+        await world.until(lambda: len(world.heard_of(ProkipObservedV1)) == 3, "three parts")
+        assert {len(part.items) for part in world.heard_of(ProkipObservedV1)} == {500, 201}
 
 
 async def test_a_missing_sku_is_not_zero(world: PollerWorld) -> None:

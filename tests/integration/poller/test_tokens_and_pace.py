@@ -11,9 +11,9 @@ from pydantic import SecretStr
 
 from prokip_poller.domain.attempts import RetryPolicy
 from prokip_poller.domain.pace import PaceLimits
-from prokip_poller.pace import AccountPace
+from prokip_poller.pace import AccountPace, KnownPaces
 from prokip_poller.storage.logins import Logins
-from prokip_poller.tokens import StoredTokens, renew_in_s
+from prokip_poller.tokens import KnownTokens, StoredTokens, renew_in_s
 from prokip_shared.database import Pool, migrate, open_pool
 from prokip_shared.http import open_client
 from prokip_shared.platforms.prokip import InDoubt, Refused, Unavailable
@@ -45,16 +45,19 @@ async def erp() -> AsyncIterator[ScriptedConnector]:
 
 @pytest.fixture
 async def session() -> AsyncIterator[ClientSession]:
-    async with open_client(allowed_private_hosts=["127.0.0.1"], timeout_s=5, keep_alive=False) as session:
+    async with open_client(allowed_private_hosts=["127.0.0.1"], timeout_s=5) as session:
         yield session
 
 
 @pytest.fixture
 def replica(pool: Pool, erp: ScriptedConnector, session: ClientSession) -> Replica:
-    def create_replica(*, version: int = 1, password: str | None = None, vault: Vault = VAULT) -> StoredTokens:
+    def create_replica(
+        *, version: int = 1, password: str | None = None, vault: Vault = VAULT, known: KnownTokens | None = None
+    ) -> StoredTokens:
         credentials = erp.credentials.model_copy(update={"password": SecretStr(password)} if password else {})
         sign_in = SignIn(session, api_url=erp.url, credentials=credentials)
-        return StoredTokens(Logins(pool), vault, sign_in, asyncio.Lock(), business_id=BUSINESS, version=version)
+        known = known or KnownTokens()
+        return StoredTokens(Logins(pool), vault, sign_in, known, business_id=BUSINESS, version=version)
 
     return create_replica
 
@@ -92,6 +95,38 @@ async def test_tokens_are_refreshed_before_their_end_by_one_replica(
     found = await asyncio.gather(*(replica().token() for _ in range(4)))
     assert set(found) == {"access-2"}
     assert found[0] != first
+    assert erp.grants == ["password", "refresh_token"]
+
+
+async def test_a_process_uses_a_token_without_the_database_until_its_end(
+    pool: Pool, erp: ScriptedConnector, replica: Replica
+) -> None:
+    now_s = [1000.0]
+    known = KnownTokens(lambda: now_s[0])
+    await replica(known=known).token()
+    assert await replica(known=known).token() == "access-1"
+    await pool.execute("ALTER TABLE prokip.login RENAME TO away")
+    assert await replica(known=known).token() == "access-1"
+    with pytest.raises(Unavailable, match="our database is away"):
+        await replica(known=known, version=2).token()
+    await pool.execute("ALTER TABLE prokip.away RENAME TO login")
+    await make_due(pool)
+    now_s[0] += renew_in_s(erp.expires_in) or 0
+    assert await replica(known=known).token() == "access-2"
+    assert erp.grants == ["password", "refresh_token"]
+
+
+async def test_a_token_that_another_replica_has_ended_is_given_up_once_it_is_refused(
+    erp: ScriptedConnector, replica: Replica
+) -> None:
+    known = KnownTokens()
+    for _ in range(2):
+        ended = await replica(known=known).token()
+    erp.revoke_access()
+    newer = await replica().renewed(ended)
+    assert await replica(known=known).token() == ended
+    assert await replica(known=known).renewed(ended) == newer
+    assert await replica(known=known).token() == newer
     assert erp.grants == ["password", "refresh_token"]
 
 
@@ -204,8 +239,12 @@ def test_the_margin_fits_the_life_of_the_token() -> None:
 
 @pytest.fixture
 def turn(pool: Pool) -> Callable[..., AbstractAsyncContextManager[None]]:
-    def take(wait_s_max: float = 5.0, limits: PaceLimits = LIMITS) -> AbstractAsyncContextManager[None]:
-        return AccountPace(Logins(pool), BUSINESS, limits, POLICY, draw=lambda: 0.5).turn(wait_s_max)
+    def take(
+        wait_s_max: float = 5.0, limits: PaceLimits = LIMITS, known: KnownPaces | None = None
+    ) -> AbstractAsyncContextManager[None]:
+        return AccountPace(Logins(pool), known or KnownPaces(), BUSINESS, limits, POLICY, draw=lambda: 0.5).turn(
+            wait_s_max
+        )
 
     return take
 
@@ -222,6 +261,36 @@ async def test_a_turn_too_far_away_is_not_taken(turn: Turn) -> None:
         with pytest.raises(Unavailable) as caught:
             await _enter(turn(50.0, slow))
         assert 90 < (caught.value.retry_after_s or 0) <= 100
+
+
+async def test_turns_are_as_far_apart_whoever_took_the_one_before(pool: Pool, turn: Turn) -> None:
+    """A process that knows the pace needs not lock it, and gets no turn that another one has."""
+    slow = PaceLimits(interval_s=100, burst=3, failures_max=3, probe_s=60)
+    one, other = KnownPaces(), KnownPaces()
+    for known in (one, one, other):
+        async with turn(0.0, slow, known):
+            pass
+    for known in (one, other):
+        with pytest.raises(Unavailable) as caught:
+            await _enter(turn(50.0, slow, known))
+        assert 90 < (caught.value.retry_after_s or 0) <= 100
+    ahead = await pool.fetchval("SELECT next_turn_at - now() FROM prokip.pace")
+    assert 290 < ahead.total_seconds() <= 300
+
+
+async def test_a_process_that_knows_the_pace_hears_of_waits_and_failures(pool: Pool, turn: Turn) -> None:
+    known = KnownPaces()
+    async with turn(known=known):
+        pass
+    with pytest.raises(Unavailable):
+        async with turn():
+            raise Unavailable("slow down", 77)
+    with pytest.raises(Unavailable, match="wants us to wait"):
+        await _enter(turn(known=known))
+    async with pool.acquire() as connection:
+        await Logins(pool).forget(connection, [BUSINESS])
+    async with turn(known=known):
+        pass
 
 
 async def test_a_wait_that_prokip_asked_one_replica_for_holds_the_others(turn: Turn) -> None:

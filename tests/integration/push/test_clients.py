@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from aiohttp import ClientSession
 from pydantic import SecretStr
 
-from prokip_sandbox import Fault, Limits, Shop, ShopifyServer, WooCommerceStore
+from prokip_sandbox import Fault, Limits, Shop, ShopifyServer, WooCommerceStore, make_goods
 from prokip_shared.http import open_client
 from prokip_shared.platforms import shopify_wire, woocommerce_wire
 from prokip_shared.platforms.errors import NeedsReauthorisation, StoreUnavailable, Throttled
@@ -16,6 +17,7 @@ from prokip_shared.platforms.shopify import ShopifyClient
 from prokip_shared.platforms.store import ItemKey, QuantityWrite
 from prokip_shared.platforms.woocommerce import WooClient
 from tests.integration.push.world import simple_goods, unlimited
+from tests.support.certificates import self_signed
 
 HOOKS = "https://hub.example.test/connections/webhook"
 TINY = ExchangeLimits(timeout_s=0.2, answer_bytes_max=2_000)
@@ -67,6 +69,37 @@ async def test_a_woocommerce_store_behind_https_is_asked_with_basic_auth(session
         session, store_url="https://shop.example.test", consumer_key=SecretStr("ck"), consumer_secret=SecretStr("cs")
     )
     assert client._basic() == "Basic Y2s6Y3M="
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["plain http, OAuth 1.0a", "https, self-signed, Basic"])
+async def test_a_store_in_a_subfolder_is_checked_and_written_to(tmp_path: Path, tls: bool) -> None:
+    store = WooCommerceStore(folder="/shops/blue")
+    store.seed_goods(make_goods(2, simple_only=True))
+    async with (
+        store.serve(tls=self_signed(tmp_path) if tls else None),
+        open_client(
+            allowed_private_hosts=["127.0.0.1"], allowed_self_signed_hosts=["127.0.0.1"] * tls, timeout_s=5
+        ) as session,
+    ):
+        key = store.key
+        client = WooClient(
+            session,
+            store_url=f"{store.home_url}/",
+            consumer_key=SecretStr(key.consumer_key),
+            consumer_secret=SecretStr(key.consumer_secret),
+        )
+        checked = await client.check()
+        assert (checked.store_key, checked.problems) == (store.home_url, ())
+        page = await client.catalogue_page(None)
+        line = QuantityWrite(page.items[0].key, page.items[0].sku or "", 7, None)
+        assert (await client.write([line], attempt_key="a"))[line.key].outcome == "written"
+        assert store.stock(line.sku) == 7
+
+
+async def test_a_self_signed_store_is_refused_unless_it_is_allowed(tmp_path: Path, session: ClientSession) -> None:
+    async with WooCommerceStore().serve(tls=self_signed(tmp_path)) as store:
+        with pytest.raises(StoreUnavailable, match=r"cannot be reached: .*certificate"):
+            await woo_client(session, store).check()
 
 
 async def test_read_only_keys_are_told_before_anything_is_written(session: ClientSession) -> None:

@@ -68,6 +68,11 @@ def woo_credentials(store: WooCommerceStore) -> WooCredentials:
     )
 
 
+def shop_credentials(shopify: ShopifyServer, domain: str | None = None) -> ShopifyCredentials:
+    token = SecretStr(shopify.shop(domain).access_token)
+    return ShopifyCredentials(access_token=token, api_secret=SecretStr(shopify.api_secret))
+
+
 @dataclass
 class PushWorld:
     """One business with stores; speaks for inventory and the gateway."""
@@ -122,11 +127,19 @@ class PushWorld:
     async def connect_woo(self, store: WooCommerceStore) -> int:
         return await self.connect("woocommerce", store.url, store.url, woo_credentials(store))
 
+    async def add_shop(self, shopify: ShopifyServer) -> int:
+        """Connected; its catalogue need not have been read yet."""
+        shop = shopify.shop()
+        place_ref = str(shop.location_ids[0])
+        connection_id = await self.add_connection(
+            "shopify", shop.domain, f"https://{shop.domain}", shop_credentials(shopify), place_ref
+        )
+        await self.tell_change(connection_id, "connected")
+        return connection_id
+
     async def connect_shop(self, shopify: ShopifyServer, domain: str | None = None) -> int:
         shop = shopify.shop(domain)
-        credentials = ShopifyCredentials(
-            access_token=SecretStr(shop.access_token), api_secret=SecretStr(shopify.api_secret)
-        )
+        credentials = shop_credentials(shopify, domain)
         return await self.connect(
             "shopify", shop.domain, f"https://{shop.domain}", credentials, str(shop.location_ids[0])
         )
@@ -226,6 +239,12 @@ class PushWorld:
         async with self.session.get(f"{self.service.url}{path}", headers=headers) as response:
             return response.status, await response.json()
 
+    async def post(self, path: str, body: Any = None, business_id: int | None = None) -> tuple[int, Any]:
+        token = InternalTokens(INTERNAL_SECRET).mint(business_id or self.business_id)
+        headers = {"Authorization": f"Bearer {token}"}
+        async with self.session.post(f"{self.service.url}{path}", headers=headers, json=body or {}) as response:
+            return response.status, await response.json()
+
 
 @dataclass(frozen=True, slots=True)
 class BusSettings:
@@ -243,6 +262,9 @@ async def open_world(database_url: str, shopify: ShopifyServer | None = None, **
         "DRIFT_AFTER_S": "0.6",
         "PUSH_TIMEOUT_S": "2",
         "SWEEP_PAUSE_S_MIN": "0.1",
+        "FIRST_SETTLE_S": "0.1",
+        "FIRST_CHANGED_SHARE_MAX": "1",
+        "FIRST_ZEROED_SHARE_MAX": "1",
         "SHOPIFY_URL_TEMPLATE": template,
         "PUBLIC_WEBHOOK_URL": HOOKS,
         **more,

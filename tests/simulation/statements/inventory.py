@@ -27,6 +27,7 @@ CHANGED_COLUMNS = (
     "sale_state",
     "lines",
     "former_skus",
+    "told",
 )
 MOVEMENT_READERS: dict[str, Reader] = {
     "business_id": int,
@@ -36,6 +37,7 @@ MOVEMENT_READERS: dict[str, Reader] = {
     "delta": Decimal,
     "balance_after": Decimal,
 }
+GAP_COLUMNS = ("business_id", "connection_id", "hour", "changes", "missed", "late", "duplicates", "out_of_order")
 NO_ANSWER = {"answered_revision": 0, "prokip_sell_id": None, "sale_detail": ""}
 
 
@@ -144,7 +146,7 @@ async def copy_orders(tx: Transaction, rows: Sequence[Values]) -> list[Values]:
 
 @ledger
 async def update_orders(tx: Transaction, *columns: Literal) -> list[Values]:
-    readers: tuple[Reader, ...] = (int, int, str, str, str, moment, truth, int, int, str, str, str)
+    readers: tuple[Reader, ...] = (int, int, str, str, str, moment, truth, int, int, str, str, str, str)
     for values in zip(*(column(*pair) for pair in zip(columns, readers, strict=True)), strict=True):
         row = dict(zip(CHANGED_COLUMNS, values, strict=True))
         await tx.change("orders", values[:3], **row)
@@ -178,6 +180,15 @@ async def copy_movements(tx: Transaction, rows: Sequence[Values]) -> list[Values
         if tx.get("movement", key) is not None:
             raise AssertionError(f"a revision moves a SKU once: {key}")
         await tx.put("movement", key, row)
+    return []
+
+
+@ledger
+async def count_gaps(tx: Transaction, *columns: Literal) -> list[Values]:
+    readers: tuple[Reader, ...] = (int, int, moment, int, int, int, int, int)
+    for values in zip(*(column(*pair) for pair in zip(columns, readers, strict=True)), strict=True):
+        row = dict(zip(GAP_COLUMNS, values, strict=True))
+        await tx.put("webhook_gap_added", (tx.database.next_number("webhook_gap_added"),), row)
     return []
 
 

@@ -311,8 +311,11 @@ async def claim_sales(tx: Transaction, business_id: int, place: str, sales_max: 
 
 
 @sales
-async def lock_sale(tx: Transaction, business_id: int, connection_id: int, order_ref: str) -> list[Values]:
-    return await lock_existing(tx, "sale", [(business_id, connection_id, order_ref)])
+async def lock_sales(
+    tx: Transaction, business_id: int, connection_ids: Sequence[int], order_refs: Sequence[str]
+) -> list[Values]:
+    keys = [(business_id, *pair) for pair in sorted(zip(connection_ids, order_refs, strict=True))]
+    return await lock_existing(tx, "sale", keys)
 
 
 def _key(row: Values) -> tuple[int, int, str]:
@@ -333,40 +336,57 @@ async def told_lines(
     return found
 
 
-@sales
-async def begin_posting(tx: Transaction, *values: Any) -> list[Values]:
-    names = ("business_id", "connection_id", "order_ref", "location_id", "revision", "kind", "refund_of", "reference")
-    *columns, units, process, expires_in_s, sold_at, findable = values
-    posting_id = tx.database.next_number("sale_posting")
-    row = dict(zip(names, columns, strict=True)) | {"posting_id": posting_id, "units": units, "process": process}
-    row |= {"outcome": "posting", "sell_id": None, "answer": "", "by_hand": False, **NEVER_LOOKED}
-    row |= {"sold_at": sold_at, "findable": findable}
-    await tx.put("sale_posting", posting_id, row | {"expires_at": _in(tx.now, expires_in_s)})
-    return [{"posting_id": posting_id}]
+BEGUN_COLUMNS = ("connection_id", "order_ref", "revision", "kind", "refund_of", "reference", "units", "sold_at")
 
 
 @sales
-async def end_posting(
+async def begin_postings(
     tx: Transaction,
-    posting_id: int,
     business_id: int,
-    connection_id: int,
-    order_ref: str,
-    only_from: Sequence[str],
-    outcome: str,
-    sell_id: str | None,
-    answer: str,
-    by_hand: Any,
-    first_look_s: float,
+    place: str,
+    process: str,
+    expires_in_s: float,
+    findable: Any,
+    *columns: Sequence[Any],
 ) -> list[Values]:
-    await tx.lock("sale_posting", [posting_id])
-    row = tx.get("sale_posting", posting_id)
-    if row is None or _key(row) != (business_id, connection_id, order_ref) or row["outcome"] not in only_from:
-        return []
-    news = {"outcome": outcome, "sell_id": sell_id or row["sell_id"], "answer": answer, "by_hand": by_hand}
-    news["next_look_at"] = _in(tx.now, first_look_s) if outcome == "in_doubt" and row["findable"] else None
-    await tx.put("sale_posting", posting_id, row | news | {"looking_until": None})
-    return [row]
+    begun = []
+    for values in zip(*columns, strict=True):
+        posting_id = tx.database.next_number("sale_posting")
+        row = {**NEVER_LOOKED, **dict(zip(BEGUN_COLUMNS, values, strict=True))}
+        row |= {"posting_id": posting_id, "business_id": business_id, "location_id": place, "process": process}
+        row |= {"outcome": "posting", "sell_id": None, "answer": "", "by_hand": False, "findable": findable}
+        await tx.put("sale_posting", posting_id, row | {"expires_at": _in(tx.now, expires_in_s)})
+        await tx.change("sale", _key(row), state="posting", detail="", next_attempt_at=None, changed_at=tx.now)
+        begun.append(row)
+    return begun
+
+
+@sales
+async def end_postings(
+    tx: Transaction,
+    business_id: int,
+    posting_ids: Sequence[int],
+    connection_ids: Sequence[int],
+    order_refs: Sequence[str],
+    outcomes: Sequence[str],
+    sell_ids: Sequence[str | None],
+    answers: Sequence[str],
+    first_look_s: float,
+    only_from: Sequence[str],
+    by_hand: Any,
+) -> list[Values]:
+    ended = []
+    columns = (posting_ids, connection_ids, order_refs, outcomes, sell_ids, answers)
+    for posting_id, connection_id, order_ref, outcome, sell_id, answer in zip(*columns, strict=True):
+        await tx.lock("sale_posting", [posting_id])
+        row = tx.get("sale_posting", posting_id)
+        if row is None or _key(row) != (business_id, connection_id, order_ref) or row["outcome"] not in only_from:
+            continue
+        news = {"outcome": outcome, "sell_id": sell_id or row["sell_id"], "answer": answer, "by_hand": by_hand}
+        news["next_look_at"] = _in(tx.now, first_look_s) if outcome == "in_doubt" and row["findable"] else None
+        await tx.put("sale_posting", posting_id, row | news | {"looking_until": None})
+        ended.append(row)
+    return ended
 
 
 @sales
@@ -390,13 +410,13 @@ async def add_hand_posting(tx: Transaction, *values: Any) -> list[Values]:
 @sales
 async def add_told_lines(
     tx: Transaction,
-    posting_id: int,
     _business_id: int,
+    posting_ids: Sequence[int],
     skus: Sequence[str],
     units: Sequence[Decimal],
     line_ids: Sequence[str | None],
 ) -> list[Values]:
-    for sku, number, line_id in zip(skus, units, line_ids, strict=True):
+    for posting_id, sku, number, line_id in zip(posting_ids, skus, units, line_ids, strict=True):
         if tx.get("told_line", (posting_id, sku)) is not None:
             raise AssertionError(f"posting {posting_id} was told {sku} twice")
         await tx.put("told_line", (posting_id, sku), {"sold": number, "returned": Decimal(0), "line_id": line_id})
@@ -405,9 +425,9 @@ async def add_told_lines(
 
 @sales
 async def add_returned(
-    tx: Transaction, posting_id: int, _business_id: int, skus: Sequence[str], units: Sequence[Decimal]
+    tx: Transaction, _business_id: int, posting_ids: Sequence[int], skus: Sequence[str], units: Sequence[Decimal]
 ) -> list[Values]:
-    for sku, number in zip(skus, units, strict=True):
+    for posting_id, sku, number in zip(posting_ids, skus, units, strict=True):
         await tx.lock("told_line", [(posting_id, sku)])
         row = tx.get("told_line", (posting_id, sku))
         if row is None:
@@ -449,21 +469,10 @@ async def move_counters(
 
 
 @sales
-async def set_sale_state(
-    tx: Transaction,
-    business_id: int,
-    connection_id: int,
-    order_ref: str,
-    state: str,
-    detail: str,
-    next_in_s: float | None,
-    attempts: int,
-) -> list[Values]:
-    key = (business_id, connection_id, order_ref)
-    next_at = _in(tx.now, next_in_s)
-    await tx.change(
-        "sale", key, state=state, detail=detail, next_attempt_at=next_at, attempts=attempts, changed_at=tx.now
-    )
+async def set_sale_states(tx: Transaction, business_id: int, *columns: Sequence[Any]) -> list[Values]:
+    for connection_id, order_ref, state, detail, next_in_s, attempts in zip(*columns, strict=True):
+        news = {"state": state, "detail": detail, "next_attempt_at": _in(tx.now, next_in_s), "attempts": attempts}
+        await tx.change("sale", (business_id, connection_id, order_ref), **news, changed_at=tx.now)
     return []
 
 
@@ -561,13 +570,19 @@ async def locations_with_looks(tx: Transaction, business_ids: Sequence[int]) -> 
 
 
 @sales
-async def claim_look(tx: Transaction, business_id: int, place: str, lease_s: float, grace_s: float) -> list[Values]:
+async def claim_looks(
+    tx: Transaction, business_id: int, place: str, lease_s: float, grace_s: float, kind: str, doubts_max: int
+) -> list[Values]:
     due = [
         (row["next_look_at"], key)
         for key, row in tx.rows("sale_posting")
-        if (row["business_id"], row["location_id"]) == (business_id, place) and _to_look_at(row, tx.now)
+        if (row["business_id"], row["location_id"], row["kind"]) == (business_id, place, kind)
+        and _to_look_at(row, tx.now)
     ]
+    claimed: list[Values] = []
     for _, key in sorted(due):
+        if len(claimed) >= doubts_max:
+            break
         if not tx.try_lock("sale_posting", key):
             continue
         row = tx.get("sale_posting", key)
@@ -580,17 +595,30 @@ async def claim_look(tx: Transaction, business_id: int, place: str, lease_s: flo
         await tx.put("sale_posting", key, row | news)
         final_in_s = (row["expires_at"] + timedelta(seconds=grace_s) - tx.now).total_seconds()
         told = {"sold_at": row["sold_at"] or sale["sold_at"], "correlation_id": sale["correlation_id"]}
-        return [row | news | told | {"final_in_s": final_in_s}]
-    return []
+        claimed.append(row | news | told | {"final_in_s": final_in_s, "asked_before": _asked_before(tx, row)})
+    return claimed
+
+
+def _asked_before(tx: Transaction, row: Values) -> bool:
+    return any(
+        _key(other) == _key(row)
+        and other["reference"] == row["reference"]
+        and other["posting_id"] != row["posting_id"]
+        and other["outcome"] not in {"not_sent", "refused"}
+        for other in tx.values("sale_posting")
+    )
 
 
 @sales
-async def look_later(tx: Transaction, posting_id: int, in_s: float | None, words: str) -> list[Values]:
-    await tx.lock("sale_posting", [posting_id])
-    row = tx.get("sale_posting", posting_id)
-    if row is not None and row["outcome"] == "in_doubt":
-        news = {"looking_until": None, "look_words": words, "next_look_at": _in(tx.now, in_s)}
-        await tx.put("sale_posting", posting_id, row | news)
+async def look_later(
+    tx: Transaction, posting_ids: Sequence[int], in_s: Sequence[float | None], words: Sequence[str]
+) -> list[Values]:
+    for posting_id, after_s, found in sorted(zip(posting_ids, in_s, words, strict=True)):
+        await tx.lock("sale_posting", [posting_id])
+        row = tx.get("sale_posting", posting_id)
+        if row is not None and row["outcome"] == "in_doubt":
+            news = {"looking_until": None, "look_words": found, "next_look_at": _in(tx.now, after_s)}
+            await tx.put("sale_posting", posting_id, row | news)
     return []
 
 

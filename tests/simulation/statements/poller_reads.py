@@ -4,13 +4,14 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from decimal import Decimal
+from itertools import zip_longest
 from typing import Any
 from uuid import UUID
 
 import asyncpg
 
 from tests.simulation.database import Transaction, Values
-from tests.simulation.statements.registry import lock_existing, stands_in
+from tests.simulation.statements.registry import column, lock_existing, stands_in
 
 reads = stands_in("prokip_poller", "reads.sql")
 
@@ -50,7 +51,9 @@ async def look_at_page(
     uncertain = {*open_before, *open_now["posting"], *open_now["in_doubt"]}
     numbers, left_alone_numbers, left_alone_differ, goods_differ = [], [], [], []
     special: list[Values] = []
-    for sku, quantity, reason, product_id, variation_id in zip(*columns, strict=True):
+    reads_as = (str, Decimal, str, int, int)
+    given = [column(literal, read) for literal, read in zip(columns, reads_as, strict=True)]
+    for sku, quantity, reason, product_id, variation_id in zip_longest(*given):
         key = (business_id, place, sku)
         sent, counter = tx.get("sku_snapshot", key) or {}, tx.get("recorded_counter", key) or NO_COUNTER
         found = tx.get("read_change", (read_id, sku)) or {}

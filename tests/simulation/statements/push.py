@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -351,7 +351,8 @@ async def start_catalogue_reads(tx: Transaction, connection_ids: Sequence[int]) 
         await tx.lock("catalogue_read", [key])
         held = tx.get("catalogue_read", key)
         due_at = tx.now if held is None else earlier(held["due_at"], tx.now)
-        await tx.put("catalogue_read", key, {**(held or {}), "due_at": due_at, "consecutive_failures": 0})
+        news = {"due_at": due_at, "consecutive_failures": 0, "wanted_at": tx.clock()}
+        await tx.put("catalogue_read", key, {**NEW_READ, **(held or {}), **news})
     return []
 
 
@@ -368,23 +369,99 @@ async def forgive_connections(tx: Transaction, connection_ids: Sequence[int]) ->
     return []
 
 
+NEW_READ: Mapping[str, Any] = {
+    "cursor": None,
+    "begun_at": None,
+    "counted": 0,
+    "total": None,
+    "tried_at": None,
+    "wanted_at": None,
+    "hinted_at": None,
+}
+
+
+def _due_at(row: Values, hint_pause_s: float) -> datetime:
+    tried_at: datetime = row["tried_at"] or datetime.min.replace(tzinfo=UTC)
+    if row["consecutive_failures"] > 0 or row["cursor"] is not None:
+        due: datetime = row["due_at"]
+    elif row["wanted_at"] is not None and row["wanted_at"] > tried_at:
+        due = min(row["due_at"], row["wanted_at"])
+    elif row["hinted_at"] is not None and row["tried_at"] is not None and row["hinted_at"] > tried_at:
+        due = min(row["due_at"], tried_at + seconds(hint_pause_s))
+    else:
+        due = row["due_at"]
+    return due
+
+
 @catalogue
-async def next_catalogue_in_s(tx: Transaction) -> list[Values]:
-    due = [row["due_at"] for row in tx.values("catalogue_read")]
+async def next_catalogue_in_s(tx: Transaction, hint_pause_s: float) -> list[Values]:
+    due = [_due_at(row, hint_pause_s) for row in tx.values("catalogue_read")]
     return [{"wait": (min(due) - tx.now).total_seconds() if due else None}]
 
 
 @catalogue
-async def claim_catalogue(tx: Transaction) -> list[Values]:
-    due = [(row["due_at"], key) for key, row in tx.rows("catalogue_read") if row["due_at"] <= tx.now]
+async def claim_catalogue(tx: Transaction, hint_pause_s: float) -> list[Values]:
+    due = [(row["due_at"], key) for key, row in tx.rows("catalogue_read") if _due_at(row, hint_pause_s) <= tx.now]
     for _, key in sorted(due):
         connection = tx.get("connection_work", key)
         if connection is not None and connection["active"] and tx.try_lock("catalogue_read", key):
             row = tx.get("catalogue_read", key)
-            if row is None or row["due_at"] > tx.now:
+            if row is None or _due_at(row, hint_pause_s) > tx.now:
                 continue
             claim = {"connection_id": key, "business_id": connection["business_id"]}
-            return [claim | {"consecutive_failures": row["consecutive_failures"], "claimed_at": tx.clock()}]
+            claim |= {name: row[name] for name in ("consecutive_failures", "cursor", "begun_at", "counted")}
+            return [claim | {"claimed_at": tx.clock()}]
+    return []
+
+
+@catalogue
+async def save_page(tx: Transaction, connection_id: int, read_at: datetime, *columns: Sequence[Any]) -> list[Values]:
+    names = (
+        "item_ref", "parent_ref", "place_ref", "sku", "parent_sku", "name", "product_ref", "variant_ref", "price",
+        "level_state", "quantity",
+    )  # fmt: skip
+    for values in zip(*columns, strict=True):
+        row = dict(zip(names, values, strict=True))
+        key = (connection_id, row["item_ref"])
+        await tx.put("catalogue_item", key, row | {"read_at": read_at})
+    return []
+
+
+@catalogue
+async def page_done(
+    tx: Transaction, connection_id: int, cursor: str, begun_at: datetime, counted: int, total: int | None
+) -> list[Values]:
+    news: dict[str, Any] = {"cursor": cursor, "begun_at": begun_at, "counted": counted, "total": total}
+    await tx.change("catalogue_read", connection_id, **news, due_at=tx.now, consecutive_failures=0, error=None)
+    return []
+
+
+@catalogue
+async def forget_unread_items(tx: Transaction, connection_id: int, begun_at: datetime) -> list[Values]:
+    for key, row in list(tx.rows("catalogue_item")):
+        if key[0] == connection_id and row["read_at"] < begun_at:
+            await tx.delete("catalogue_item", key)
+    return []
+
+
+@catalogue
+async def read_items(tx: Transaction, connection_id: int) -> list[Values]:
+    return [row for key, row in sorted(tx.rows("catalogue_item")) if key[0] == connection_id]
+
+
+@catalogue
+async def choices(tx: Transaction, connection_id: int) -> list[Values]:
+    """Nobody chooses anything here."""
+    return []
+
+
+@catalogue
+async def note_unknown_items(tx: Transaction, connection_ids: Sequence[int], item_refs: Sequence[str]) -> list[Values]:
+    for key, item_ref in zip(connection_ids, item_refs, strict=True):
+        row = tx.get("catalogue_read", key)
+        unknown = tx.get("catalogue_item", (key, item_ref)) is None
+        if row is not None and row.get("read_at") is not None and unknown and tx.try_lock("catalogue_read", key):
+            await tx.change("catalogue_read", key, hinted_at=tx.clock())
     return []
 
 
@@ -475,28 +552,35 @@ async def mark_gone(tx: Transaction, connection_id: int, item_refs: Sequence[str
 
 @catalogue
 async def catalogue_done(
-    tx: Transaction, connection_id: int, next_in_s: float, claimed_at: datetime, items: int
+    tx: Transaction,
+    connection_id: int,
+    next_in_s: float,
+    begun_at: datetime,
+    items: int,
+    counted: int,
+    total: int | None,
 ) -> list[Values]:
-    news: dict[str, Any] = {"due_at": tx.now + seconds(next_in_s), "consecutive_failures": 0, "read_at": claimed_at}
-    await tx.change("catalogue_read", connection_id, **news, tried_at=claimed_at, items=items, error=None)
+    news: dict[str, Any] = {"due_at": tx.now + seconds(next_in_s), "consecutive_failures": 0, "read_at": begun_at}
+    news |= {"tried_at": begun_at, "items": items, "cursor": None, "begun_at": None, "counted": counted, "total": total}
+    await tx.change("catalogue_read", connection_id, **news, error=None)
     return []
 
 
 @catalogue
 async def catalogue_failed(
-    tx: Transaction, connection_id: int, next_in_s: float, error: str, claimed_at: datetime
+    tx: Transaction,
+    connection_id: int,
+    next_in_s: float,
+    error: str,
+    claimed_at: datetime,
+    cursor: str | None,
+    begun_at: datetime | None,
 ) -> list[Values]:
     held = tx.get("catalogue_read", connection_id)
     failures = 1 if held is None else held["consecutive_failures"] + 1
+    news: dict[str, Any] = {"cursor": cursor, "begun_at": begun_at, "tried_at": claimed_at, "error": error}
     due_at = tx.now + seconds(next_in_s)
-    await tx.change(
-        "catalogue_read",
-        connection_id,
-        due_at=due_at,
-        consecutive_failures=failures,
-        tried_at=claimed_at,
-        error=error,
-    )
+    await tx.change("catalogue_read", connection_id, **news, due_at=due_at, consecutive_failures=failures)
     return []
 
 
@@ -505,6 +589,7 @@ def told(row: Values) -> str:
     return json.dumps(row, default=str, sort_keys=True)
 
 
+first_quantities = stands_in("store_push", "first_quantities.sql")
 sweeps = stands_in("store_push", "sweeps.sql")
 subscriptions = stands_in("store_push", "subscriptions.sql")
 
@@ -514,6 +599,12 @@ SWEEP_CHANNEL = "prokip_push_sweep"
 @subscriptions
 async def start_subscription_checks(tx: Transaction, connection_ids: Sequence[int], first_in_s: float) -> list[Values]:
     """Nobody looks after subscriptions here: a store that lost them is one whose webhooks are all dropped."""
+    return []
+
+
+@first_quantities
+async def start_first_quantities(tx: Transaction, connection_ids: Sequence[int]) -> list[Values]:
+    """Nothing is held here: every connection is as one that is older than the guard."""
     return []
 
 

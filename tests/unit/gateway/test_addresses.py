@@ -44,6 +44,14 @@ def test_one_address_has_one_form(typed: str, url: str) -> None:
         "https://shop_.example",
         "https://" + "a" * 600,
         "https://.",
+        "https://2130706433",
+        "https://0x7f000001",
+        "https://0x7f.1",
+        "https://0177.0.0.1",
+        "https://127.1",
+        "https://1.2.3.4.5",
+        "https://shop.example:80@127.0.0.1",
+        "https://[fe80::1%1]",
     ],
 )
 def test_what_is_no_address_is_refused_with_a_sentence(typed: str) -> None:

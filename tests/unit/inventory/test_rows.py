@@ -4,7 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inventory.domain.values import HeldLine
-from inventory.rows import array_literal, decode_lines, decode_taken, encode_lines, encode_taken
+from inventory.rows import decode_lines, decode_taken, encode_lines, encode_taken
+from prokip_shared.arrays import array_literal
 from tests.unit.inventory.world import NOON
 
 units = st.decimals(allow_nan=False, allow_infinity=False, places=3)

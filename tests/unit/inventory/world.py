@@ -7,6 +7,9 @@ from decimal import Decimal
 from typing import Literal
 from uuid import UUID
 
+from msgspec.structs import astuple
+
+from inventory.domain.gaps import GapHour, Gaps
 from inventory.domain.observations import apply_observations, completed_locations, observed_stock_keys
 from inventory.domain.observed import OrderObserved
 from inventory.domain.orders import count_orders, recount_orders, stock_keys
@@ -73,15 +76,17 @@ def seen(
     source: Literal["webhook", "sweep"] = "webhook",
     location_id: str = LOCATION,
     business_id: int = BUSINESS,
+    topic: str | None = "order.updated",
+    delay_s: float = 0,
 ) -> OrderObservedV1:
-    """One snapshot; versions are seconds of the store's clock."""
+    """One snapshot; versions are seconds of the store's clock, and it is seen that long after them."""
     return OrderObservedV1(
         correlation_id=f"c-{order_ref}-{version}",
         business_id=business_id,
         connection_id=connection_id,
         location_id=location_id,
         source=source,
-        observed_at=NOON,
+        observed_at=NOON + timedelta(seconds=(version or 0) + delay_s),
         predates_connection=predates,
         order=OrderSnapshot(
             order_ref=order_ref,
@@ -92,6 +97,7 @@ def seen(
             lines=lines,
             partial=partial,
         ),
+        topic=None if source == "sweep" else topic,
     )
 
 
@@ -159,6 +165,7 @@ class World:
         self.stock: dict[StockKey, StockRow] = {}
         self.movements: list[Movement] = []
         self.messages: list[Message] = []
+        self.gaps: dict[GapHour, Gaps] = {}
         self.holders: dict[HolderKey, str] = {}
         self._hear(holders or {})
         self.complete = frozenset({LocationKey(BUSINESS, LOCATION)}) if complete else frozenset()
@@ -235,6 +242,9 @@ class World:
         for order in count.changed_orders:
             assert order.key in self.orders
             self.orders[order.key] = order
+        for hour, gaps in count.gaps:
+            held = self.gaps.get(hour, Gaps())
+            self.gaps[hour] = Gaps(*(had + more for had, more in zip(astuple(held), astuple(gaps), strict=True)))
         for row in decision.stock:
             self.stock[row.key] = row
         self.movements.extend(decision.movements)

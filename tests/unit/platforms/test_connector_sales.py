@@ -22,6 +22,7 @@ from prokip_shared.platforms.prokip import (
 from prokip_shared.platforms.prokip_connector_sales import (
     HeldSell,
     check_return,
+    grouped_by_days,
     held_sell,
     one_sell_request,
     recorded_sell,
@@ -205,7 +206,8 @@ def test_a_token_that_is_not_accepted_may_lead_to_the_login_page() -> None:
 
 
 def test_a_sale_is_looked_for_by_tag_and_day_with_a_day_on_both_sides() -> None:
-    assert sells_request(3, LATE, LAGOS, 2).query == {
+    (group,) = grouped_by_days([Sale([], "r", LATE)], LAGOS)
+    assert sells_request(3, group.days, 2).query == {
         "source": "prokip-sync",
         "location_id": "3",
         "start_date": "2026-11-20",

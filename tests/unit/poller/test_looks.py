@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from prokip_poller.domain.looks import Found, LookPolicy, OpenDoubt, must_wait, return_found
+from prokip_poller.domain.looks import Found, LookPolicy, OpenDoubt, must_read_all, must_wait, return_found
 from prokip_poller.domain.sales import GiveBack, RecordSale, Step
 from prokip_shared.platforms.prokip import ReturnedItem
 
@@ -41,6 +41,23 @@ def test_a_return_on_a_line_without_an_id_cannot_be_told() -> None:
     assert (
         return_found([ReturnedItem("A", D(1), D(2), "10"), ReturnedItem("B", D(0), D(1))], {"10": D(2)}) == "recorded"
     )
+
+
+@pytest.mark.parametrize(
+    ("found", "final_in_s", "asked_before", "all_of_it"),
+    [
+        ("recorded", 9.0, False, False),
+        ("recorded", -1.0, False, False),
+        ("not_there", 9.0, False, False),
+        ("not_there", 0.0, False, True),
+        ("recorded", 9.0, True, True),
+        ("not_there", 9.0, True, True),
+    ],
+)
+def test_only_what_is_absent_for_good_or_may_be_there_twice_is_read_for_to_the_end(
+    found: Found, final_in_s: float, asked_before: bool, all_of_it: bool
+) -> None:
+    assert must_read_all(found, final_in_s=final_in_s, asked_before=asked_before) is all_of_it
 
 
 @pytest.mark.parametrize(

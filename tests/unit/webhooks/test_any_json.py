@@ -85,6 +85,23 @@ def test_a_real_body_with_one_value_replaced_is_read_or_unusable(
     read(module, topic, replaced(example, path, data.draw(JSON)))
 
 
+@pytest.mark.parametrize(("module", "topic", "example"), PLATFORMS)
+@pytest.mark.parametrize("value", [[], {}, [[]], None, True], ids=repr)
+def test_no_value_can_be_of_a_kind_that_breaks_a_reader(
+    module: ModuleType, topic: str, example: Any, value: Any
+) -> None:
+    for path in paths(example):
+        read(module, topic, replaced(example, path, value))
+
+
+@pytest.mark.parametrize("restock_type", [[], {}, 1, True])
+def test_a_refund_that_does_not_say_what_became_of_the_goods_is_unusable(restock_type: Any) -> None:
+    order = shopify_payload("order_rest_2026-07_partially_refunded")
+    order["refunds"][0]["refund_line_items"][0]["restock_type"] = restock_type
+    with pytest.raises(UnusableWebhook, match="restock_type"):
+        shopify_webhooks.read_order(order)
+
+
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, '{"id": "\\ud800"}', '{"id": NaN}', "", "\xff"])
 def test_the_json_reader_of_the_hot_path_refuses_what_is_no_json(text: str) -> None:
     with pytest.raises(ValueError, match=r".+"):

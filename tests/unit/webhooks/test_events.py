@@ -38,6 +38,7 @@ def said(meaning: Meaning) -> Message | None:
     event = event_of(
         meaning,
         SHOP,
+        topic="orders/updated",
         message_id=str(UUID(int=1, version=4)),
         observed_at=CONNECTED_AT + timedelta(hours=1, microseconds=5),
         correlation_id="correlation",

@@ -69,7 +69,7 @@ async def _start_sandbox(stack: AsyncExitStack, settings: OneboxSettings, data_d
 async def _start_services(
     stack: AsyncExitStack, settings: OneboxSettings, data_dir: Path, keys: Keys, database_url: str
 ) -> None:
-    # Together, because a service is ready only when the others' queues and tables are there.
+    # Together, because a service is ready only when the others' tables are there.
     async with asyncio.TaskGroup() as starts:
         for program in service_programs(settings, keys, database_url):
             starts.create_task(_start(stack, settings, data_dir, program))

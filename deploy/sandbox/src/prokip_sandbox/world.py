@@ -33,6 +33,9 @@ class WorldSpec:
     prokip_policies: Policies = dataclasses.field(default_factory=Policies)
     prokip_erp: Erp = dataclasses.field(default_factory=Erp)
     woocommerce_behind_tls_proxy: bool = False
+    woocommerce_plain_callbacks: bool = True
+    """The approval page posts keys without https: one machine has no certificate. A real store refuses."""
+    woocommerce_folder: str = ""
 
 
 class World:
@@ -50,7 +53,13 @@ class World:
             domains, locations=made.shopify_locations, limits=made.shopify_limits, seed=made.seed
         )
         self.woocommerce = [
-            WooCommerceStore(f"woocommerce-{n}", seed=made.seed + n, behind_tls_proxy=made.woocommerce_behind_tls_proxy)
+            WooCommerceStore(
+                f"woocommerce-{n}",
+                seed=made.seed + n,
+                behind_tls_proxy=made.woocommerce_behind_tls_proxy,
+                plain_callbacks=made.woocommerce_plain_callbacks,
+                folder=made.woocommerce_folder,
+            )
             for n in range(1, made.woocommerce_stores + 1)
         ]
         self.prokip.seed_goods(self.goods)
@@ -115,7 +124,7 @@ class World:
             "prokip": self.prokip.connections(),
             "woocommerce": [
                 {
-                    "storeUrl": store.url,
+                    "storeUrl": store.home_url,
                     "consumerKey": store.key.consumer_key,
                     "consumerSecret": store.key.consumer_secret,
                 }

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from aiohttp import ClientSession, DummyCookieJar, web
@@ -12,6 +13,7 @@ from gateway.config import GatewaySettings
 from gateway.connecting.prokip import ProkipOffice
 from gateway.connecting.shopify_consent import ShopifyConsent, TokenKeeper
 from gateway.connecting.stores import StoreOffice, WayOut
+from gateway.connecting.woocommerce_approval import WooApprovalDesk
 from gateway.dashboard import add_dashboard
 from gateway.headers import add_security_headers
 from gateway.live.hub import EventHub
@@ -29,6 +31,7 @@ from gateway.storage.live import LiveEvents
 from gateway.storage.rounds import RoundStore
 from gateway.storage.shopify_oauth import ShopifyGrants
 from gateway.storage.states import ConnectionStates
+from gateway.storage.woocommerce_approvals import WooApprovals
 from gateway.upstream import InternalApi, Upstream
 from prokip_shared import messages
 from prokip_shared.bus.open import Bus, open_bus
@@ -62,7 +65,7 @@ async def open_app(context: ServiceContext, settings: GatewaySettings) -> None:
     bus = await open_bus(context, settings, pool, SCHEMA)
 
     accounts, events = Accounts(pool), LiveEvents(pool)
-    grants = ShopifyGrants(pool, vault)
+    grants, approvals = ShopifyGrants(pool, vault), WooApprovals(pool, vault)
     connections = Connections(pool, vault, bus.outbox)
     rounds = Rounds(RoundStore(pool, bus.outbox))
     hub = EventHub(clients_max=settings.live_clients_max)
@@ -75,10 +78,15 @@ async def open_app(context: ServiceContext, settings: GatewaySettings) -> None:
     context.check("listener", listener.check)
     context.on_drain(hub.close)
     _consume(bus, LiveView(events, ConnectionStates(), rounds.store, messages.utc_now))
-    context.side_task("tidying", _tidy_for_ever(accounts, grants, rounds.store, events, settings.live_events_kept_max))
+    past = (accounts.forget_past, grants.forget_past, approvals.forget_past, rounds.store.forget_old)
+    context.side_task("tidying", _tidy_for_ever(past, events, settings.live_events_kept_max))
 
     session = await context.stack.enter_async_context(
-        open_client(allowed_private_hosts=settings.allowed_private_hosts, timeout_s=settings.store_timeout_s)
+        open_client(
+            allowed_private_hosts=settings.allowed_private_hosts,
+            allowed_self_signed_hosts=settings.allowed_self_signed_hosts,
+            timeout_s=settings.store_timeout_s,
+        )
     )
     passwords = Passwords(
         rounds=settings.bcrypt_rounds,
@@ -96,6 +104,9 @@ async def open_app(context: ServiceContext, settings: GatewaySettings) -> None:
     way_out = _way_out(settings, session)
     app[keys.STORES] = office = StoreOffice(connections, way_out)
     app[keys.CONSENT] = _open_consent(context, settings, pool, office, way_out, grants)
+    app[keys.APPROVAL] = (
+        None if settings.public_url is None else WooApprovalDesk(approvals, office, way_out, settings.public_url)
+    )
     app[keys.PROKIP] = ProkipOffice(session, settings.store_timeout_s)
     app[keys.ROUNDS] = rounds
     app[keys.LIVE_EVENTS] = events
@@ -179,14 +190,13 @@ def _consume(bus: Bus, view: LiveView) -> None:
 
 
 async def _tidy_for_ever(
-    accounts: Accounts, grants: ShopifyGrants, rounds: RoundStore, events: LiveEvents, events_kept_max: int
+    past: Sequence[Callable[[], Awaitable[None]]], events: LiveEvents, events_kept_max: int
 ) -> None:
     """Every replica does so; what one has deleted the next does not find."""
     while True:
         try:
-            await accounts.forget_past()
-            await grants.forget_past()
-            await rounds.forget_old()
+            for forget in past:
+                await forget()
             await events.forget_old(events_kept_max=events_kept_max)
         except DATABASE_TROUBLE as error:
             log.warning("gateway.not_tidied", cause=repr(error))

@@ -2,12 +2,12 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr, ValidationInfo, field_validator
 
-from prokip_shared.settings import CommaList, HttpUrl, ServiceSettings
+from prokip_shared.settings import HttpUrl, OutwardSettings
 
 JWT_SECRET_CHARS_MIN = 32
 
 
-class GatewaySettings(ServiceSettings):
+class GatewaySettings(OutwardSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8000
     jwt_secret: Annotated[SecretStr, Field(min_length=JWT_SECRET_CHARS_MIN)]
     """Signs the operators' sessions; changing it signs everybody out."""
@@ -35,8 +35,6 @@ class GatewaySettings(ServiceSettings):
     public_url: Annotated[HttpUrl | None, Field(validate_default=True)] = None
     """Where browsers reach this gateway; Shopify's consent page leads back to it."""
     shopify_url_template: Annotated[str, Field(pattern=r"^https?://.*\{shop\}.*$")] = "https://{shop}"
-    allowed_private_hosts: CommaList = ()
-    """Hosts that stores and Prokip may have although they resolve to private addresses; only they may use plain http."""
     store_timeout_s: Annotated[float, Field(gt=0, le=120)] = 15.0
 
     inventory_url: HttpUrl = "http://127.0.0.1:8002"

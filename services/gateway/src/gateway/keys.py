@@ -8,6 +8,7 @@ from gateway.config import GatewaySettings
 from gateway.connecting.prokip import ProkipOffice
 from gateway.connecting.shopify_consent import ShopifyConsent
 from gateway.connecting.stores import StoreOffice
+from gateway.connecting.woocommerce_approval import WooApprovalDesk
 from gateway.live.hub import EventHub
 from gateway.passwords import Passwords
 from gateway.rounds import Rounds
@@ -26,6 +27,8 @@ PASSWORDS: Final = web.AppKey("passwords", Passwords)
 CONNECTIONS: Final = web.AppKey("connections", Connections)
 CONSENT: Final[web.AppKey[ShopifyConsent | None]] = web.AppKey("consent")
 """None where no Shopify app is set up."""
+APPROVAL: Final[web.AppKey[WooApprovalDesk | None]] = web.AppKey("approval")
+"""None where stores do not know the way back to us."""
 STORES: Final = web.AppKey("stores", StoreOffice)
 ROUNDS: Final = web.AppKey("rounds", Rounds)
 LIVE_EVENTS: Final = web.AppKey("live_events", LiveEvents)

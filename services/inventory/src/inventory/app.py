@@ -9,6 +9,7 @@ from inventory.handlers.holders import apply_holder_batch
 from inventory.handlers.observations import apply_observation_batch
 from inventory.handlers.orders import apply_order_batch, apply_order_messages
 from inventory.handlers.sales import apply_answer_batch
+from inventory.meter import keep_meter
 from inventory.recording import Handler, M, recorded
 from inventory.telling import read_orders
 from prokip_shared.bus.open import open_bus
@@ -47,6 +48,7 @@ async def open_app(context: ServiceContext, settings: InventorySettings) -> None
     context.web.middlewares.append(require_business(InternalTokens(settings.internal_secret.get_secret_value())))
     context.web[api.POOL] = pool
     context.web.add_routes(api.routes())
+    context.side_task("webhook meter", keep_meter(pool))
     context.web.add_routes(parked_routes(bus.parked))
 
     def kept(handler: Handler[M]) -> Handler[M]:

@@ -12,42 +12,11 @@ from typing import Final
 import asyncpg
 import msgspec
 
+from inventory.domain.gaps import Told
 from inventory.domain.sales import SaleLog
 from inventory.domain.values import ZERO, HeldLine, HeldOrder, OrderKey, StockKey, StockRow
 
-NUL: Final = "\x00"
 COPY_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
-
-
-def array_literal(column: Sequence[object]) -> str:
-    """A column as Postgres reads it back with a cast: `{1,2}` or `{"a","b"}`, None as NULL.
-
-    https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO
-    Postgres stores no NUL character: a text with one is passed on for it to refuse, and else NUL is a safe separator.
-    """
-    if not column:
-        return "{}"
-    if type(column[0]) is int and None not in column:
-        return "{" + ",".join(map(str, column)) + "}"
-    try:
-        joined = NUL.join(column)  # type: ignore[arg-type]  # a column that is not all text raises TypeError
-    except TypeError:
-        return "{" + ",".join([_element(value) for value in column]) + "}"
-    if joined.count(NUL) != len(column) - 1:
-        return "{" + ",".join([_element(value) for value in column]) + "}"
-    joined = joined.replace("\\", "\\\\").replace('"', '\\"').replace(NUL, '","')
-    return f'{{"{joined}"}}'
-
-
-def _element(value: object) -> str:
-    if type(value) is int:
-        return str(value)
-    if value is None:
-        return "NULL"
-    text = str(value)
-    if "\\" in text or '"' in text:
-        text = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{text}"'
 
 
 def copy_text(rows: Sequence[Sequence[str | None]]) -> bytes:
@@ -85,6 +54,7 @@ class _Line(msgspec.Struct, omit_defaults=True, gc=False):
 _encode = msgspec.json.Encoder(decimal_format="string").encode
 _decode_lines = msgspec.json.Decoder(list[_Line]).decode
 _decode_taken = msgspec.json.Decoder(dict[int, Decimal]).decode
+_decode_told = msgspec.json.Decoder(Told).decode
 
 
 def encode_lines(lines: Sequence[HeldLine]) -> str:
@@ -137,6 +107,7 @@ def order_of(row: asyncpg.Record) -> HeldOrder:
         row["sale_state"],
         decode_lines(row["lines"]),
         () if row["former_skus"] is None else tuple(json.loads(row["former_skus"])),
+        None if row["told"] is None else _decode_told(row["told"]),
     )
 
 
@@ -153,6 +124,10 @@ def stock_of(row: asyncpg.Record) -> StockRow:
         None if recorded is None else Decimal(recorded),
         row["observed_at"],
     )
+
+
+def encode_told(told: Told | None) -> str | None:
+    return None if told is None else _encode(told).decode()
 
 
 def encode_taken(taken: Mapping[int, Decimal]) -> str:

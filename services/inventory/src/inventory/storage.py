@@ -12,6 +12,7 @@ import asyncpg
 from msgspec.structs import astuple
 from pydantic_core import to_json
 
+from inventory.domain.gaps import GapHour, Gaps
 from inventory.domain.observations import ReadingPart
 from inventory.domain.sales import SaleLog
 from inventory.domain.search import fold, grams
@@ -26,7 +27,8 @@ from inventory.domain.values import (
     StockRow,
     new_stock,
 )
-from inventory.rows import array_literal, copy_text, encode_lines, encode_taken, order_of, sale_log_of, stock_of
+from inventory.rows import copy_text, encode_lines, encode_taken, encode_told, order_of, sale_log_of, stock_of
+from prokip_shared.arrays import array_literal
 from prokip_shared.database import Connection, load_queries
 
 QUERIES: Final = load_queries("inventory", "ledger.sql")
@@ -49,6 +51,7 @@ ORDER_COLUMNS: Final = (
     "sale_state",
     "lines",
     "former_skus",
+    "told",
 )
 MOVEMENT_COLUMNS: Final = (
     "business_id",
@@ -180,6 +183,13 @@ async def insert_movements(connection: Connection, movements: Sequence[Movement]
         )
 
 
+async def count_gaps(connection: Connection, gaps: Sequence[tuple[GapHour, Gaps]]) -> None:
+    """Adds to what is known of the stores' webhooks."""
+    if gaps:
+        rows = [(*astuple(hour), *astuple(count)) for hour, count in gaps]
+        await connection.execute(QUERIES["count_gaps"], *_columns(rows, 8))
+
+
 async def note_reading_parts(connection: Connection, parts: Collection[ReadingPart]) -> set[LocationKey]:
     """Locations of which all parts of a whole reading are here now. Their stock is held by this transaction."""
     if not parts:
@@ -236,6 +246,7 @@ def _new_order_row(order: HeldOrder) -> tuple[object, ...]:
         order.sale_state,
         encode_lines(order.lines),
         _encode_skus(order.former_skus),
+        encode_told(order.told),
     )
 
 
@@ -252,10 +263,11 @@ def _changed_order_columns(orders: Sequence[HeldOrder]) -> list[str]:
             order.sale_state,
             encode_lines(order.lines),
             _encode_skus(order.former_skus),
+            encode_told(order.told),
         )
         for order in orders
     ]
-    return _columns(rows, 12)
+    return _columns(rows, 13)
 
 
 def _encode_skus(skus: Sequence[str]) -> str | None:

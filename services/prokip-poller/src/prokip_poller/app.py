@@ -18,6 +18,7 @@ from prokip_poller.handlers.internal import InternalApi
 from prokip_poller.handlers.reads import ReadApi
 from prokip_poller.looking import Looker
 from prokip_poller.outcomes import Outcomes, TellLimits
+from prokip_poller.pace import KnownPaces
 from prokip_poller.reading import Reader, ReadLimits
 from prokip_poller.recording import PostingLimits, Recorder
 from prokip_poller.settling import Settling
@@ -26,6 +27,7 @@ from prokip_poller.storage.polls import Polls
 from prokip_poller.storage.reads import Reads
 from prokip_poller.storage.sales import Sales
 from prokip_poller.storage.views import Views
+from prokip_poller.tokens import KnownTokens
 from prokip_shared.bus import Subscription, open_bus, parked_routes
 from prokip_shared.bus.failures import Verdict, describe, verdict_of
 from prokip_shared.database import close_pool, database_problem, open_pool
@@ -43,6 +45,8 @@ from prokip_shared.web.internal import require_business
 SCHEMA: Final = "prokip"
 SALES_PACE_S: Final = 0.1
 """Prokip need not hear of a sale sooner; a busy business's sales share transactions."""
+SALE_CONNECTION_IDLE_S_MAX: Final = 1.0
+"""Well below what servers keep an idle connection for (2 s in some, 5 s and more in most)."""
 GAUGE_INTERVAL_S: Final = 5.0
 FORGET_INTERVAL_S: Final = 60.0
 FORGET_READS_MAX: Final = 1000
@@ -61,20 +65,26 @@ async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
     context.side_task("directory", directory.follow())
     accounts = Accounts(directory)
     context.check("directory", accounts.check)
-    # A connection a request: see open_client. Sales are few next to what a handshake costs; pages are not, and one
-    # whose connection ends is asked for again.
+    # A sale over a connection that its server is just closing would be in doubt, so only fresh ones are used again. A
+    # page whose connection ends is asked for again.
     session = open_client(
-        allowed_private_hosts=settings.allowed_private_hosts, timeout_s=settings.read_timeout_s, keep_alive=False
+        allowed_private_hosts=settings.allowed_private_hosts,
+        allowed_self_signed_hosts=settings.allowed_self_signed_hosts,
+        timeout_s=settings.read_timeout_s,
+        idle_s_max=SALE_CONNECTION_IDLE_S_MAX,
     )
     context.stack.push_async_callback(session.close)
     page_session = open_client(
-        allowed_private_hosts=settings.allowed_private_hosts, timeout_s=settings.read_timeout_s, keep_alive=True
+        allowed_private_hosts=settings.allowed_private_hosts,
+        allowed_self_signed_hosts=settings.allowed_self_signed_hosts,
+        timeout_s=settings.read_timeout_s,
     )
     context.stack.push_async_callback(page_session.close)
     policy = RetryPolicy(settings.retry_base_s, settings.retry_cap_s, settings.refused_retry_s)
     logins = Logins(pool)
-    clients = HttpProkipClients(session, logins, vault, _client_limits(settings), policy)
-    page_clients = HttpProkipClients(page_session, logins, vault, _client_limits(settings), policy)
+    tokens_known, paces_known, limits = KnownTokens(), KnownPaces(), _client_limits(settings)
+    clients = HttpProkipClients(session, logins, vault, tokens_known, paces_known, limits, policy)
+    page_clients = HttpProkipClients(page_session, logins, vault, tokens_known, paces_known, limits, policy)
 
     bus = await open_bus(context, settings, pool, SCHEMA)
     polls, reads, sales, views = Polls(pool), Reads(pool), Sales(pool, process=context.name), Views(pool)
@@ -112,6 +122,7 @@ async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
         clients=clients,
         policy=LookPolicy(settings.first_look_s, settings.retry_cap_s, settings.doubt_grace_s),
         look_timeout_s=settings.look_timeout_s,
+        doubt_look_interval_s=settings.doubt_look_interval_s,
     )
     context.on_drain(reader.drain)
     context.on_drain(recorder.drain)

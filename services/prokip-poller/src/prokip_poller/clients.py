@@ -1,7 +1,5 @@
 """A client for each business's Prokip, in the dialect that its account names."""
 
-import asyncio
-from collections import defaultdict
 from dataclasses import dataclass
 from typing import Protocol, assert_never
 
@@ -9,9 +7,9 @@ import aiohttp
 
 from prokip_poller.domain.attempts import RetryPolicy
 from prokip_poller.domain.pace import PaceLimits
-from prokip_poller.pace import AccountPace
+from prokip_poller.pace import AccountPace, KnownPaces
 from prokip_poller.storage.logins import Logins
-from prokip_poller.tokens import StoredTokens
+from prokip_poller.tokens import KnownTokens, StoredTokens
 from prokip_shared.connections import ConnectorCredentials, ProkipAccount, SimpleCredentials
 from prokip_shared.platforms.prokip import ProkipClient
 from prokip_shared.platforms.prokip_connector import ConnectorProkip
@@ -36,14 +34,22 @@ class HttpProkipClients:
     """Built for each use, so that new settings count from the next request on."""
 
     def __init__(
-        self, session: aiohttp.ClientSession, logins: Logins, vault: Vault, limits: ClientLimits, policy: RetryPolicy
+        self,
+        session: aiohttp.ClientSession,
+        logins: Logins,
+        vault: Vault,
+        tokens: KnownTokens,
+        paces: KnownPaces,
+        limits: ClientLimits,
+        policy: RetryPolicy,
     ) -> None:
         self._session = session
         self._logins = logins
         self._vault = vault
         self._limits = limits
         self._policy = policy
-        self._token_locks: defaultdict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._tokens = tokens
+        self._paces = paces
 
     def of(self, account: ProkipAccount) -> ProkipClient:
         match account.credentials:
@@ -61,14 +67,13 @@ class HttpProkipClients:
             raise ValueError("a constraint of gateway.prokip_account says that a connector has both")
         limits, business_id = self._limits, account.business_id
         sign_in = SignIn(self._session, api_url=account.api_url, credentials=credentials)
-        lock = self._token_locks[business_id]
         calls = ConnectorCalls(
             self._session,
             api_url=account.api_url,
             tokens=StoredTokens(
-                self._logins, self._vault, sign_in, lock, business_id=business_id, version=account.version
+                self._logins, self._vault, sign_in, self._tokens, business_id=business_id, version=account.version
             ),
-            pace=AccountPace(self._logins, business_id, limits.pace, self._policy),
+            pace=AccountPace(self._logins, self._paces, business_id, limits.pace, self._policy),
             limits=limits.connector,
         )
         return ConnectorProkip(calls, contact_id=account.contact_id, timezone=account.timezone, limits=limits.connector)

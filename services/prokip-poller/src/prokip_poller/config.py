@@ -2,16 +2,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from prokip_shared.settings import CommaList, ServiceSettings
+from prokip_shared.settings import OutwardSettings
 
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class PollerSettings(ServiceSettings):
+class PollerSettings(OutwardSettings):
     port: Annotated[int, Field(ge=0, le=65535)] = 8004
-    allowed_private_hosts: CommaList = ()
-    """Private addresses that a Prokip may have; for sandboxes and Prokips inside the same network."""
 
     connect_timeout_s: Seconds = 5.0
     read_timeout_s: Seconds = 60.0
@@ -24,6 +22,8 @@ class PollerSettings(ServiceSettings):
     """From a doubt to the first look for it, where Prokip can be asked; looks come at doubling distances."""
     look_timeout_s: Seconds = 300.0
     """One look may read many pages, each at its turn."""
+    doubt_look_interval_s: Seconds = 5.0
+    """Between two looks of one location. What is in doubt by then is answered by one and the same look."""
     doubt_grace_s: Seconds = 120.0
     """After post_timeout_s and posting_margin_s Prokip may still be finishing a request for so long. Only then a sale that
     it does not show counts as not recorded and is sent again.
@@ -58,7 +58,7 @@ class PollerSettings(ServiceSettings):
     read_kept_s: Annotated[float, Field(gt=0, le=366 * 86400)] = 7 * 86400.0
     """What a read changed can be looked up and undone so long."""
 
-    posting_concurrency: Annotated[int, Field(ge=1, le=64)] = 4
+    posting_concurrency: Annotated[int, Field(ge=1, le=64)] = 8
     """Requests that tell Prokip something, at a time, per location and over all replicas."""
     retry_base_s: Seconds = 1.0
     retry_cap_s: Seconds = 300.0

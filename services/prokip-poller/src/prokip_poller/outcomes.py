@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 from uuid import UUID
 
 from prokip_poller import metrics
@@ -30,6 +30,9 @@ from prokip_shared.logs import Log
 from prokip_shared.messages import ProkipHeldV1
 
 Health = Literal["throttled", "unavailable", "not_authorised", "refused", "unusable"]
+
+BUNDLES_HELD_MAX: Final = 200
+"""Of one location, until their commit; with the usual parts this is 100,000 SKUs."""
 
 log = Log("reading")
 
@@ -166,7 +169,10 @@ class Outcomes:
         )
 
     async def _tell(self, connection: Connection, one: Judged, listeners: Sequence[Listener]) -> list[Bundle]:
-        """Part by part, so that a whole catalogue is never in memory; the messages leave after the commit."""
+        """Part by part, so that a whole catalogue is never in memory; the messages leave after the commit.
+
+        Returns those that leave from memory; what is beyond their limit is left to the outbox's relay.
+        """
         read_id, due = one.read.findings.read_id, one.read.location
         bundles: list[Bundle] = []
         after = FIRST_SKU
@@ -184,7 +190,8 @@ class Outcomes:
                 after = part[-1][0]
                 await self._reads.save_sent(connection, due.key, one.to_tell.sequence, part)
             messages = part_messages(due.key.business_id, one.to_tell, listeners, number, part)
-            bundles += await self._outbox.write(connection, messages)
+            written = await self._outbox.write(connection, messages)
+            bundles += written if len(bundles) < BUNDLES_HELD_MAX else ()
         return bundles
 
     async def _store_good(self, connection: Connection, claim: Claim, one: Judged) -> list[ProkipHeldV1]:

@@ -2,18 +2,56 @@
 
 import asyncio
 import random
+import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from prokip_poller.domain.attempts import RetryPolicy
-from prokip_poller.domain.pace import PaceLimits, PaceState, after_failure, after_success, after_wait_asked, next_turn
+from prokip_poller.domain.pace import (
+    LONG_AGO,
+    PaceLimits,
+    PaceState,
+    after_failure,
+    after_success,
+    after_wait_asked,
+    next_turn,
+)
 from prokip_poller.storage.logins import Logins, PaceInHand
 from prokip_shared.database import DATABASE_TROUBLE
 from prokip_shared.logs import Log
 from prokip_shared.platforms.prokip import InDoubt, Unavailable
 
 log = Log("pace")
+
+
+@dataclass(slots=True)
+class KnownPace:
+    """What a process saw last of one business's pace, and when."""
+
+    state: PaceState | None = None
+    now: datetime = LONG_AGO
+    """By the database's clock."""
+    seen_s: float = 0.0
+    """Monotonic, at that moment."""
+
+    def see(self, state: PaceState, now: datetime) -> None:
+        self.state, self.now, self.seen_s = state, now, time.monotonic()
+
+    def now_there(self) -> datetime:
+        return self.now + timedelta(seconds=time.monotonic() - self.seen_s)
+
+
+class KnownPaces:
+    """Of all businesses, for all requests of this process: where nobody else took a turn, one statement takes the next."""
+
+    def __init__(self) -> None:
+        self._of: defaultdict[int, KnownPace] = defaultdict(KnownPace)
+
+    def of(self, business_id: int) -> KnownPace:
+        return self._of[business_id]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +66,14 @@ class AccountPace:
     def __init__(
         self,
         logins: Logins,
+        known: KnownPaces,
         business_id: int,
         limits: PaceLimits,
         policy: RetryPolicy,
         draw: Callable[[], float] = random.random,
     ) -> None:
         self._logins = logins
+        self._known = known.of(business_id)
         self._business_id = business_id
         self._limits = limits
         self._policy = policy
@@ -56,6 +96,9 @@ class AccountPace:
     async def _take(self, wait_s_max: float) -> _Granted:
         """Raises Unavailable, and takes no turn, where the next one is too far away."""
         try:
+            granted = await self._take_unlocked(wait_s_max)
+            if granted is not None:
+                return granted
             async with self._logins.pace(self._business_id) as pace:
                 turn = next_turn(pace.state, pace.now, self._limits)
                 if turn.wait_s <= wait_s_max:
@@ -64,7 +107,20 @@ class AccountPace:
             raise Unavailable(f"Prokip was not asked: our database is away ({type(error).__name__}).") from None
         if turn.wait_s > wait_s_max:
             raise self._closed(pace, turn.wait_s)
+        self._known.see(turn.after, pace.now)
         return _Granted(turn.wait_s, pace.state.failures)
+
+    async def _take_unlocked(self, wait_s_max: float) -> _Granted | None:
+        """A turn after the last state that this process saw, if that still is the state; else somebody else took one."""
+        known = self._known.state
+        if known is None:
+            return None
+        turn = next_turn(known, self._known.now_there(), self._limits)
+        now = await self._logins.take_turn(self._business_id, known, turn.after) if turn.wait_s <= wait_s_max else None
+        if now is None:
+            return None
+        self._known.see(turn.after, now)
+        return _Granted(turn.wait_s, known.failures)
 
     def _closed(self, pace: PaceInHand, wait_s: float) -> Unavailable:
         if pace.state.closed_until <= pace.now:

@@ -23,6 +23,7 @@ from prokip_poller.domain.observations import (
     Seen,
     compare_page,
 )
+from prokip_poller.loops import end_all
 from prokip_poller.storage.polls import FreeLocation
 from prokip_poller.storage.reads import Counted, Look, Reads
 from prokip_shared.platforms.prokip import Goods, StockPage, Unusable
@@ -68,7 +69,7 @@ class Moment:
 
     before: Before
     at_s: float
-    """Monotonic."""
+    """Monotonic, from when it began."""
 
     def is_old(self) -> bool:
         return time.monotonic() - self.at_s > LOOK_AGE_S_MAX
@@ -123,6 +124,9 @@ class PageReads:
         self._sequence = due.sequence + 1
         self._reader = reader
         self._changes_max = changes_max
+        self._look: Moment
+        """The newest one."""
+        self._comparing: list[asyncio.Task[None]] = []
         self._read_id: int | None = None
         self._changes: dict[str, Change] = {}
         self._left_out: dict[str, LeftOutReason] = {}
@@ -140,7 +144,7 @@ class PageReads:
         `under` is the look from before the page that is under way was asked for: what is seen around later comparisons
         is too late for it, because Prokip may have answered already.
         """
-        look = under = await self._look_around()
+        self._look = under = await self._look_around()
         batch = Batch(under)
         asked = asyncio.create_task(_next(source), name="ask for a page")
         try:
@@ -148,42 +152,52 @@ class PageReads:
                 full = None if batch.takes(page) else batch
                 batch = Batch(under) if full else batch
                 batch.add(page)
-                if look.is_old():
-                    look = await self._look_around()
-                under = look
+                if self._look.is_old():
+                    self._look = await self._look_around()
+                under = self._look
                 asked = asyncio.create_task(_next(source), name="ask for a page")
                 if full is not None:
-                    look = await self._compare(full)
+                    await self._begin_compare(full)
                 if batch.look.is_old():
-                    look = await self._compare(batch)
+                    await self._begin_compare(batch)
                     batch = Batch(under)
-            await self._compare(batch)
+            await self._begin_compare(batch)
+            await self._compared()
         finally:
-            asked.cancel()
-            await asyncio.gather(asked, return_exceptions=True)
+            await end_all([asked, *self._comparing])
             if isinstance(source, AsyncGenerator):
                 await source.aclose()
         return await self._findings()
 
     async def _look_around(self) -> Moment:
-        return Moment(await self._reads.look_around(self._key), time.monotonic())
+        at_s = time.monotonic()
+        return Moment(await self._reads.look_around(self._key), at_s)
+
+    async def _begin_compare(self, batch: Batch) -> None:
+        """One batch after the other, because each is judged by what those before it said; at most one waits."""
+        await self._compared()
+        self._comparing = [asyncio.create_task(self._compare(batch), name="compare pages")]
+
+    async def _compared(self) -> None:
+        for task in self._comparing:
+            await task
 
     async def forget(self) -> None:
         """What was collected by a read that failed."""
         if self._read_id is not None:
             await self._reads.forget_read(self._read_id)
 
-    async def _compare(self, batch: Batch) -> Moment:
-        """Returns the last look, which is from before whatever is asked for after it."""
+    async def _compare(self, batch: Batch) -> None:
+        """Each look is from before whatever is asked for after it."""
         self._rows_without_sku += batch.rows_without_sku
-        latest, before = batch.look, batch.look.before
+        before = batch.look.before
         for piece in batch.pieces():
             self._rows += len(piece.quantities) + len(piece.unusable) + len(piece.left_alone)
+            at_s = time.monotonic()
             look = await self._reads.look_at_page(self._key, self._read_id, before, piece)
-            latest = Moment(look.as_before, time.monotonic())
+            self._look = Moment(look.as_before, at_s)
             self._judge(before, piece, look)
             await self._keep(piece, look)
-        return latest
 
     def _judge(self, before: Before, page: StockPage, look: Look) -> None:
         after = After(look.after.open, self._with_found(page, look))

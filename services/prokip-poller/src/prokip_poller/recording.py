@@ -6,26 +6,27 @@ doubt is never sent again before somebody has looked: `looking` where Prokip can
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from prokip_poller import metrics
 from prokip_poller.accounts import Accounts
 from prokip_poller.clients import ProkipClients
 from prokip_poller.domain.looks import OpenDoubt, must_wait
 from prokip_poller.domain.requests import Request, reference_of, return_request, sale_request
-from prokip_poller.domain.sales import GiveBack, Kind, SaleState, Sell, Step, by_hand, next_step
+from prokip_poller.domain.sales import GiveBack, Kind, RecordSale, SaleState, Sell, by_hand, next_step
 from prokip_poller.domain.telling import OrderKey
 from prokip_poller.loops import end_all, keep_on
 from prokip_poller.reading import health_of
-from prokip_poller.settling import Answer, Settling
+from prokip_poller.settling import Answer, End, Settling
 from prokip_poller.storage.polls import LocationKey
-from prokip_poller.storage.sales import HeldSale, Sales
+from prokip_poller.storage.sales import Beginning, HeldSale, NewState, Sales
 from prokip_shared.bus.failures import Verdict, describe, verdict_of
 from prokip_shared.bus.outbox import Outbox, OutboxTransaction
 from prokip_shared.logs import Log, bind_correlation
 from prokip_shared.platforms.prokip import (
+    Goods,
     NotAuthorised,
     ProkipClient,
     ProkipError,
@@ -37,6 +38,8 @@ from prokip_shared.platforms.prokip import (
 
 TICK_S: Final = 0.1
 FAILED_TICK_S: Final = 1.0
+GATHER_S: Final = 0.02
+"""From the first answer that comes in on: those that come meanwhile are stored with it."""
 CROSSING_WAIT_S: Final = 2.0
 """Before a step is tried again that could cross a request without a known end."""
 EXPIRY_LOOK_S: Final = 2.0
@@ -67,9 +70,12 @@ class Posting:
     correlation_id: str
 
 
+UnderWay: TypeAlias = dict[asyncio.Task[Answer], Posting]
+
+
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    postings: tuple[Posting, ...]
+    postings: Sequence[Posting]
     sales: int
     """Orders that were looked at; those without a posting needed no request."""
 
@@ -139,39 +145,36 @@ class Recorder:
                 self._running[place] = asyncio.create_task(self._tell_location(place), name=f"tell {place}")
 
     async def _tell_location(self, place: LocationKey) -> None:
-        """Until nothing of the location is due. One location's trouble must not end the others'.
-
-        The account is looked up for each claim: new settings count at once, also for a location that is never idle.
-        """
-        under_way: set[asyncio.Task[None]] = set()
+        """Until nothing of the location is due. One location's trouble must not end the others'."""
+        under_way: UnderWay = {}
         try:
-            while True:
-                account = None if self._draining else self._accounts.of(place.business_id)
-                send_before_s = time.monotonic() + self._limits.posting_margin_s
-                claimed = Claimed((), 0)
-                if account is not None:
-                    client = self._clients.of(account)
-                    claimed = await self._claim(client, place, self._room(client) - len(under_way))
-                    under_way |= {
-                        asyncio.create_task(self._post(client, posting, send_before_s)) for posting in claimed.postings
-                    }
-                if not under_way and not claimed.sales:
-                    return
-                if under_way:
-                    done, under_way = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-                    for task in done:
-                        task.result()
+            await self._tell_due(place, under_way)
         except asyncio.CancelledError:
-            for task in under_way:
-                task.cancel()
+            await end_all(under_way)
             raise
         except Exception as error:
             if verdict_of(error) is Verdict.HOLD:
                 log.warning("posting.waiting_for_database", business_id=place.business_id, cause=describe(error))
             else:
                 log.exception("posting.failed_unexpectedly", business_id=place.business_id)
-        finally:
-            await asyncio.gather(*under_way, return_exceptions=True)
+            while under_way:
+                await self._store(place, await _answered(under_way))
+
+    async def _tell_due(self, place: LocationKey, under_way: UnderWay) -> None:
+        """The account is looked up for each claim: new settings count at once, also for a location that is never idle."""
+        while True:
+            account = None if self._draining else self._accounts.of(place.business_id)
+            send_before_s = time.monotonic() + self._limits.posting_margin_s
+            claimed = Claimed((), 0)
+            if account is not None:
+                client = self._clients.of(account)
+                claimed = await self._claim(client, place, self._room(client) - len(under_way))
+                for posting in claimed.postings:
+                    under_way[asyncio.create_task(self._post(client, posting, send_before_s))] = posting
+            if not under_way and not claimed.sales:
+                return
+            if under_way:
+                await self._store(place, await _answered(under_way))
 
     def _room(self, client: ProkipClient) -> int:
         return 1 if client.one_at_a_time else self._limits.posting_concurrency
@@ -189,91 +192,99 @@ class Recorder:
             if free <= 0:
                 return Claimed((), 0)
             held = await self._sales.claim(connection, place, free)
+            if not held:
+                return Claimed((), 0)
             told = await self._sales.told(connection, place.business_id, [sale.key for sale in held])
             doubts: list[OpenDoubt] = []
             if client.one_at_a_time:
                 doubts = await self._sales.open_doubts(connection, place, grace_s=self._limits.doubt_grace_s)
-            postings = [await self._begin(transaction, client, sale, told[sale.key], doubts) for sale in held]
-        return Claimed(tuple(posting for posting in postings if posting is not None), len(held))
+            beginnings = await self._sort(transaction, held, told, doubts)
+            postings = await self._begin(transaction, client, place, beginnings, told) if beginnings else ()
+        return Claimed(postings, len(held))
+
+    async def _sort(
+        self,
+        transaction: OutboxTransaction,
+        held: Sequence[HeldSale],
+        told: Mapping[OrderKey, list[Sell]],
+        doubts: Sequence[OpenDoubt],
+    ) -> list[Beginning]:
+        """The next step of each order; where no request is needed, or none can be made now, its state says so."""
+        beginnings: list[Beginning] = []
+        waiting: list[NewState] = []
+        for sale in held:
+            sells = told[sale.key]
+            step = next_step(sale.due, sells)
+            if step is None or by_hand(step):
+                state: SaleState = "recorded" if step is None else "return_unsupported"
+                await self._settling.rest(transaction, sale, state, sells, "" if step is None else BY_HAND_WORDS)
+            elif must_wait(step, doubts):
+                waiting.append(NewState(sale.key, "due", CROSSING_WORDS, CROSSING_WAIT_S, sale.attempts))
+            else:
+                reference = reference_of(sale.key.connection_id, sale.key.order_ref, step, sells)
+                beginnings.append(Beginning(sale, step, reference))
+        if waiting:
+            await self._sales.set_states(transaction.connection, waiting)
+        return beginnings
 
     async def _begin(
         self,
         transaction: OutboxTransaction,
         client: ProkipClient,
-        sale: HeldSale,
-        sells: list[Sell],
-        doubts: Sequence[OpenDoubt],
-    ) -> Posting | None:
-        """The posting of an order's next step; None where no request is needed, or none can be made now."""
-        step = next_step(sale.due, sells)
-        if step is None or by_hand(step):
-            state: SaleState = "recorded" if step is None else "return_unsupported"
-            await self._settling.rest(transaction, sale, state, sells, "" if step is None else BY_HAND_WORDS)
-            return None
-        if must_wait(step, doubts):
-            await self._sales.set_state(
-                transaction.connection,
-                sale.key,
-                "due",
-                detail=CROSSING_WORDS,
-                next_attempt_in_s=CROSSING_WAIT_S,
-                attempts=sale.attempts,
-            )
-            return None
-        return await self._commit_to(transaction, client, sale, sells, step)
-
-    async def _commit_to(
-        self, transaction: OutboxTransaction, client: ProkipClient, sale: HeldSale, sells: list[Sell], step: Step
-    ) -> Posting:
+        place: LocationKey,
+        beginnings: Sequence[Beginning],
+        told: Mapping[OrderKey, list[Sell]],
+    ) -> list[Posting]:
         """What is going to be sent; it leaves after the commit."""
-        connection, key = transaction.connection, sale.key
-        reference = reference_of(key.connection_id, key.order_ref, step, sells)
-        request: Request
-        if isinstance(step, GiveBack):
-            request = return_request(step, next(sell for sell in sells if sell.posting_id == step.posting_id))
-        else:
-            goods = await self._sales.goods_of(connection, key.business_id, list(step.units))
-            request = sale_request(step, reference=reference, sold_at=sale.sold_at, prices=sale.prices, goods=goods)
-        await self._sales.set_state(
-            connection, key, "posting", detail="", next_attempt_in_s=None, attempts=sale.attempts
-        )
-        posting_id = await self._sales.begin_posting(
-            connection,
-            sale,
-            step,
-            reference=reference,
+        skus = {sku for one in beginnings if isinstance(one.step, RecordSale) for sku in one.step.units}
+        goods = await self._sales.goods_of(transaction.connection, place.business_id, skus) if skus else {}
+        numbers = await self._sales.begin_postings(
+            transaction.connection,
+            place,
+            beginnings,
             expires_in_s=self._limits.post_timeout_s + self._limits.posting_margin_s,
             findable=client.lookup is not None,
         )
-        return Posting(posting_id, key, sale.location_id, step.kind, request, sale.correlation_id)
+        return [
+            Posting(
+                numbers[one.sale.key],
+                one.sale.key,
+                place.location_id,
+                one.step.kind,
+                _request_of(one, told[one.sale.key], goods),
+                one.sale.correlation_id,
+            )
+            for one in beginnings
+        ]
 
-    async def _post(self, client: ProkipClient, posting: Posting, send_before_s: float) -> None:
-        """One request, and the storing of its end however long the database takes to come back.
-
-        After `send_before_s` (monotonic) it is not sent: the other replicas may give it up while it is under way.
+    async def _post(self, client: ProkipClient, posting: Posting, send_before_s: float) -> Answer:
+        """One request. After `send_before_s` (monotonic) it is not sent: the other replicas may give it up while it is
+        under way.
         """
         with bind_correlation(posting.correlation_id):
             began_s = time.monotonic()
             if began_s > send_before_s:
-                answer = Answer("not_sent", "This process was too slow to send it.")
-            else:
-                answer = await self._send(client, posting)
+                return Answer("not_sent", "This process was too slow to send it.")
+            answer = await self._send(client, posting)
             metrics.POSTING_SECONDS.labels(posting.kind).observe(time.monotonic() - began_s)
-            stored = await self._stored(posting, answer)
-            while not stored:
-                await asyncio.sleep(FAILED_TICK_S)
-                stored = await self._stored(posting, answer)
+            return answer
 
-    async def _stored(self, posting: Posting, answer: Answer) -> bool:
-        """False while the database is away."""
-        try:
-            await self._settling.end(posting.posting_id, posting.key, answer, only_from={"posting", "in_doubt"})
-        except Exception as error:
-            if verdict_of(error) is not Verdict.HOLD:
-                raise
-            log.warning("posting.answer_waits_for_database", order_ref=posting.key.order_ref, cause=describe(error))
-            return False
-        return True
+    async def _store(self, place: LocationKey, ends: Sequence[End]) -> None:
+        """However long the database takes to come back. One that cannot be stored keeps no other; it is in doubt later."""
+        while True:
+            try:
+                await self._settling.end_answered(ends)
+            except Exception as error:
+                if verdict_of(error) is not Verdict.HOLD:
+                    log.exception("posting.failed_unexpectedly", business_id=place.business_id, orders=len(ends))
+                    break
+                log.warning("posting.answer_waits_for_database", business_id=place.business_id, cause=describe(error))
+                await asyncio.sleep(FAILED_TICK_S)
+            else:
+                return
+        if len(ends) > 1:
+            for end in ends:
+                await self._store(place, [end])
 
     async def _send(self, client: ProkipClient, posting: Posting) -> Answer:
         request = posting.request
@@ -288,6 +299,26 @@ class Recorder:
             log.exception("posting.ended_unexpectedly", order_ref=posting.key.order_ref)
             return Answer("in_doubt", describe(error))
         return Answer("recorded", "")
+
+
+async def _answered(under_way: UnderWay) -> list[End]:
+    """The first answers to come in, one an order, which are then under way no more."""
+    done, rest = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+    if rest:
+        more, _ = await asyncio.wait(rest, timeout=GATHER_S)
+        done |= more
+    of_orders: dict[OrderKey, asyncio.Task[Answer]] = {}
+    for task, posting in under_way.items():
+        if task in done:
+            of_orders.setdefault(posting.key, task)
+    return [End(under_way.pop(task).posting_id, key, task.result()) for key, task in of_orders.items()]
+
+
+def _request_of(beginning: Beginning, sells: Sequence[Sell], goods: Mapping[str, Goods]) -> Request:
+    sale, step = beginning.sale, beginning.step
+    if isinstance(step, GiveBack):
+        return return_request(step, next(sell for sell in sells if sell.posting_id == step.posting_id))
+    return sale_request(step, reference=beginning.reference, sold_at=sale.sold_at, prices=sale.prices, goods=goods)
 
 
 def answer_of(error: ProkipError) -> Answer:

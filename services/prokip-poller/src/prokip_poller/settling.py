@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from prokip_poller import metrics
 from prokip_poller.domain.attempts import Outcome, RetryPolicy, Verdict, judge
 from prokip_poller.domain.requests import reference_of
-from prokip_poller.domain.sales import GiveBack, SaleState, Sell, counter_moves, newest_sell_id, steps_left
+from prokip_poller.domain.sales import GiveBack, SaleState, Sell, newest_sell_id, steps_left
 from prokip_poller.domain.telling import OrderKey, sale_message
 from prokip_poller.storage.polls import LocationKey, Polls
-from prokip_poller.storage.sales import EndedPosting, HeldSale, Sales
+from prokip_poller.storage.sales import EndedPosting, HeldSale, NewState, PostingEnd, Sales, Told
 from prokip_shared.bus.outbox import Outbox, OutboxTransaction
+from prokip_shared.database import Connection
 from prokip_shared.logs import Log
 from prokip_shared.messages import SaleRecordedV1
 from prokip_shared.platforms.prokip import RecordedSale
@@ -40,6 +41,24 @@ class Answer:
     asked_s: float | None = None
     """How long Prokip asked us to wait."""
     by_hand: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How the request of one order ended."""
+
+    posting_id: int
+    key: OrderKey
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Ending:
+    """The same with the order's row locked."""
+
+    sale: HeldSale
+    posting_id: int
+    answer: Answer
 
 
 class NotSettled(Exception):
@@ -78,22 +97,35 @@ class Settling:
                 transaction.connection, posting_id, answer.sell_id
             ):
                 return False
-            if await self._end(transaction, sale, posting_id, answer, only_from=only_from):
+            ending = _Ending(sale, posting_id, answer)
+            if await self._end(transaction, [ending], only_from=only_from):
                 return True
-            held = await self._sales.posting_outcome(transaction.connection, key, posting_id)
-            if answer.outcome == "recorded" and held == "not_recorded":
-                await self._hear_late(transaction, sale, posting_id, answer)
+            await self._hear_late(transaction, ending)
         return False
 
-    async def _hear_late(self, transaction: OutboxTransaction, sale: HeldSale, posting_id: int, answer: Answer) -> None:
-        """Rare: the request came through after somebody had looked and not found it.
+    async def end_answered(self, ends: Sequence[End]) -> None:
+        """What Prokip answered to requests of different orders of one location, in one transaction."""
+        async with self._outbox.transaction() as transaction:
+            sales = await self._sales.lock(transaction.connection, [end.key for end in ends])
+            endings = [_Ending(sales[end.key], end.posting_id, end.answer) for end in ends]
+            ended = await self._end(transaction, endings, only_from={"posting", "in_doubt"})
+            for ending in endings:
+                if ending.posting_id not in ended:
+                    await self._hear_late(transaction, ending)
+
+    async def _hear_late(self, transaction: OutboxTransaction, late: _Ending) -> None:
+        """An answer to a request that has its outcome. Rare: it came through after somebody had looked and not found it.
 
         Prokip's own word stands. If it was sold a second time meanwhile, too much is told now and goes back by itself.
         What a later request of the order has counted already is not counted again.
         """
-        log.error("posting.settlement_contradicted", order_ref=sale.key.order_ref, sell_id=answer.sell_id)
-        if not await self._sales.counted_by_another(transaction.connection, posting_id, answer.sell_id):
-            await self._end(transaction, sale, posting_id, answer, only_from={"not_recorded"})
+        connection, answer = transaction.connection, late.answer
+        held = await self._sales.posting_outcome(connection, late.sale.key, late.posting_id)
+        if answer.outcome != "recorded" or held != "not_recorded":
+            return
+        log.error("posting.settlement_contradicted", order_ref=late.sale.key.order_ref, sell_id=answer.sell_id)
+        if not await self._sales.counted_by_another(connection, late.posting_id, answer.sell_id):
+            await self._end(transaction, [late], only_from={"not_recorded"})
 
     async def settle(self, key: OrderKey, *, recorded: bool, sell_id: str | None, posting_id: int | None) -> SaleState:
         """An operator looked into Prokip: the request in doubt did happen, or did not. Saying it twice is saying it
@@ -105,7 +137,9 @@ class Settling:
             meant = posting_id or await self._sales.newest_doubt(transaction.connection, key)
             await self._check_own(transaction, sale, meant, sell_id)
             answer = Answer(outcome, "Settled by an operator.", sell_id=sell_id, by_hand=True)
-            if meant is None or not await self._end(transaction, sale, meant, answer, only_from={"in_doubt"}):
+            if meant is None or not await self._end(
+                transaction, [_Ending(sale, meant, answer)], only_from={"in_doubt"}
+            ):
                 await self._check_said_before(transaction, sale, meant, outcome)
             await self._polls.read_soon(transaction.connection, LocationKey(key.business_id, sale.location_id))
             settled = await self._lock(transaction, key)
@@ -177,24 +211,20 @@ class Settling:
         self, transaction: OutboxTransaction, sale: HeldSale, state: SaleState, sells: Sequence[Sell], detail: str
     ) -> None:
         """The order stays in a state by itself, and the others hear of it."""
-        await self._sales.set_state(
-            transaction.connection, sale.key, state, detail=detail, next_attempt_in_s=None, attempts=0
-        )
+        await self._sales.set_states(transaction.connection, [NewState(sale.key, state, detail, None, 0)])
         transaction.say(*_about(sale, sale.revision, state, sells, detail))
 
     async def _lock(self, transaction: OutboxTransaction, key: OrderKey) -> HeldSale:
-        sale = await self._sales.lock(transaction.connection, key)
-        if sale is None:
+        found = await self._sales.lock(transaction.connection, [key])
+        if key not in found:
             raise NoSuchOrder("The business has no such order.")
-        return sale
+        return found[key]
 
     async def _sells(self, transaction: OutboxTransaction, key: OrderKey) -> list[Sell]:
         return (await self._sales.told(transaction.connection, key.business_id, [key]))[key]
 
     async def _begin_again(self, transaction: OutboxTransaction, sale: HeldSale) -> None:
-        await self._sales.set_state(
-            transaction.connection, sale.key, "due", detail=sale.detail, next_attempt_in_s=0.0, attempts=0
-        )
+        await self._sales.set_states(transaction.connection, [NewState(sale.key, "due", sale.detail, 0.0, 0)])
 
     async def _enter_by_hand(
         self, transaction: OutboxTransaction, sale: HeldSale, step: GiveBack, sells: Sequence[Sell]
@@ -204,68 +234,79 @@ class Settling:
             transaction.connection, sale, step, reference=reference, answer="Entered in Prokip by hand."
         )
         place = LocationKey(sale.key.business_id, sale.location_id)
-        await self._sales.tell(
-            transaction.connection, place, step, counter_moves(step), posting_id=step.posting_id, line_ids={}
-        )
+        await self._sales.tell(transaction.connection, place, [Told(step.posting_id, step, {})])
 
     async def _end(
-        self,
-        transaction: OutboxTransaction,
-        sale: HeldSale,
-        posting_id: int,
-        answer: Answer,
-        *,
-        only_from: Collection[Outcome],
-    ) -> bool:
-        """False: the request has another outcome already."""
-        connection, key = transaction.connection, sale.key
-        ended = await self._sales.end_posting(
+        self, transaction: OutboxTransaction, endings: Sequence[_Ending], *, only_from: Collection[Outcome]
+    ) -> set[int]:
+        """Of different orders of one location. Those that have been given their outcome now; others have one already."""
+        connection, first = transaction.connection, endings[0]
+        place = LocationKey(first.sale.key.business_id, first.sale.location_id)
+        ended = await self._sales.end_postings(
             connection,
-            key,
-            posting_id,
-            answer.outcome,
+            [
+                PostingEnd(one.posting_id, one.sale.key, one.answer.outcome, one.answer.sell_id, one.answer.words)
+                for one in endings
+            ],
             only_from=only_from,
-            sell_id=answer.sell_id,
-            answer=answer.words,
-            by_hand=answer.by_hand,
+            by_hand=first.answer.by_hand,
             first_look_s=self._first_look_s,
         )
-        if ended is None:
-            return False
-        metrics.POSTINGS.labels(key.business_id, ended.step.kind, answer.outcome).inc()
-        place = LocationKey(key.business_id, sale.location_id)
-        if answer.outcome == "recorded":
-            moves = counter_moves(ended.step)
-            await self._sales.tell(
-                connection, place, ended.step, moves, posting_id=posting_id, line_ids=answer.line_ids
-            )
+        news = [one for one in endings if one.posting_id in ended]
+        if not news:
+            return set()
+        for one in news:
+            metrics.POSTINGS.labels(place.business_id, ended[one.posting_id].step.kind, one.answer.outcome).inc()
+        await self._tell(connection, place, news, ended)
+        trouble = [one.answer for one in news if one.answer.health is not None]
+        if trouble:
+            await self._block(transaction, place, max(trouble, key=lambda answer: answer.asked_s or 0.0))
+        certain = [one for one in news if one.sale.state == "in_doubt" and one.answer.outcome != "in_doubt"]
+        if certain:
+            skus = {sku for one in certain for sku in ended[one.posting_id].step.units}
+            await self._sales.read_left_out_soon(connection, place, skus)
+        if "not_recorded" in only_from:
+            # Another request about the order may be open; what follows from both is decided at its end.
+            news = [one for one in news if one.sale.state not in {"posting", "in_doubt"}]
+        if news:
+            await self._conclude(transaction, news, ended)
+        return set(ended)
+
+    async def _tell(
+        self,
+        connection: Connection,
+        place: LocationKey,
+        endings: Sequence[_Ending],
+        ended: Mapping[int, EndedPosting],
+    ) -> None:
+        """What Prokip did. A repeat counts as told like any other sale, so that what is too much goes back by itself."""
+        told: list[Told] = []
+        for one in endings:
+            answer, step = one.answer, ended[one.posting_id].step
+            if answer.outcome == "recorded":
+                told.append(Told(one.posting_id, step, answer.line_ids))
             for repeat in answer.repeats:
-                # It counts as told like any other, so that what is too much goes back by itself.
-                log.error("posting.repeated_in_prokip", order_ref=key.order_ref, sell_id=repeat.sell_id)
-                number = await self._sales.add_repeat(connection, posting_id, repeat.sell_id)
-                await self._sales.tell(
-                    connection, place, ended.step, moves, posting_id=number, line_ids=repeat.line_ids
-                )
-        if answer.health is not None:
-            await self._block(transaction, place, answer)
-        if sale.state == "in_doubt" and answer.outcome != "in_doubt":
-            await self._sales.read_left_out_soon(connection, place, list(ended.step.units))
-        if "not_recorded" in only_from and sale.state in {"posting", "in_doubt"}:
-            # Another request about the order is open; what follows from both is decided at its end.
-            return True
-        sells = await self._sells(transaction, key)
-        verdict = self._verdict(sale, ended, sells, answer)
-        refusals = sale.attempts + 1 if verdict.state == "refused" else 0
-        await self._sales.set_state(
-            connection,
-            key,
-            verdict.state,
-            detail=answer.words,
-            next_attempt_in_s=_delay_s(verdict),
-            attempts=refusals,
-        )
-        self._say_end(transaction, sale, ended, sells, answer, verdict)
-        return True
+                log.error("posting.repeated_in_prokip", order_ref=one.sale.key.order_ref, sell_id=repeat.sell_id)
+                number = await self._sales.add_repeat(connection, one.posting_id, repeat.sell_id)
+                told.append(Told(number, step, repeat.line_ids))
+        if told:
+            await self._sales.tell(connection, place, told)
+
+    async def _conclude(
+        self, transaction: OutboxTransaction, endings: Sequence[_Ending], ended: Mapping[int, EndedPosting]
+    ) -> None:
+        """Where the orders stand now, and what is said of it."""
+        business_id = endings[0].sale.key.business_id
+        told = await self._sales.told(transaction.connection, business_id, [one.sale.key for one in endings])
+        states: list[NewState] = []
+        for one in endings:
+            sale, answer, posting = one.sale, one.answer, ended[one.posting_id]
+            sells = told[sale.key]
+            verdict = self._verdict(sale, posting, sells, answer)
+            refusals = sale.attempts + 1 if verdict.state == "refused" else 0
+            states.append(NewState(sale.key, verdict.state, answer.words, _delay_s(verdict), refusals))
+            self._say_end(transaction, sale, posting, sells, answer, verdict)
+        await self._sales.set_states(transaction.connection, states)
 
     def _verdict(self, sale: HeldSale, ended: EndedPosting, sells: Sequence[Sell], answer: Answer) -> Verdict:
         left = len(steps_left(sale.due, sells))

@@ -1,6 +1,11 @@
 """Tokens of a connector account, the same for all replicas: kept sealed, and got by one of them at a time."""
 
 import asyncio
+import math
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Final
 
 from prokip_poller.storage.logins import HeldLogin, LoginInHand, Logins
@@ -24,35 +29,77 @@ RENEW_MARGIN_SHARE: Final = 0.1
 log = Log("tokens")
 
 
+@dataclass(slots=True)
+class KnownToken:
+    """What a process knows of one business's token without asking the database."""
+
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """So that only one request of the business waits with a database connection."""
+    version: int = 0
+    access: str | None = field(default=None, repr=False)
+    until_s: float = 0.0
+    """Monotonic."""
+
+    def usable(self, version: int, now_s: float) -> str | None:
+        return self.access if version == self.version and now_s < self.until_s else None
+
+    def forget(self, refused: str) -> None:
+        if self.access == refused:
+            self.access = None
+
+
+class KnownTokens:
+    """Of all businesses, for all requests of this process: a page of stock must not cost a look at the database.
+
+    Should another replica renew a token early, this one learns of it by a request that is not accepted, once.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.monotonic = monotonic
+        self._of: defaultdict[int, KnownToken] = defaultdict(KnownToken)
+
+    def of(self, business_id: int) -> KnownToken:
+        return self._of[business_id]
+
+
 class StoredTokens:
     """Of one business under one version of its settings."""
 
     def __init__(
-        self, logins: Logins, vault: Vault, sign_in: SignIn, lock: asyncio.Lock, *, business_id: int, version: int
+        self, logins: Logins, vault: Vault, sign_in: SignIn, known: KnownTokens, *, business_id: int, version: int
     ) -> None:
-        """`lock`: the business's in this process, so that only one request of it waits with a database connection."""
         self._logins = logins
         self._vault = vault
         self._sign_in = sign_in
-        self._lock = lock
+        self._known = known.of(business_id)
+        self._monotonic = known.monotonic
         self._business_id = business_id
         self._version = version
 
     async def token(self) -> str:
+        known, now_s = self._known, self._monotonic()
+        access = known.usable(self._version, now_s)
+        if access is not None:
+            return access
         try:
             held = await self._logins.read(self._business_id, self._version)
         except DATABASE_TROUBLE as error:
             raise _database_away(error) from None
         tokens = None if held is None or held.due else self._usable(held)
-        return tokens.access if tokens is not None else await self._renew(refused=None)
+        if held is None or tokens is None:
+            return await self._renew(refused=None)
+        known.version, known.access = self._version, tokens.access
+        known.until_s = now_s + (math.inf if held.usable_s is None else held.usable_s)
+        return tokens.access
 
     async def renewed(self, refused: str) -> str:
+        self._known.forget(refused)
         return await self._renew(refused=refused)
 
     async def _renew(self, *, refused: str | None) -> str:
         """What another one got meanwhile, or a new token. `refused`: the one that Prokip has just not accepted."""
         try:
-            async with self._lock, self._logins.exclusive(self._business_id, self._version) as login:
+            async with self._known.lock, self._logins.exclusive(self._business_id, self._version) as login:
                 outcome = await self._renew_in_hand(login, refused)
         except DATABASE_TROUBLE as error:
             raise _database_away(error) from None

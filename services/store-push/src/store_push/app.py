@@ -17,18 +17,29 @@ from prokip_shared.security.tokens import InternalTokens
 from prokip_shared.security.vault import Vault
 from prokip_shared.web.internal import require_business
 from store_push import upkeep
+from store_push.background import Background
 from store_push.catalogue import CatalogueReader
+from store_push.choosing import Choosing
 from store_push.config import StorePushSettings
 from store_push.domain.decisions import Patience
+from store_push.domain.first_quantities import FirstLimits
 from store_push.domain.lingering import Linger
+from store_push.first_quantities import FirstQuantities
 from store_push.handlers.api import StoreApi
 from store_push.handlers.connections import ConnectionHandlers
+from store_push.handlers.first_quantities import FirstQuantityApi
+from store_push.handlers.matching import MatchingApi
 from store_push.handlers.stock import StockHandlers
+from store_push.looking import LevelLooker, LookLimits
 from store_push.pusher import Pusher
 from store_push.rounds import RoundWatch
+from store_push.storage.background import BackgroundStorage
 from store_push.storage.catalogue import CatalogueStorage
 from store_push.storage.connections import ConnectionStorage
+from store_push.storage.first_quantities import FirstQuantityStorage
 from store_push.storage.intents import IntentStorage
+from store_push.storage.looks import LookStorage
+from store_push.storage.matching import MatchingStorage
 from store_push.storage.reads import ReadStorage
 from store_push.storage.rounds import RoundStorage
 from store_push.storage.subscriptions import SubscriptionStorage
@@ -55,7 +66,8 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
     pool = await context.stack.enter_async_context(
         await open_pool(settings.database_url, service=NAME, connections_max=settings.database_connections_max)
     )
-    claims_max = settings.push_workers + settings.catalogue_readers + settings.sweepers + SUBSCRIPTION_WATCHES
+    claims_max = settings.push_workers + settings.catalogue_readers + settings.sweepers
+    claims_max += settings.lookers + SUBSCRIPTION_WATCHES
     claims = await context.stack.enter_async_context(
         await open_pool(settings.database_url, service=f"{NAME}-claims", connections_max=claims_max)
     )
@@ -64,7 +76,11 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
     )
     directory = _open_directory(context, settings)
     session = await context.stack.enter_async_context(
-        open_client(allowed_private_hosts=settings.allowed_private_hosts, timeout_s=settings.push_timeout_s)
+        open_client(
+            allowed_private_hosts=settings.allowed_private_hosts,
+            allowed_self_signed_hosts=settings.allowed_self_signed_hosts,
+            timeout_s=settings.push_timeout_s,
+        )
     )
     stores = Stores(
         directory,
@@ -77,6 +93,8 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
     reads = ReadStorage(pool)
     targets, rounds, connections = TargetStorage(), RoundStorage(), ConnectionStorage()
     work, catalogues, sweeps, subscriptions = WorkStorage(), CatalogueStorage(), SweepStorage(), SubscriptionStorage()
+    looks, budgets = LookStorage(), BackgroundStorage()
+    background = Background(stores, pool, bus.outbox, budgets)
     patience = Patience(settle_s=settings.settle_s, drift_after_s=settings.drift_after_s)
     pusher = Pusher(patience, utc_now, IntentStorage(beside).note)
     worker = Worker(claims, work, sweeps, bus.outbox, stores, pusher)
@@ -94,31 +112,41 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
         catalogues,
         targets,
         connections,
-        stores,
+        background,
         settle_s=settings.settle_s,
         interval_s=settings.catalogue_interval_s,
+        hint_pause_s=settings.catalogue_hint_pause_s,
     )
     sweeper = Sweeper(
         claims,
         bus.outbox,
         sweeps,
-        stores,
+        background,
         SweepLimits(settings.sweep_interval_s, settings.sweep_overlap_s, settings.sweep_pause_s_min),
     )
     webhooks = SubscriptionWatch(
-        claims, subscriptions, stores, settings.public_webhook_url, settings.subscription_interval_s
+        claims, subscriptions, background, settings.public_webhook_url, settings.subscription_interval_s
     )
+    looker = LevelLooker(claims, looks, targets, background, LookLimits(settings.look_interval_s, settings.settle_s))
     readers = [DueTimer(reader.read_next, reader.next_in_s) for _ in range(settings.catalogue_readers)]
     sweepers = [DueTimer(sweeper.sweep_next, sweeper.next_in_s) for _ in range(settings.sweepers)]
     watches = [DueTimer(webhooks.check_next, webhooks.next_in_s) for _ in range(SUBSCRIPTION_WATCHES)]
+    lookers = [DueTimer(looker.look_next, looker.next_in_s) for _ in range(settings.lookers)]
     watch = RoundWatch(pool, bus.outbox, rounds, settings.round_timeout_s)
+    first = FirstQuantityStorage()
+    plans = FirstQuantities(pool, first, _first_limits(settings), settings.first_settle_s)
     follower = ConnectionHandlers(
-        directory, connections, targets, rounds, sweeps, subscriptions, settings.subscription_interval_s
+        directory, connections, targets, rounds, sweeps, subscriptions, first, settings.subscription_interval_s
     )
 
     context.side_task("dispatcher", dispatcher.run())
     context.on_drain(dispatcher.drain)
-    for name, timers in (("catalogue", readers), ("sweep", sweepers), ("webhooks", watches)):
+    for name, timers in (
+        ("catalogue", readers),
+        ("sweep", sweepers),
+        ("webhooks", watches),
+        ("look", lookers),
+    ):
         for number, timer in enumerate(timers):
             context.side_task(f"{name} {number}", timer.run())
     context.side_task("rounds", watch.run())
@@ -130,11 +158,32 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
     }
     context.side_task("listen", upkeep.listen(settings.database_url, heard))
     context.side_task("follow directory", upkeep.follow_directory(pool, follower))
+    context.side_task("first quantities", upkeep.judge_first_quantities(plans))
     context.side_task("gauges", upkeep.keep_gauges(reads))
     context.side_task("prune", upkeep.prune(reads, retention_days=settings.retention_days))
 
-    _add_routes(context.web, settings, reads, bus)
-    _consume(bus, StockHandlers(targets, rounds, settings.settle_s), follower, settings.settle_s * HINT_PACE_SHARE)
+    matching = MatchingStorage(pool)
+    choosing = Choosing(bus.outbox, matching, catalogues, connections, targets, settings.settle_s)
+    apis = (
+        StoreApi(reads),
+        MatchingApi(matching, choosing, connections, pool),
+        FirstQuantityApi(pool, first, plans),
+    )
+    _add_routes(context.web, settings, [entry for api in apis for entry in api.routes()], bus)
+    _consume(
+        bus,
+        StockHandlers(targets, rounds, catalogues, settings.settle_s),
+        follower,
+        settings.settle_s * HINT_PACE_SHARE,
+    )
+
+
+def _first_limits(settings: StorePushSettings) -> FirstLimits:
+    return FirstLimits(
+        changed_share_max=settings.first_changed_share_max,
+        zeroed_share_max=settings.first_zeroed_share_max,
+        skus_min=settings.first_skus_min,
+    )
 
 
 def wake_all(timers: Sequence[DueTimer]) -> None:
@@ -166,10 +215,10 @@ def _consume(bus: Bus, stock: StockHandlers, follower: ConnectionHandlers, hint_
     bus.consume(Subscription(NAME, SyncRequestedV1), follower.begin_rounds)
 
 
-def _add_routes(app: web.Application, settings: StorePushSettings, reads: ReadStorage, bus: Bus) -> None:
+def _add_routes(app: web.Application, settings: StorePushSettings, routes: Sequence[web.RouteDef], bus: Bus) -> None:
     tokens = InternalTokens(settings.internal_secret.get_secret_value())
     app.middlewares.append(require_business(tokens))
-    app.add_routes(StoreApi(reads).routes())
+    app.add_routes(routes)
     app.add_routes(parked_routes(bus.parked))
 
 

@@ -1,25 +1,31 @@
-"""Reads stores' catalogues, when they are due, and turns them into listings."""
+"""Reads stores' catalogues page by page, when they are due, and turns what they say into listings.
+
+A page is a transaction: what it said and where the next one begins are stored together, so a crash costs one page and
+an operator sees how far a read is. Listings are made when the whole catalogue has been named.
+"""
 
 import random
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 
 from prokip_shared.bus import Outbox
 from prokip_shared.database import Connection, Pool
 from prokip_shared.logs import Log
 from prokip_shared.messages import StockHoldersObservedV1
-from prokip_shared.platforms.errors import StoreError
-from prokip_shared.platforms.store import CatalogueItem
+from prokip_shared.platforms.errors import Refused, StoreError
 from store_push import metrics
 from store_push.domain.health import pause_s
 from store_push.domain.matching import ListingDraft, holders_of, match_catalogue
-from store_push.ports import Store, StoreDirectory
+from store_push.ports import StoreDirectory
 from store_push.storage.catalogue import SAVE_ITEMS_MAX, CatalogueClaim, CatalogueStorage
 from store_push.storage.connections import ConnectionStorage
 from store_push.storage.targets import TargetStorage
 
 ITEMS_MAX: Final = 500_000
 HOLDERS_PER_MESSAGE_MAX: Final = 1_000
+READ_AGE_MAX: Final = timedelta(days=1)
+"""An unfinished read that is older begins anew: what its first pages said is no longer true."""
 
 log = Log("catalogue")
 
@@ -31,7 +37,7 @@ class CatalogueTooLarge(StoreError):
 @dataclass(frozen=True, slots=True)
 class CatalogueReader:
     pool: Pool
-    """For claims, which are held as long as a read takes."""
+    """For claims, which are held as long as a page is read."""
     outbox: Outbox
     storage: CatalogueStorage
     targets: TargetStorage
@@ -39,28 +45,45 @@ class CatalogueReader:
     stores: StoreDirectory
     settle_s: float
     interval_s: float
+    hint_pause_s: float = 60.0
+    """Between two reads that a store's hints of unknown items ask for."""
 
     async def read_next(self) -> bool:
-        """Reads one catalogue that is due; False when none is."""
+        """Reads one page of a catalogue that is due; False when none is."""
         async with self.pool.acquire() as connection, connection.transaction():
-            claim = await self.storage.claim(connection)
+            claim = await self.storage.claim(connection, hint_pause_s=self.hint_pause_s)
             store = None if claim is None else self.stores.store_of(claim.connection_id)
             if claim is None or store is None:
                 return False
+            if claim.age > READ_AGE_MAX:
+                claim = claim.begun_anew()
             try:
-                drafts = match_catalogue(await _whole_catalogue(store))
-                await self._save(claim, drafts)
+                page = await store.catalogue_page(claim.cursor)
+                claim = claim.after(page)
+                if claim.counted > ITEMS_MAX:
+                    raise CatalogueTooLarge(f"the catalogue has more than {ITEMS_MAX} items")
             except StoreError as error:
                 await self._note_failure(connection, claim, error)
                 return True
-            await self.storage.done(connection, claim, items=len(drafts), next_in_s=self.interval_s)
-        metrics.CATALOGUES.labels("done").inc()
-        log.info("catalogue.read", connection_id=claim.connection_id, business_id=claim.business_id, items=len(drafts))
+            await self.storage.save_page(connection, claim, page.items)
+            if claim.cursor is None:
+                await self._finish(connection, claim)
+            else:
+                await self.storage.page_done(connection, claim)
         return True
 
     async def next_in_s(self) -> float | None:
         """Until a catalogue is due; None where there is none."""
-        return await self.storage.next_in_s(self.pool)
+        return await self.storage.next_in_s(self.pool, hint_pause_s=self.hint_pause_s)
+
+    async def _finish(self, connection: Connection, claim: CatalogueClaim) -> None:
+        await self.storage.forget_unread(connection, claim)
+        items = await self.storage.items(connection, claim.connection_id)
+        drafts = match_catalogue(items, await self.storage.choices(connection, claim.connection_id))
+        await self._save(claim, drafts)
+        await self.storage.done(connection, claim, items=len(drafts), next_in_s=self.interval_s)
+        metrics.CATALOGUES.labels("done").inc()
+        log.info("catalogue.read", connection_id=claim.connection_id, business_id=claim.business_id, items=len(drafts))
 
     async def _save(self, claim: CatalogueClaim, drafts: list[ListingDraft]) -> None:
         """Items first, in bites; then targets, against batches of stock.changed that run at the same time."""
@@ -85,6 +108,9 @@ class CatalogueReader:
                 )
 
     async def _note_failure(self, connection: Connection, claim: CatalogueClaim, error: StoreError) -> None:
+        """A cursor that the store does not take any more is given up; the read begins again."""
+        if isinstance(error, Refused | CatalogueTooLarge):
+            claim = claim.begun_anew()
         fraction = random.random()  # noqa: S311  # spreads load, guards nothing
         wait_s = pause_s(error, claim.consecutive_failures + 1, fraction=fraction)
         await self.storage.failed(connection, claim, error=str(error), next_in_s=wait_s)
@@ -94,19 +120,6 @@ class CatalogueReader:
             connection_id=claim.connection_id,
             business_id=claim.business_id,
             reason=str(error),
+            counted=claim.counted,
             next_in_s=round(wait_s, 1),
         )
-
-
-async def _whole_catalogue(store: Store) -> list[CatalogueItem]:
-    """All pages; an item that moved between pages while they were read is kept once."""
-    items: dict[str, CatalogueItem] = {}
-    cursor: str | None = None
-    while True:
-        page = await store.catalogue_page(cursor)
-        items |= {item.key.item_ref: item for item in page.items}
-        if len(items) > ITEMS_MAX:
-            raise CatalogueTooLarge(f"the catalogue has more than {ITEMS_MAX} items")
-        if page.next_cursor is None:
-            return list(items.values())
-        cursor = page.next_cursor

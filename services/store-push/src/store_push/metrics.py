@@ -31,4 +31,10 @@ OLDEST_SWEEP_S: Final = Gauge(
 SUBSCRIPTIONS_RESTORED: Final = Counter(
     "prokip_push_subscriptions_restored_total", "Webhooks that a store had switched off or removed, made anew"
 )
+LOOKED_AT: Final = Counter("prokip_push_looked_at_total", "Listings whose level was looked at in the background")
+BACKGROUND_WAIT_SECONDS: Final = Histogram(
+    "prokip_push_background_wait_seconds",
+    "How long sweeps, looks and imports waited for their turn at a store",
+    buckets=LATENCY_BUCKETS_S,
+)
 WORKERS_BUSY: Final = Gauge("prokip_push_workers_busy", "Workers that are pushing")

@@ -4,7 +4,15 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from prokip_shared.platforms.store import CataloguePage, ItemKey, Level, OrdersPage, QuantityWrite, WriteResult
+from prokip_shared.platforms.store import (
+    CataloguePage,
+    ItemKey,
+    Level,
+    OrdersPage,
+    QuantityWrite,
+    QueryPoints,
+    WriteResult,
+)
 from store_push.domain.decisions import Habits
 
 
@@ -13,6 +21,9 @@ class Store(Protocol):
 
     @property
     def habits(self) -> Habits: ...
+
+    def bucket(self) -> QueryPoints | None:
+        """The query points that its last answer told of; None where it has none."""
 
     def groups(self, keys: Sequence[ItemKey]) -> list[tuple[ItemKey, ...]]:
         """Splits items, in the order given, into what one write call can carry."""

@@ -13,7 +13,7 @@ from prokip_shared.platforms.custom import CustomClient
 from prokip_shared.platforms.errors import Refused
 from prokip_shared.platforms.exchange import ExchangeLimits
 from prokip_shared.platforms.shopify import ShopifyClient, shopify_base_url
-from prokip_shared.platforms.store import CataloguePage, ItemKey, Level, OrdersPage
+from prokip_shared.platforms.store import CataloguePage, ItemKey, Level, OrdersPage, QueryPoints
 from prokip_shared.platforms.webhook_addresses import webhook_url
 from prokip_shared.platforms.woocommerce import WooClient
 from store_push.domain.decisions import Habits
@@ -46,6 +46,9 @@ class WooStore(WooClient):
         )
         self._webhook_secret = credentials.webhook_secret
 
+    def bucket(self) -> QueryPoints | None:
+        return None
+
     async def keep_webhooks(self, public_webhook_url: str) -> tuple[str, ...]:
         url = webhook_url(public_webhook_url, "woocommerce")
         return await self.restore_webhooks(delivery_url=url, secret=self._webhook_secret)
@@ -53,6 +56,9 @@ class WooStore(WooClient):
 
 class CustomStore(CustomClient):
     habits = CUSTOM_HABITS
+
+    def bucket(self) -> QueryPoints | None:
+        return None
 
     async def read_levels(self, keys: Sequence[ItemKey]) -> dict[ItemKey, Level]:
         raise Refused("not_readable", f"a custom store tells no levels ({len(keys)} asked)")

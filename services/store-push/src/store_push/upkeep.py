@@ -11,6 +11,7 @@ from prokip_shared.database import DATABASE_TROUBLE, Pool, load_queries
 from prokip_shared.directory import DirectoryUnavailable
 from prokip_shared.logs import Log
 from store_push import metrics
+from store_push.first_quantities import FirstQuantities
 from store_push.handlers.connections import ConnectionHandlers
 from store_push.storage.reads import PRUNE_ROWS_MAX, ReadStorage
 
@@ -68,6 +69,11 @@ async def follow_directory(pool: Pool, handlers: ConnectionHandlers) -> None:
             return  # readiness tells; there is nothing to follow yet
 
     await _every(DIRECTORY_INTERVAL_S, "directory.not_followed", look)
+
+
+async def judge_first_quantities(plans: FirstQuantities) -> None:
+    """Runs until cancelled."""
+    await _every(plans.settle_s / 2, "first_quantities.not_judged", plans.look)
 
 
 async def keep_gauges(reads: ReadStorage) -> None:

@@ -38,6 +38,7 @@ from store_push.storage.sweeps import SweepStorage
 from store_push.storage.work import Claim, DueConnection, WorkStorage
 
 CLAIM_LISTINGS_MAX: Final = 1_000
+PROBE_LISTINGS_MAX: Final = 100  # one request or two: a store that failed is not asked more before it has answered
 POLL_S: Final = 1.0  # a notification that got lost costs at most this
 DATABASE_PAUSE_S: Final = 0.5
 LAST_PUSH_RESOLUTION_S: Final = 1.0
@@ -64,7 +65,8 @@ class Worker:
             store = None if claim is None else self.stores.store_of(connection_id)
             if claim is None or store is None:
                 return False
-            due = await self.storage.due_listings(connection, connection_id, CLAIM_LISTINGS_MAX)
+            listings_max = CLAIM_LISTINGS_MAX if claim.health.state == "healthy" else PROBE_LISTINGS_MAX
+            due = await self.storage.due_listings(connection, connection_id, listings_max)
             if not due:
                 return False
             with bind_correlation(due[0].correlation_id):

@@ -10,15 +10,13 @@ from prokip_shared.bus.port import BusUnavailable
 from prokip_shared.database import Pool
 from prokip_shared.directory import DirectoryUnavailable
 from prokip_shared.logs import Log
-from prokip_shared.messages import utc_now
 from prokip_shared.platforms.webhooks import UnusableWebhook
 from prokip_shared.web.middleware import make_correlation_id
 from prokip_shared.web.problems import Problem
 from webhook_ingest.domain.dialects import DIALECTS
 from webhook_ingest.domain.events import event_of
 from webhook_ingest.door import Door
-from webhook_ingest.ids import make_message_id
-from webhook_ingest.storage import ParkedTable, UnusableBody
+from webhook_ingest.storage import ParkedBody, ParkedTable
 from webhook_ingest.stores import Stores
 
 log = Log("parked")
@@ -39,17 +37,17 @@ class ParkedWebhooks:
     async def replay(self, business_id: int, parked_id: UUID) -> bool:
         """Reads the body again with today's code. False: it is not parked; Problem 409: still unusable."""
         async with self._pool.acquire() as connection, connection.transaction():
-            body = await self._table.claim(connection, business_id, parked_id)
-            if body is None:
+            found = await self._table.claim(connection, business_id, parked_id)
+            if found is None:
                 return False
-            reason = await self._read_again(body)
+            reason = await self._read_again(found)
             if reason is None:
                 await self._table.unpark(connection, business_id, parked_id)
             else:
                 await self._table.count_failed_replay(connection, business_id, parked_id, reason)
         if reason is not None:
             raise Problem(409, "Still unusable", code="still_unusable", detail=reason)
-        log.info("webhook.replayed", parked_id=str(parked_id), business_id=business_id, topic=body.topic)
+        log.info("webhook.replayed", parked_id=str(parked_id), business_id=business_id, topic=found.body.topic)
         return True
 
     async def replay_all(self, business_id: int) -> int:
@@ -66,8 +64,9 @@ class ParkedWebhooks:
             after = (rows[-1]["parked_at"], rows[-1]["id"])
         return replayed
 
-    async def _read_again(self, body: UnusableBody) -> str | None:
+    async def _read_again(self, parked: ParkedBody) -> str | None:
         """None when its event is durable now, or when it turns out to say nothing; else why it is still unusable."""
+        body = parked.body
         try:
             connection = self._stores.by_id(body.connection_id)
             if connection is None:
@@ -76,8 +75,10 @@ class ParkedWebhooks:
             event = event_of(
                 meaning,
                 connection,
-                message_id=make_message_id(),
-                observed_at=utc_now(),
+                topic=body.topic,
+                # As when it came: neither replaying it nor doing so twice is the store's lateness or duplicate.
+                message_id=str(parked.parked_id),
+                observed_at=parked.parked_at,
                 correlation_id=make_correlation_id(),
             )
             if event is not None:

@@ -70,6 +70,15 @@ class UnusableBody:
     """Whitelisted fields only, in the store's own form."""
 
 
+@dataclass(frozen=True, slots=True)
+class ParkedBody:
+    """One that is parked, and when it came first."""
+
+    parked_id: UUID
+    parked_at: datetime
+    body: UnusableBody
+
+
 class ParkedTable:
     """Every statement but `park` is bound to one business by argument; `park` writes the body's own."""
 
@@ -95,12 +104,12 @@ class ParkedTable:
     async def page(self, business_id: int, after: tuple[datetime, UUID], rows_max: int) -> list[asyncpg.Record]:
         return await self._pool.fetch(self._queries["list_parked"], business_id, *after, rows_max)
 
-    async def claim(self, connection: Connection, business_id: int, parked_id: UUID) -> UnusableBody | None:
+    async def claim(self, connection: Connection, business_id: int, parked_id: UUID) -> ParkedBody | None:
         """Locked until the transaction ends."""
         row = await connection.fetchrow(self._queries["claim_parked"], business_id, parked_id)
         if row is None:
             return None
-        return UnusableBody(
+        body = UnusableBody(
             row["business_id"],
             row["connection_id"],
             row["platform"],
@@ -108,6 +117,7 @@ class ParkedTable:
             row["reason"],
             json.loads(row["body"]),
         )
+        return ParkedBody(parked_id, row["parked_at"], body)
 
     async def unpark(self, connection: Connection, business_id: int, parked_id: UUID) -> None:
         await connection.execute(self._queries["unpark"], business_id, parked_id)

@@ -1,7 +1,7 @@
 """The bus of one service, wired: `open_bus` is what a composition root calls."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack
 from typing import Any, Final, Protocol, overload
 
@@ -16,6 +16,7 @@ from prokip_shared.bus.postgres import PostgresBroker, migrate_postgres_bus, ope
 from prokip_shared.bus.publisher import BusPublisher, MeteredBroker
 from prokip_shared.bus.rabbitmq import RabbitBroker
 from prokip_shared.bus.storage import BusTables, migrate_service_tables
+from prokip_shared.bus.topology import QUEUES, Binding
 from prokip_shared.database import Pool
 from prokip_shared.logs import Log
 
@@ -142,18 +143,24 @@ async def migrate_bus(settings: BusAddress, *, schema: str | None) -> list[str]:
 
 async def open_publishing_bus(host: BusHost, settings: BusAddress, limits: BusLimits = DEFAULT_LIMITS) -> PublishingBus:
     """For a service without consumers and outbox (webhook-ingest): `publisher` and `group_publisher`."""
-    return PublishingBus(await _open_broker(host, settings, limits), limits)
+    return PublishingBus(await _open_broker(host, settings, limits, QUEUES), limits)
 
 
 async def open_bus(
-    host: BusHost, settings: BusAddress, pool: Pool, schema: str, limits: BusLimits = DEFAULT_LIMITS
+    host: BusHost,
+    settings: BusAddress,
+    pool: Pool,
+    schema: str,
+    limits: BusLimits = DEFAULT_LIMITS,
+    queues: Sequence[Binding] = QUEUES,
 ) -> Bus:
     """The whole bus of a service whose inbox, outbox and parked tables are in `schema`; makes the tables.
 
-    It returns although the broker is away: readiness tells, and the connection is made when there is one.
+    It returns although the broker is away: readiness tells, and the connection is made when there is one. `queues` are
+    declared besides the own ones, so that services which start later hear what is said now.
     """
     await migrate_service_tables(settings.database_url, schema=schema)
-    bus = Bus(host, await _open_broker(host, settings, limits), pool, schema, limits)
+    bus = Bus(host, await _open_broker(host, settings, limits, queues), pool, schema, limits)
     host.side_task("outbox fast path", bus.outbox.run_fast_path())
     host.side_task("outbox relay", bus.outbox.run_relay())
     host.side_task("bus gauges", bus.outbox.run_gauges())
@@ -162,13 +169,13 @@ async def open_bus(
     return bus
 
 
-async def _open_broker(host: BusHost, settings: BusAddress, limits: BusLimits) -> Broker:
+async def _open_broker(host: BusHost, settings: BusAddress, limits: BusLimits, queues: Sequence[Binding]) -> Broker:
     broker: PostgresBroker | RabbitBroker
     if settings.broker_url == POSTGRES:
-        broker = await open_postgres_broker(settings.database_url, service=host.name, limits=limits)
+        broker = await open_postgres_broker(settings.database_url, service=host.name, limits=limits, queues=queues)
         host.stack.push_async_callback(broker.close)
     else:
-        broker = RabbitBroker(settings.broker_url, host.name, limits)
+        broker = RabbitBroker(settings.broker_url, host.name, limits, queues)
     host.side_task("broker", broker.run())
     host.check("broker", broker.check)
     return MeteredBroker(broker)

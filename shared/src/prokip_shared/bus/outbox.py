@@ -26,6 +26,8 @@ from prokip_shared.logs import Log
 from prokip_shared.messages import Encoded, Message
 
 SEND_BUNDLES_MAX: Final = 100
+SEND_BYTES_MAX: Final = 1024 * 1024
+"""Sent at a time; a broker's client holds each body more than once until it is confirmed."""
 
 log = Log("outbox")
 
@@ -96,7 +98,7 @@ class Outbox:
             await self._wake.wait()
             self._wake.clear()
             while self._waiting:
-                self._sending = [self._waiting.popleft() for _ in range(min(SEND_BUNDLES_MAX, len(self._waiting)))]
+                self._sending = next_lot(self._waiting)
                 await self._send_from_memory(self._sending)
                 self._sending = []
             self._idle.set()
@@ -154,11 +156,12 @@ class Outbox:
         in_hand = [bundle.bundle_id for bundle in (*self._sending, *self._waiting)]
         async with self._pool.acquire() as connection, connection.transaction():
             bundles = await self._tables.due_outbox(connection, in_hand, self._limits.outbox_sweep_bundles_max)
-            if not bundles:
-                return 0, None
-            report = await self._broker.send(bundles)
-            await self._note(connection, report.confirmed, report.unroutable)
-            return len(bundles), report.problem
+            waiting, problem = deque(bundles), None
+            while waiting and problem is None:
+                report = await self._broker.send(next_lot(waiting))
+                await self._note(connection, report.confirmed, report.unroutable)
+                problem = report.problem
+            return len(bundles), problem
 
     async def run_gauges(self) -> None:
         """Keeps the numbers that an operator watches: what waits here and what is parked."""
@@ -179,3 +182,13 @@ class Outbox:
             metrics.OUTBOX_WAITING.labels(self._tables.schema).set(state["waiting"])
             metrics.OUTBOX_OVERDUE_S.labels(self._tables.schema).set(max(0.0, state["overdue_s"]))
         metrics.PARKED_WAITING.labels(self._tables.schema).set(parked)
+
+
+def next_lot(waiting: deque[Bundle]) -> list[Bundle]:
+    """Taken off the front; at least one."""
+    lot = [waiting.popleft()]
+    size = len(lot[0].body)
+    while waiting and len(lot) < SEND_BUNDLES_MAX and size + len(waiting[0].body) <= SEND_BYTES_MAX:
+        lot.append(waiting.popleft())
+        size += len(lot[-1].body)
+    return lot

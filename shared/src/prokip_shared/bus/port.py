@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
+from prokip_shared.bus.topology import queue_of, topic_of
 from prokip_shared.database import Connection
 from prokip_shared.messages import Encoded, Message
 
@@ -58,11 +59,11 @@ class Subscription(Generic[M]):
 
     @property
     def topic(self) -> str:
-        return str(self.message.model_fields["type"].default)
+        return topic_of(self.message)
 
     @property
     def queue(self) -> str:
-        return f"{self.service}.{self.topic}"
+        return queue_of(self.service, self.message)
 
 
 Reader = Callable[[bytes], Sequence[R]]

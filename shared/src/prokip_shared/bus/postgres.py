@@ -16,6 +16,7 @@ import asyncpg
 from prokip_shared.bus.failures import Verdict, describe, verdict_of
 from prokip_shared.bus.limits import BusLimits
 from prokip_shared.bus.port import Bundle, Delivery, Intake, SendReport
+from prokip_shared.bus.topology import Binding
 from prokip_shared.database import Pool, close_pool, load_queries, migrate, open_pool
 from prokip_shared.logs import Log
 
@@ -31,10 +32,15 @@ async def migrate_postgres_bus(database_url: str) -> list[str]:
     return await migrate(database_url, schema="bus", package="prokip_shared", migrations="sql/bus_migrations")
 
 
-async def open_postgres_broker(database_url: str, *, service: str, limits: BusLimits) -> "PostgresBroker":
+async def open_postgres_broker(
+    database_url: str, *, service: str, limits: BusLimits, queues: Sequence[Binding] = ()
+) -> "PostgresBroker":
+    """A broker that has declared `queues` already."""
     await migrate_postgres_bus(database_url)
     pool = await open_pool(database_url, service=f"{service}-bus", connections_max=CONNECTIONS_MAX)
-    return PostgresBroker(database_url, pool, limits)
+    broker = PostgresBroker(database_url, pool, limits)
+    await broker.declare(queues)
+    return broker
 
 
 class PostgresBroker:
@@ -48,6 +54,9 @@ class PostgresBroker:
         self._intakes: dict[str, PostgresIntake] = {}
         self._listening = False
         self._problem = "not listening yet"
+
+    async def declare(self, queues: Sequence[Binding]) -> None:
+        await self._pool.executemany(self._queries["bind"], [(one.topic, one.queue) for one in queues])
 
     async def send(self, bundles: Sequence[Bundle]) -> SendReport:
         try:

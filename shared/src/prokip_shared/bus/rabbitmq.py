@@ -31,6 +31,7 @@ from prokip_shared.bus.backoff import full_jitter_s
 from prokip_shared.bus.failures import describe
 from prokip_shared.bus.limits import BusLimits
 from prokip_shared.bus.port import Bundle, Delivery, Intake, SendReport
+from prokip_shared.bus.topology import Binding
 from prokip_shared.logs import Log
 
 EVENTS_EXCHANGE: Final = "prokip.events"
@@ -144,10 +145,11 @@ class Link:
 class ConfirmedSender:
     """Confirmed, persistent, mandatory publishes, pipelined on one channel."""
 
-    def __init__(self, broker_url: str, service: str, limits: BusLimits) -> None:
+    def __init__(self, broker_url: str, service: str, limits: BusLimits, queues: Sequence[Binding]) -> None:
         name = f"prokip-{service}-publish"
         self.link = Link(broker_url, name, limits, build=self._open_channel, forget=self._forget)
         self._limits = limits
+        self._queues_known = queues
         self._service = service
         self._events: AbstractExchange | None = None
         self._queues: AbstractExchange | None = None
@@ -155,6 +157,7 @@ class ConfirmedSender:
         self._probing = False
 
     async def _open_channel(self, connection: AbstractConnection) -> None:
+        await declare_queues(connection, self._queues_known, self._limits)
         channel = await connection.channel(publisher_confirms=True, on_return_raises=True)
         await self.link.watch(channel)
         self._events = await declare_events(channel)
@@ -225,9 +228,9 @@ def _report(bundles: Sequence[Bundle], outcomes: Sequence[BaseException | None])
 class RabbitBroker:
     """`run` must run: it makes and remakes both connections."""
 
-    def __init__(self, broker_url: str, service: str, limits: BusLimits) -> None:
+    def __init__(self, broker_url: str, service: str, limits: BusLimits, queues: Sequence[Binding]) -> None:
         self._limits = limits
-        self._sender = ConfirmedSender(broker_url, service, limits)
+        self._sender = ConfirmedSender(broker_url, service, limits, queues)
         self._intakes: list[RabbitIntake] = []
         name = f"prokip-{service}-consume"
         self._consuming = Link(broker_url, name, limits, build=self._attach_intakes, forget=self._detach_intakes)
@@ -292,7 +295,7 @@ class RabbitIntake:
     async def attach(self, connection: AbstractConnection, link: Link) -> None:
         if self._stopped:
             return
-        await self._declare(connection)
+        await declare_queues(connection, [Binding(self.queue, self._topic)], self._limits)
         consumers = []
         for queue, prefetch, exhausted in (
             (self.queue, self._prefetch_bundles, False),
@@ -304,19 +307,6 @@ class RabbitIntake:
             consumable = await channel.get_queue(queue, ensure=False)
             consumers.append((consumable, await consumable.consume(partial(self._on_delivery, exhausted))))
         self._consumers = consumers
-
-    async def _declare(self, connection: AbstractConnection) -> None:
-        async with connection.channel(publisher_confirms=False) as channel:
-            events = await declare_events(channel)
-            dead = await channel.declare_exchange(DEAD_EXCHANGE, aio_pika.ExchangeType.DIRECT, durable=True)
-            dead_queue = await channel.declare_queue(
-                self.queue + DEAD_SUFFIX, durable=True, arguments=dead_queue_arguments(self._limits)
-            )
-            await dead_queue.bind(dead, self.queue)
-            queue = await channel.declare_queue(
-                self.queue, durable=True, arguments=queue_arguments(self.queue, self._limits)
-            )
-            await queue.bind(events, self._topic)
 
     def detach(self) -> None:
         self._consumers = []
@@ -406,6 +396,20 @@ def _by_channel(deliveries: Sequence[Delivery]) -> dict[Hashable, dict[int, Abst
 
 async def declare_events(channel: AbstractChannel) -> AbstractExchange:
     return await channel.declare_exchange(EVENTS_EXCHANGE, aio_pika.ExchangeType.TOPIC, durable=True)
+
+
+async def declare_queues(connection: AbstractConnection, queues: Sequence[Binding], limits: BusLimits) -> None:
+    """Each with its dead-letter queue; what is there already stays as it is."""
+    async with connection.channel(publisher_confirms=False) as channel:
+        events = await declare_events(channel)
+        dead = await channel.declare_exchange(DEAD_EXCHANGE, aio_pika.ExchangeType.DIRECT, durable=True)
+        for one in queues:
+            dead_queue = await channel.declare_queue(
+                one.queue + DEAD_SUFFIX, durable=True, arguments=dead_queue_arguments(limits)
+            )
+            await dead_queue.bind(dead, one.queue)
+            queue = await channel.declare_queue(one.queue, durable=True, arguments=queue_arguments(one.queue, limits))
+            await queue.bind(events, one.topic)
 
 
 def queue_arguments(queue: str, limits: BusLimits) -> HeadersType:

@@ -10,6 +10,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+import msgspec
+
 
 class ProkipError(Exception):
     """The words are a sentence for an operator: Prokip's own where it gave any. They never hold a token."""
@@ -47,8 +49,7 @@ class InDoubt(ProkipError):
     """The request left and no answer settles it: Prokip may or may not have done it. Never send it again unasked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Goods:
+class Goods(msgspec.Struct, frozen=True, gc=False):
     """The ids under which Prokip sells one SKU. They are never equal by rule: a product has one or more variations."""
 
     product_id: int
@@ -167,10 +168,15 @@ class ProkipClient(Protocol):
 class SaleLookup(Protocol):
     """Raises NotAuthorised, Refused, Unavailable or Unusable."""
 
-    async def find_sale(self, location_id: str, sale: Sale) -> RecordedSale | None:
-        """The sale with this reference, if Prokip holds it; None is certain only for the moment of the look."""
+    async def find_sales(self, location_id: str, sales: Sequence[Sale], *, whole: bool) -> Mapping[str, RecordedSale]:
+        """Those of the sales that Prokip holds, by reference.
+
+        `whole`: everything is read that could hold one of them. Then what is not among them was not there at the moment
+        of the look, and what is there twice is found twice. Otherwise reading ends once each was found, or where it
+        should have been: enough to find what went well, proof of nothing else.
+        """
         ...
 
-    async def returned_units(self, sell_id: str) -> Mapping[str, Decimal]:
-        """Units that have gone back on a sale, by line id."""
+    async def returned_units(self, sell_ids: Sequence[str]) -> Mapping[str, Mapping[str, Decimal]]:
+        """Units that have gone back on each sale, by line id; without the sales that Prokip does not have (any more)."""
         ...

@@ -63,7 +63,8 @@ class ConnectorProkip:
         location = wire.location_number(location_id)
         inactive = await inactive_variations(self._calls, location)
         rows_told = 0
-        async for rows in self._calls.pages(lambda page: stock.variations_request(location, page)):
+        pages = self._calls.pages(lambda page: stock.variations_request(location, page), stock.variations_of)
+        async for rows in pages:
             rows_told += len(rows)
             if rows:
                 yield stock.stock_page(rows, location, inactive)
@@ -98,26 +99,38 @@ class ConnectorProkip:
         if lacking:
             raise Refused(f"Prokip answered the return and did not take it: lines {lacking} of sale {sell_id}.")
 
-    async def find_sale(self, location_id: str, sale: Sale) -> RecordedSale | None:
+    async def find_sales(self, location_id: str, wanted: Sequence[Sale], *, whole: bool) -> Mapping[str, RecordedSale]:
         location = wire.location_number(location_id)
-        found: dict[int, sales.HeldSell] = {}
-        pages = self._calls.pages(lambda page: sales.sells_request(location, sale.sold_at, self._timezone, page))
-        async for rows in pages:
-            for row in rows:
-                sell = sales.held_sell(row)
-                if sell is not None and sell.invoice_no == sale.reference:
-                    found[sell.id] = sell
-        if not found:
-            return None
-        if len(found) > 1:
-            log.error("sale.twice_in_prokip", reference=sale.reference, sell_ids=sorted(found))
+        found: dict[str, dict[int, sales.HeldSell]] = {}
+        for group in sales.grouped_by_days(wanted, self._timezone):
+            await self._find_group(location, group, found, whole=whole)
+        return {
+            sale.reference: await self._found(sale, found[sale.reference]) for sale in wanted if sale.reference in found
+        }
+
+    async def _find_group(
+        self, location: int, group: sales.Group, found: dict[str, dict[int, sales.HeldSell]], *, whole: bool
+    ) -> None:
+        async for rows in self._calls.pages(lambda page: sales.sells_request(location, group.days, page)):
+            held = [sell for row in rows if (sell := sales.held_sell(row)) is not None]
+            for sell in held:
+                if sell.invoice_no in group.references:
+                    found.setdefault(sell.invoice_no, {})[sell.id] = sell
+            if not whole and (group.references <= found.keys() or group.is_past(held)):
+                return
+
+    async def _found(self, sale: Sale, sells: Mapping[int, sales.HeldSell]) -> RecordedSale:
+        if len(sells) > 1:
+            log.error("sale.twice_in_prokip", reference=sale.reference, sell_ids=sorted(sells))
         goods = await self._goods_of(sale)
-        first, *others = [RecordedSale(str(number), found[number].line_ids(goods)) for number in sorted(found)]
+        first, *others = [RecordedSale(str(number), sells[number].line_ids(goods)) for number in sorted(sells)]
         return replace(first, repeats=tuple(others))
 
-    async def returned_units(self, sell_id: str) -> Mapping[str, Decimal]:
-        sell = await self._sell(sell_id)
-        return {str(line.id): line.returned for line in sell.lines if line.returned}
+    async def returned_units(self, sell_ids: Sequence[str]) -> Mapping[str, Mapping[str, Decimal]]:
+        request = sales.some_sells_request(sell_ids)
+        rows = (await self._calls.rows(request)).rows if request is not None else ()
+        sells = [sell for row in rows if (sell := sales.held_sell(row)) is not None]
+        return {str(sell.id): {str(line.id): line.returned for line in sell.lines if line.returned} for sell in sells}
 
     async def check(self, location_id: str) -> StockCheck:
         setup = ConnectorSetup(self._calls)

@@ -75,17 +75,19 @@ class ConnectorCalls:
         self._limits = limits
         self._monotonic = monotonic
 
-    async def pages(self, request_of: Callable[[int], wire.Request]) -> AsyncIterator[Sequence[Any]]:
+    async def pages(
+        self, request_of: Callable[[int], wire.Request], read: Callable[[Answer], wire.Rows] = wire.rows_of
+    ) -> AsyncIterator[Sequence[Any]]:
         """The rows of a list, page by page; each page is fetched when it is asked for. Raises as `rows`."""
         for page in range(1, PAGES_MAX + 1):
-            found = await self.rows(request_of(page))
+            found = await self.rows(request_of(page), read)
             if found.page not in {None, page}:
                 raise Unusable(f"Prokip answers page {found.page} where page {page} was asked for.")
             yield found.rows
             if found.is_last(page):
                 return
 
-    async def rows(self, request: wire.Request) -> wire.Rows:
+    async def rows(self, request: wire.Request, read: Callable[[Answer], wire.Rows] = wire.rows_of) -> wire.Rows:
         """One page. A Prokip that is away or asks to wait is asked again, so that one failure does not end a long read.
 
         Raises NotAuthorised, Refused, Unavailable or Unusable.
@@ -102,7 +104,7 @@ class ConnectorCalls:
                 await asyncio.sleep(pause_s)
             else:
                 large = len(answer.body) > PARSE_IN_THREAD_BYTES
-                return await asyncio.to_thread(wire.rows_of, answer) if large else wire.rows_of(answer)
+                return await asyncio.to_thread(read, answer) if large else read(answer)
 
     async def ask(self, request: wire.Request, *, deadline_s: float | None = None) -> Answer:
         """An answer that is neither an error nor a refusal by its status.

@@ -7,7 +7,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -71,6 +71,8 @@ class HeldSell:
 
     id: int
     invoice_no: str
+    sold_at: str
+    """As Prokip wrote it; see `local_time`."""
     lines: Sequence[SellLine]
 
     def line_ids(self, goods: Mapping[str, Goods]) -> dict[str, str]:
@@ -85,7 +87,12 @@ def held_sell(row: Any) -> HeldSell | None:
     if not isinstance(number, int) or isinstance(number, bool) or row.get("type", "sell") != "sell":
         return None
     lines = row.get("sell_lines")
-    return HeldSell(number, str(row.get("invoice_no") or ""), [*_sell_lines(lines if isinstance(lines, list) else ())])
+    return HeldSell(
+        number,
+        str(row.get("invoice_no") or ""),
+        str(row.get("transaction_date") or ""),
+        [*_sell_lines(lines if isinstance(lines, list) else ())],
+    )
 
 
 def _sell_lines(rows: Iterable[Any]) -> Iterable[SellLine]:
@@ -133,9 +140,37 @@ def explain_refusal(words: str) -> str:
     return f"{why}: {words}"
 
 
-def sells_request(location: int, sold_at: datetime, timezone: ZoneInfo, page: int) -> Request:
-    """Our sales around a day, newest first. The day is the business's own, with one on either side."""
-    day = sold_at.astimezone(timezone).date()
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Sales to look for in one list."""
+
+    references: frozenset[str]
+    days: tuple[date, date]
+    """From the day before the oldest of them to the day after the newest, both included."""
+    oldest_at: str
+    """When the oldest of them was sold; see `local_time`."""
+
+    def is_past(self, page: Sequence[HeldSell]) -> bool:
+        """Whether what a page shows, newest first, has come to sales older than all of these."""
+        return bool(page) and "" < page[-1].sold_at < self.oldest_at
+
+
+def grouped_by_days(wanted: Sequence[Sale], timezone: ZoneInfo) -> list[Group]:
+    """Sales whose days touch are looked for together. The days are the business's own, with one on either side."""
+    groups: list[Group] = []
+    for sale in sorted(wanted, key=lambda sale: sale.sold_at):
+        day = sale.sold_at.astimezone(timezone).date()
+        if groups and day - DAY <= groups[-1].days[1]:
+            last = groups[-1]
+            groups[-1] = Group(last.references | {sale.reference}, (last.days[0], day + DAY), last.oldest_at)
+        else:
+            sold_at = local_time(sale.sold_at, timezone)
+            groups.append(Group(frozenset({sale.reference}), (day - DAY, day + DAY), sold_at))
+    return groups
+
+
+def sells_request(location: int, days: tuple[date, date], page: int) -> Request:
+    """Our sales of these days, newest first."""
     return Request(
         "GET",
         "/sell",
@@ -143,8 +178,8 @@ def sells_request(location: int, sold_at: datetime, timezone: ZoneInfo, page: in
             page,
             source=SOURCE_TAG,
             location_id=str(location),
-            start_date=(day - DAY).isoformat(),
-            end_date=(day + DAY).isoformat(),
+            start_date=days[0].isoformat(),
+            end_date=days[1].isoformat(),
             order_by_date="desc",
         ),
     )
@@ -160,6 +195,12 @@ def one_sell_request(sell_id: str) -> Request:
     if number is None:
         raise Refused(f"Prokip numbers its sales, and {sell_id} is no number.")
     return Request("GET", f"/sell/{number}")
+
+
+def some_sells_request(sell_ids: Sequence[str]) -> Request | None:
+    """None where none of them can be one of Prokip's: it numbers its sales."""
+    numbers = [str(number) for sell_id in sell_ids if (number := parse_id(sell_id)) is not None]
+    return Request("GET", f"/sell/{','.join(numbers)}") if numbers else None
 
 
 def no_such_sell(sell_id: str) -> Refused:

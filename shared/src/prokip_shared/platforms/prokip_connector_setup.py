@@ -69,7 +69,7 @@ class ConnectorSetup:
             contact = contact_id
             warnings.append(NO_CUSTOMERS_SEEN)
         await self._try_sales(location)
-        rows = (await self._calls.rows(stock.variations_request(location, 1))).rows
+        rows = (await self._calls.rows(stock.variations_request(location, 1), stock.variations_of)).rows
         if not rows:
             raise Unusable("Prokip answers an empty stock list for this location.")
         warnings += [NO_STOCK_REPORT] if not await self._reads_report(location) else []

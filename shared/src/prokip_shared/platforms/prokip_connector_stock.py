@@ -5,13 +5,15 @@ SKU of a variation is its `sub_sku`; `sku` is the product's.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, Final
 
+import msgspec
+
 from prokip_shared.platforms.prokip import Goods, Refused, StockPage, Unusable
-from prokip_shared.platforms.prokip_connector_wire import Request, is_off, paged, parse_id
-from prokip_shared.platforms.prokip_http import parse_quantity, parse_sku
+from prokip_shared.platforms.prokip_connector_wire import Request, Rows, is_off, paged, parse_id, rows_of
+from prokip_shared.platforms.prokip_http import Answer, parse_quantity, parse_sku
 
 STABLE_ORDER: Final = {"order_by": "newest", "order_direction": "asc"}
 """The one order in which products do not move between pages: by id."""
@@ -38,7 +40,70 @@ def variation_ids(rows: Iterable[Any]) -> set[int]:
     return {number for number in found if number is not None}
 
 
-def stock_page(rows: Sequence[Any], location: int, inactive: Collection[int]) -> StockPage:
+class Detail(msgspec.Struct, gc=False):
+    """The stock of a variation at one location."""
+
+    location_id: Any = None
+    qty_available: Decimal | None = None
+
+
+class Variation(msgspec.Struct, gc=False):
+    """A row of the list of variations, as far as stock goes. Its values are the ERP's, so none has been checked."""
+
+    sub_sku: Any = None
+    product_id: Any = None
+    variation_id: Any = None
+    enable_stock: Any = None
+    variation_location_details: list[Detail] | None = None
+
+
+class _Meta(msgspec.Struct):
+    current_page: Any = None
+    last_page: Any = None
+
+
+class _Variations(msgspec.Struct):
+    """A page of variations in the form that nearly all ERPs give it."""
+
+    data: list[Variation]
+    meta: _Meta | None = None
+    current_page: Any = None
+    last_page: Any = None
+
+
+_decode_variations: Final = msgspec.json.Decoder(_Variations).decode
+
+
+def variations_of(answer: Answer) -> Rows:
+    """A page of `Variation`s, with None for rows that are no objects. Raises as `rows_of`.
+
+    Decoded straight into what is needed of it, in a fifth of the time; a page of which anything has another form than
+    usual is read value by value.
+    """
+    try:
+        found = _decode_variations(answer.body)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        odd = rows_of(answer)
+        return replace(odd, rows=[_variation(row) for row in odd.rows])
+    meta = found.meta or found
+    return Rows(found.data, parse_id(meta.current_page), parse_id(meta.last_page))
+
+
+def _variation(row: Any) -> Variation | None:
+    if not isinstance(row, dict):
+        return None
+    told = row.get("variation_location_details")
+    details = (
+        [Detail(one.get("location_id"), one.get("qty_available")) for one in told if isinstance(one, dict)]
+        if isinstance(told, list)
+        else None
+    )
+    return Variation(
+        row.get("sub_sku"), row.get("product_id"), row.get("variation_id"), row.get("enable_stock"), details
+    )
+
+
+def stock_page(rows: Sequence[Variation | None], location: int, inactive: Collection[int]) -> StockPage:
     """What one page of variations tells of a location. `inactive` are variation ids.
 
     The SKU of a variation is its `sub_sku`; `sku` is the product's. Raises Unusable where no row names a SKU.
@@ -49,14 +114,14 @@ def stock_page(rows: Sequence[Any], location: int, inactive: Collection[int]) ->
     left_alone: dict[str, str] = {}
     rows_without_sku = 0
     for row in rows:
-        sku = parse_sku(row.get("sub_sku")) if isinstance(row, dict) else None
-        if sku is None:
+        sku = None if row is None else parse_sku(row.sub_sku)
+        if row is None or sku is None:
             rows_without_sku += 1
             continue
         if sku in goods or sku in unusable:
             unusable[sku] = "more than one variation has this SKU"
             continue
-        ids = _goods_of(row)
+        ids = _goods_of(row.product_id, row.variation_id)
         if ids is None:
             unusable[sku] = "the row does not name its product and variation"
             continue
@@ -79,8 +144,8 @@ def stock_page(rows: Sequence[Any], location: int, inactive: Collection[int]) ->
     )
 
 
-def _goods_of(row: Mapping[str, Any]) -> Goods | None:
-    product, variation = parse_id(row.get("product_id")), parse_id(row.get("variation_id"))
+def _goods_of(product_id: Any, variation_id: Any) -> Goods | None:
+    product, variation = parse_id(product_id), parse_id(variation_id)
     return None if product is None or variation is None else Goods(product, variation)
 
 
@@ -94,25 +159,27 @@ class _Defect:
     why: str
 
 
-def _told(row: Mapping[str, Any], location: int, *, inactive: bool) -> Decimal | _LeftAlone | _Defect:
+def _told(row: Variation, location: int, *, inactive: bool) -> Decimal | _LeftAlone | _Defect:
     """What a row tells of its variation at the location."""
-    if is_off(row.get("enable_stock")):
+    if is_off(row.enable_stock):
         return _LeftAlone(NOT_TRACKED)
     if inactive:
         return _LeftAlone(INACTIVE)
-    details = row.get("variation_location_details")
-    if not isinstance(details, list):
+    details = row.variation_location_details
+    if details is None:
         return _Defect("the row has no list of stock by location")
-    here = [one for one in details if isinstance(one, dict) and parse_id(one.get("location_id")) == location]
+    here = [one for one in details if parse_id(one.location_id) == location]
     if len(here) > 1:
         return _Defect("more than one stock row for this location")
     if not here:
         return _LeftAlone(NO_STOCK_ROW)
-    quantity = parse_quantity(here[0].get("qty_available"))
+    quantity = parse_quantity(here[0].qty_available)
     return _Defect("the quantity is not a number") if quantity is None else quantity
 
 
-def _without(told: Mapping[str, Any], unusable: Collection[str]) -> dict[str, Any]:
+def _without(told: Mapping[str, Any], unusable: Collection[str]) -> Mapping[str, Any]:
+    if not unusable:
+        return told
     return {sku: value for sku, value in told.items() if sku not in unusable}
 
 
@@ -129,7 +196,7 @@ def goods_named(rows: Iterable[Any], sku: str) -> set[Goods]:
     found = set()
     for product in rows:
         for variation in _variations(product):
-            ids = _goods_of({"product_id": product.get("id"), "variation_id": variation.get("id")})
+            ids = _goods_of(product.get("id"), variation.get("id"))
             if ids is not None and parse_sku(variation.get("sub_sku")) == sku:
                 found.add(ids)
     return found

@@ -114,7 +114,7 @@ def parse_id(value: Any) -> int | None:
     """A positive whole number or its digits."""
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else None
+    return value if type(value) is int and value > 0 else None
 
 
 def location_number(location_id: str) -> int:
@@ -153,7 +153,7 @@ def is_on(value: Any) -> bool:
 
 
 def is_off(value: Any) -> bool:
-    return str(value).casefold() in {"0", "false"}
+    return value != 1 and str(value).casefold() in {"0", "false"}
 
 
 def paged(page: int, **filters: str) -> dict[str, str]:

@@ -177,13 +177,17 @@ def _no_constant(name: str) -> NoReturn:
 
 def parse_quantity(value: Any) -> Decimal | None:
     """A number or a numeric string, negative and decimal ones too; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | Decimal | str):
+    quantity = value if type(value) is Decimal else _decimal(value)
+    return quantity if quantity is not None and quantity.is_finite() and abs(quantity) < QUANTITY_LIMIT else None
+
+
+def _decimal(value: Any) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, int | str):
         return None
     try:
-        quantity = Decimal(value)
+        return Decimal(value)
     except InvalidOperation:
         return None
-    return quantity if quantity.is_finite() and abs(quantity) < QUANTITY_LIMIT else None
 
 
 def parse_sku(value: Any) -> str | None:

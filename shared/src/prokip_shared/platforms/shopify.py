@@ -23,6 +23,7 @@ from prokip_shared.platforms.store import (
     Level,
     OrdersPage,
     QuantityWrite,
+    QueryPoints,
     StoreCheck,
     StoreLocation,
     WriteResult,
@@ -150,7 +151,8 @@ class ShopifyClient:
         variants = data["productVariants"]
         page = variants["pageInfo"]
         items = tuple(wire.catalogue_item(variant, place_ref) for variant in variants["nodes"])
-        return CataloguePage(items, page["endCursor"] if page["hasNextPage"] else None)
+        total = wire.exact_count(data["productVariantsCount"])
+        return CataloguePage(items, page["endCursor"] if page["hasNextPage"] else None, total=total)
 
     async def read_levels(self, keys: Sequence[ItemKey]) -> dict[ItemKey, Level]:
         """What the shop shows now; items that it does not know are `gone`."""
@@ -294,6 +296,13 @@ class ShopifyClient:
             raise Throttled("the shop's query budget is used up", retry_after_s=wait_s)
         if wait_s > 0:
             await asyncio.sleep(wait_s)
+
+    def bucket(self) -> QueryPoints | None:
+        """The shop's query points by now; None before the first answer."""
+        if self._budget is None:
+            return None
+        age_s = self._monotonic() - self._budget_at_s
+        return replace(self._budget, available_points=self._budget.held(age_s=age_s))
 
     def _learn_budget(self, name: str, body: Any) -> None:
         budget = wire.budget_of(body)

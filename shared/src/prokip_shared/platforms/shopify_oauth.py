@@ -123,7 +123,7 @@ class ShopifyOAuth:
 def _words(body: bytes) -> str:
     try:
         said = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     if not isinstance(said, Mapping):
         return ""

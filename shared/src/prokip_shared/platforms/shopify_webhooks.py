@@ -29,6 +29,7 @@ from prokip_shared.platforms.webhooks import (
     read_quantity,
     read_reference,
     read_sku,
+    read_word,
 )
 
 HEADER_SHOP: Final = "X-Shopify-Shop-Domain"
@@ -154,7 +155,7 @@ def _restocked(refunds: Any) -> Mapping[str, Decimal]:
     for refund in read_list(refunds, "refunds") if refunds is not None else ():
         for raw in _refund_lines(read_object(refund, "a refund")):
             line = read_object(raw, "a refund's line")
-            if line.get("restock_type") in RESTOCKING:
+            if read_word(line.get("restock_type"), "a refund's restock_type") in RESTOCKING:
                 quantity = read_quantity(line.get("quantity"), "a refund's quantity")
                 units[read_reference(line.get("line_item_id"), "a refund's line_item_id")] += quantity
     return units

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cache
 from importlib import resources
 from typing import Any, Final
@@ -15,7 +16,16 @@ from prokip_shared.platforms.errors import (
     StoreUnavailable,
     Throttled,
 )
-from prokip_shared.platforms.store import CatalogueItem, ItemKey, Level, QuantityWrite, WriteOutcome, WriteResult
+from prokip_shared.platforms.store import (
+    CatalogueItem,
+    ItemKey,
+    Level,
+    QuantityWrite,
+    QueryPoints,
+    WriteOutcome,
+    WriteResult,
+    clean_name,
+)
 
 API_VERSION: Final = "2026-10"
 SET_LINES_MAX: Final = 250
@@ -52,6 +62,9 @@ WEBHOOKS: Final[Mapping[str, tuple[str, ...]]] = {
 
 https://shopify.dev/docs/apps/build/webhooks/customize/modify-payloads
 """
+
+DEFAULT_VARIANT: Final = "Default Title"
+"""How Shopify calls the one variant of a product without options."""
 
 THROTTLED_CODE: Final = "THROTTLED"
 DENIED_CODES: Final = frozenset({"ACCESS_DENIED", "UNAUTHORIZED", "FORBIDDEN"})
@@ -125,19 +138,15 @@ def _codes(errors: Any) -> set[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(QueryPoints):
     """The shop's bucket of query points at one moment, as `throttleStatus` told it."""
 
-    available_points: float
-    restored_points_per_s: float
-    maximum_points: float
-    asked_points: float
-    """What the query that told it had asked for."""
+    def held(self, *, age_s: float) -> float:
+        return min(self.maximum_points, self.available_points + age_s * self.restored_points_per_s)
 
     def wait_s(self, points: float, *, age_s: float) -> float:
         """How long until the bucket holds `points`; 0 when it does, and never for more than it can ever hold."""
-        held = min(self.maximum_points, self.available_points + age_s * self.restored_points_per_s)
-        missing = min(points, self.maximum_points) - held
+        missing = min(points, self.maximum_points) - self.held(age_s=age_s)
         return missing / self.restored_points_per_s if missing > 0 else 0.0
 
 
@@ -190,7 +199,18 @@ def catalogue_item(variant: Mapping[str, Any], place_ref: str) -> CatalogueItem:
         key=ItemKey(digits(str(item["id"])), place_ref=place_ref),
         sku=str(variant.get("sku") or "").strip() or None,
         level=level_of(item),
+        name=clean_name(str(variant["displayName"]).removesuffix(f" - {DEFAULT_VARIANT}")),
+        product_ref=digits(str(variant["product"]["id"])),
+        variant_ref=digits(str(variant["id"])),
+        price=Decimal(str(variant["price"])),
     )
+
+
+def exact_count(count: Any) -> int | None:
+    """None where the shop does not tell, or tells no more than a lower bound."""
+    if not isinstance(count, Mapping) or count.get("precision") != "EXACT":
+        return None
+    return int(count["count"])
 
 
 # writes

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from decimal import Decimal
+from typing import Final, Literal
 
 from prokip_shared.messages import OrderSnapshot
+
+NAME_CHARS_MAX: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +42,24 @@ class CatalogueItem:
     level: Level
     parent_sku: str | None = None
     """The SKU that really holds the stock, where the level is the parent's."""
+    name: str = ""
+    """As shoppers read it."""
+    product_ref: str | None = None
+    """The store's id of the product that it is a variant of; of itself where it is one."""
+    variant_ref: str | None = None
+    """Shopify: the variant's id (digits), which prices belong to."""
+    price: Decimal | None = None
+    """The regular one, in the store's currency; None where the store names none."""
 
 
 @dataclass(frozen=True, slots=True)
 class CataloguePage:
     items: tuple[CatalogueItem, ...]
     next_cursor: str | None
+    counted: int | None = None
+    """How many of what the platform counts are on the page (WooCommerce: products); None: its items."""
+    total: int | None = None
+    """How many of those the store has in all; None where it does not tell."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +81,17 @@ class OrdersPage:
     next_cursor: str | None
     store_clock: datetime | None
     """The time at the store when it answered; None where it does not tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPoints:
+    """A bucket of query points that fills up by itself, as an answer of the store told it."""
+
+    available_points: float
+    restored_points_per_s: float
+    maximum_points: float
+    asked_points: float
+    """What the query that told it had asked for."""
 
 
 WriteOutcome = Literal["written", "stale", "untouched", "refused", "not_tracked", "gone"]
@@ -99,6 +125,11 @@ class StoreLocation:
     place_ref: str
     name: str
     active: bool
+
+
+def clean_name(text: str) -> str:
+    """One line that a database can hold."""
+    return " ".join(text.replace("\0", "").split())[:NAME_CHARS_MAX]
 
 
 def chunks(keys: Sequence[ItemKey], keys_max: int) -> list[tuple[ItemKey, ...]]:

@@ -143,6 +143,13 @@ def read_sku(value: Any, what: str) -> str | None:
     return value if value.strip() else None
 
 
+def read_word(value: Any, what: str) -> str | None:
+    """A word that something is decided by; None where none is told. A list or object is none, and cannot be looked up."""
+    if value is not None and not isinstance(value, str):
+        raise UnusableWebhook(f"{what} is no word")
+    return value
+
+
 def read_label(value: Any, otherwise: str) -> str:
     """Text that is only shown (an order's number, a status), cut to a length that every table takes."""
     if type(value) is int and abs(value) < 10**REFERENCE_CHARS_MAX:

@@ -64,10 +64,7 @@ class WooClient:
 
         Raises StoreError: NeedsReauthorisation for wrong keys, StoreUnavailable for an address that is no such store.
         """
-        index = await self._send("GET", f"{self._base_url}{INDEX_PATH}", signed=False)
-        site = index.json()
-        if not isinstance(site, Mapping) or "wc/v3" not in site.get("namespaces", ()):
-            raise StoreUnavailable("is no WordPress with WooCommerce's REST API v3 (are pretty permalinks on?)")
+        site = await find_store(self._session, self._base_url, limits=self._limits)
         answer = await self._get("/products", [("per_page", "1"), ("_fields", "id")])
         home_url = str(site.get("home") or site.get("url") or self._base_url)
         return StoreCheck(
@@ -143,13 +140,15 @@ class WooClient:
         query = [("orderby", "id"), ("order", "asc"), ("_fields", wire.CATALOGUE_FIELDS)]
         answer = await self._get("/products", [*query, *_paging(page)])
         items: list[CatalogueItem] = []
-        for row in _rows(answer):
+        rows = _rows(answer)
+        for row in rows:
             product = wire.catalogue_product(row)
             items.append(product)
             if row.get("type") == "variable":
                 variations = await self._all(f"/products/{product.key.item_ref}/variations", query)
                 items += [wire.catalogue_variation(variation, product) for variation in variations]
-        return CataloguePage(tuple(items), str(page + 1) if page < _pages(answer) else None)
+        following = str(page + 1) if page < _pages(answer) else None
+        return CataloguePage(tuple(items), following, counted=len(rows), total=_total(answer))
 
     async def read_levels(self, keys: Sequence[ItemKey]) -> dict[ItemKey, Level]:
         """What the store shows now; items that it does not know are `gone`."""
@@ -229,15 +228,15 @@ class WooClient:
         return rows
 
     async def _send(
-        self, method: str, address: str, query: Sequence[Pair] = (), *, body: bytes | None = None, signed: bool = True
+        self, method: str, address: str, query: Sequence[Pair] = (), *, body: bytes | None = None
     ) -> Answer:
         headers = {"Accept": "application/json"}
         if body is not None:
             headers["Content-Type"] = "application/json"
         encoded = encode_query(query)
-        if signed and address.startswith("https://"):
+        if address.startswith("https://"):
             headers["Authorization"] = self._basic()
-        elif signed:
+        else:
             encoded = self._oauth_query(method, address, query)
         url = f"{address}?{encoded}" if encoded else address
         answer = await exchange(self._session, method, url, headers=headers, limits=self._limits, body=body)
@@ -260,11 +259,26 @@ class WooClient:
         )
 
 
+async def find_store(session: ClientSession, store_url: str, *, limits: ExchangeLimits) -> Mapping[str, Any]:
+    """What WordPress tells everybody of itself (https://developer.wordpress.org/rest-api/reference/).
+
+    Raises StoreError, StoreUnavailable for an address that is no such store.
+    """
+    url = f"{store_url.rstrip('/')}{INDEX_PATH}"
+    answer = await exchange(session, "GET", url, headers={"Accept": "application/json"}, limits=limits)
+    _raise_for(answer)
+    site = answer.json()
+    namespaces = site.get("namespaces") if isinstance(site, Mapping) else None
+    if not isinstance(site, Mapping) or not isinstance(namespaces, list) or "wc/v3" not in namespaces:
+        raise StoreUnavailable("is no WordPress with WooCommerce's REST API v3 (are pretty permalinks on?)")
+    return site
+
+
 def _raise_for(answer: Answer) -> None:
     code = detail = ""
     try:
         code, detail = wire.error_words(json.loads(answer.body))
-    except ValueError:
+    except (ValueError, RecursionError):
         if answer.status == HTTP_NOT_FOUND:
             raise StoreUnavailable("answers 404 where the REST API should be") from None
     failure = failure_of_status(answer.status, answer.headers, code=code, detail=detail, now=datetime.now(UTC))
@@ -282,6 +296,11 @@ def _rows(answer: Answer) -> list[Mapping[str, Any]]:
 def _pages(answer: Answer) -> int:
     text = answer.headers.get("X-WP-TotalPages", "")
     return int(text) if text.isdigit() else 1
+
+
+def _total(answer: Answer) -> int | None:
+    text = answer.headers.get("X-WP-Total", "")
+    return int(text) if text.isdigit() else None
 
 
 def _paging(page: int) -> list[Pair]:

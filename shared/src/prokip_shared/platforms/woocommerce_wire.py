@@ -8,16 +8,18 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from math import isfinite
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from prokip_shared.platforms.errors import StoreUnavailable
-from prokip_shared.platforms.store import CatalogueItem, ItemKey, Level, QuantityWrite, WriteResult
+from prokip_shared.platforms.store import CatalogueItem, ItemKey, Level, QuantityWrite, WriteResult, clean_name
 
 PAGE_ITEMS_MAX: Final = 100
 BATCH_LINES_MAX: Final = 100
 WEBHOOK_TOPICS: Final = ("order.created", "order.updated", "order.deleted", "order.restored", "product.updated")
-CATALOGUE_FIELDS: Final = "id,type,sku,manage_stock,stock_quantity"
+CATALOGUE_FIELDS: Final = "id,type,name,sku,manage_stock,stock_quantity,regular_price,attributes"
 LEVEL_FIELDS: Final = "id,manage_stock,stock_quantity"
 ORDER_FIELDS: Final = "id,number,status,date_created_gmt,date_modified_gmt,line_items"
 ORDER_LISTS: Final = ("any", "trash")
@@ -34,11 +36,18 @@ GONE_CODES: Final = frozenset(
 
 
 def store_key(home_url: str) -> str:
-    """A home URL in the form in which two of them are compared: lower-case host, no default port, no slash at the end."""
-    parts = urlsplit(home_url.strip())
+    """A home URL in the form in which two of them are compared: lower-case host, no default port, no slash at the end.
+
+    Raises StoreUnavailable for what is no address.
+    """
+    try:
+        parts = urlsplit(home_url.strip())
+        number = parts.port
+    except ValueError:
+        raise StoreUnavailable("calls itself by something that is no address") from None
     host = (parts.hostname or "").lower()
     default_port = {"http": 80, "https": 443}.get(parts.scheme.lower())
-    port = "" if parts.port in {None, default_port} else f":{parts.port}"
+    port = "" if number in {None, default_port} else f":{number}"
     return f"{parts.scheme.lower()}://{host}{port}{parts.path.rstrip('/')}"
 
 
@@ -56,11 +65,20 @@ def level_of(product: Mapping[str, Any]) -> Level:
         return Level("parent", None)
     if managed is not True:
         return Level("untracked", None)
-    return Level("own", int(quantity) if isinstance(quantity, int | float) else 0)
+    if isinstance(quantity, float):
+        quantity = int(quantity) if isfinite(quantity) else None
+    return Level("own", quantity if isinstance(quantity, int) else 0)
 
 
 def catalogue_product(product: Mapping[str, Any]) -> CatalogueItem:
-    return CatalogueItem(ItemKey(str(product["id"])), _sku(product), level_of(product))
+    return CatalogueItem(
+        ItemKey(str(product["id"])),
+        _sku(product),
+        level_of(product),
+        name=clean_name(html.unescape(str(product.get("name") or ""))),
+        product_ref=str(product["id"]),
+        price=price_of(product),
+    )
 
 
 def catalogue_variation(variation: Mapping[str, Any], parent: CatalogueItem) -> CatalogueItem:
@@ -75,7 +93,25 @@ def catalogue_variation(variation: Mapping[str, Any], parent: CatalogueItem) -> 
         sku=None if own == parent.sku else own,
         level=level,
         parent_sku=parent.sku if level.state == "parent" and parent.level.state == "own" else None,
+        name=clean_name(" - ".join([parent.name, *_options(variation)])),
+        product_ref=parent.key.item_ref,
+        price=price_of(variation),
     )
+
+
+def _options(variation: Mapping[str, Any]) -> list[str]:
+    attributes = variation.get("attributes") or ()
+    named = [str(one.get("option") or "") for one in attributes if isinstance(one, Mapping)]
+    return [html.unescape(option) for option in named if option]
+
+
+def price_of(product: Mapping[str, Any]) -> Decimal | None:
+    """The regular price; a text, empty where there is none (a variable product has its variations')."""
+    try:
+        price = Decimal(str(product.get("regular_price") or ""))
+    except InvalidOperation:
+        return None
+    return price if price.is_finite() else None
 
 
 def _sku(product: Mapping[str, Any]) -> str | None:

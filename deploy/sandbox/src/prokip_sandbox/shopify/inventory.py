@@ -46,6 +46,7 @@ class Inventory:
         self._site = site
         self._tell = tell
         self._items_by_sku: dict[str, list[int]] = {}
+        self.before_set: Callable[[list[str]], None] = lambda _skus: None
         self.reindex()
 
     def reindex(self) -> None:
@@ -99,6 +100,7 @@ class Inventory:
 
     def set_quantities(self, fields: Mapping[str, Any]) -> dict[str, Any]:
         """All lines or none. The outcome is plain data, so that it can be remembered: `errors` and `group`."""
+        self.before_set([self._named(line)[0].sku for line in fields["quantities"]])
         errors = self._set_errors(fields)
         if errors:
             return {"errors": errors, "group": None}

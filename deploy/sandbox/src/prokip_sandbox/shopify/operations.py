@@ -29,6 +29,7 @@ REQUIRED_SCOPE = {
     "locations": "read_locations",
     "products": "read_products",
     "productVariants": "read_products",
+    "productVariantsCount": "read_products",
     "inventoryItems": "read_inventory",
     "inventorySetQuantities": "write_inventory",
     "inventoryActivate": "write_inventory",
@@ -77,6 +78,7 @@ class Operations:
             "products": lambda _info, **arguments: self._products(arguments),
             "productVariant": lambda _info, id: views.node(id),  # noqa: A006
             "productVariants": lambda _info, **arguments: self._variants(arguments),
+            "productVariantsCount": lambda _info, **arguments: self._count_variants(arguments),
             "inventoryItem": lambda _info, id: views.node(id),  # noqa: A006
             "inventoryItems": lambda _info, **arguments: page(
                 matching(state.items.values(), arguments.get("query"), _ITEM_SEARCH), arguments, _by_id, views.item
@@ -161,6 +163,12 @@ class Operations:
         rows = matching(self._state.variants.values(), arguments.get("query"), getters)
         by_sku = arguments["sortKey"] == "SKU"
         return page(rows, arguments, lambda v: (items[v.item_id].sku if by_sku else v.id, v.id), self._views.variant)
+
+    def _count_variants(self, arguments: Json) -> Json:
+        count, limit = len(self._state.variants), arguments.get("limit")
+        if limit is not None and count > limit:
+            return {"count": limit, "precision": "AT_LEAST"}
+        return {"count": count, "precision": "EXACT"}
 
     def _order_page(self, arguments: Json) -> Json:
         rows = matching(self._state.orders.values(), arguments.get("query"), _ORDER_SEARCH)

@@ -1,6 +1,6 @@
 """One simulated shop: its parts put together and its typed face for tests and shoppers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from random import Random
 from typing import Literal
@@ -111,6 +111,10 @@ class Shop:
             restock_type = back if restock else "no_restock"
             wanted.append(self.orders.refund_line(order, line.id, quantity, restock_type, location_id))
         self.orders.refund(order, wanted)
+
+    def interleave_sets(self, act: Callable[[list[str]], None]) -> None:
+        """Do something with the SKUs of a set after it was sent and before the shop looks at it."""
+        self.inventory.before_set = act
 
     def fulfil(self, order_id: int) -> None:
         self.webhooks.new_action()

@@ -9,7 +9,6 @@ import hashlib
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
 from urllib.parse import parse_qsl, quote, unquote
 
 from aiohttp import web
@@ -26,7 +25,8 @@ HASHES = {"HMAC-SHA1": hashlib.sha1, "HMAC-SHA256": hashlib.sha256}
 class ApiKey:
     consumer_key: str
     consumer_secret: str
-    permissions: Literal["read", "write", "read_write"] = "read_write"
+    permissions: str = "read_write"
+    """`read`, `write` or `read_write`."""
 
 
 class Gatekeeper:
@@ -40,6 +40,9 @@ class Gatekeeper:
 
     def add(self, key: ApiKey) -> None:
         self._keys[key.consumer_key] = key
+
+    def remove(self, consumer_key: str) -> None:
+        self._keys.pop(consumer_key, None)
 
     def check(self, request: web.Request) -> None:
         """Return for a key that may do this; raise the 401 that the original gives otherwise."""

@@ -107,15 +107,27 @@ class Webhook:
 
 
 @dataclass
+class GrantedKey:
+    """An API key that the approval page made."""
+
+    id: int
+    consumer_key: str
+    consumer_secret: str
+    permissions: str
+
+
+@dataclass
 class State:
     """Everything that a restart keeps."""
 
     products: dict[int, Product] = field(default_factory=dict)
     orders: dict[int, Order] = field(default_factory=dict)
     webhooks: dict[int, Webhook] = field(default_factory=dict)
+    granted_keys: dict[int, GrantedKey] = field(default_factory=dict)
     last_post_id: int = 9  # products, orders and refunds share one sequence, as WordPress posts do
     last_line_id: int = 0
     last_webhook_id: int = 0
+    last_key_id: int = 0
 
     def next_post_id(self) -> int:
         self.last_post_id += 1

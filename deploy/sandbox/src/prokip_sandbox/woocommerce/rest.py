@@ -53,10 +53,12 @@ class RestApi:
         self._orders = orders
         self._webhooks = webhooks
         self._render = renderer
+        self.between_read_and_write: Callable[[], Awaitable[None]] = _nothing
 
-    def add_routes(self, app: web.Application) -> None:
-        app.router.add_get("/wp-json", self._index)
-        app.router.add_get("/wp-json/", self._index)
+    def add_routes(self, app: web.Application, folder: str) -> None:
+        """`folder` is where WordPress is installed below the host, empty at its root."""
+        app.router.add_get(f"{folder}/wp-json", self._index)
+        app.router.add_get(f"{folder}/wp-json/", self._index)
         for method, path, handler in (
             ("GET", "/system_status", self._system_status),
             ("GET", "/products", self._list_products),
@@ -86,19 +88,21 @@ class RestApi:
             ("PUT", "/webhooks/{id}", self._put_webhook),
             ("DELETE", "/webhooks/{id}", self._delete_webhook),
         ):
-            app.router.add_route(method, ROOT + path, self._guarded(handler))
+            app.router.add_route(method, folder + ROOT + path, self._guarded(handler))
 
     def _guarded(self, handler: Handler) -> Handler:
         async def checked(request: web.Request) -> web.StreamResponse:
             self._gatekeeper.check(request)
-            return await handler(request)
+            response = await handler(request)
+            await self._webhooks.deliver_within_request()
+            return response
 
         return checked
 
     async def _index(self, _request: web.Request) -> web.Response:
         home_url = self._render.home_url
         name = f"Sandbox store {home_url.rpartition(':')[2]}"
-        return web.json_response({"name": name, "url": home_url, "namespaces": ["wc/v3", "wp/v2"]})
+        return web.json_response({"name": name, "url": home_url, "home": home_url, "namespaces": ["wc/v3", "wp/v2"]})
 
     async def _system_status(self, _request: web.Request) -> web.Response:
         environment = {
@@ -143,8 +147,17 @@ class RestApi:
         product = self._product(request.match_info["id"])
         if product.type == "variation":
             raise woo_error("woocommerce_rest_invalid_product_id", VARIATION_MESSAGE, 404)
-        self._catalogue.update(product, await _fields(request), validated=True)
+        fields = await self._with_delta(product, await _fields(request))
+        self._catalogue.update(product, fields, validated=True)
         return web.json_response(select_fields(request.query, self._render.product(product)))
+
+    async def _with_delta(self, product: Product, fields: Mapping[str, Any]) -> Mapping[str, Any]:
+        """WooCommerce reads the quantity, adds, and writes the sum: what happens meanwhile is written over."""
+        if not product.manage_stock or "inventory_delta" not in fields or "stock_quantity" in fields:
+            return fields
+        wanted = (product.stock_quantity or 0) + php_int(fields["inventory_delta"])
+        await self.between_read_and_write()
+        return {name: value for name, value in fields.items() if name != "inventory_delta"} | {"stock_quantity": wanted}
 
     async def _delete_product(self, request: web.Request) -> web.Response:
         product = self._product(request.match_info["id"])
@@ -361,6 +374,10 @@ class RestApi:
         if "_fields" in request.query:  # measured: the writes happen, the answer is destroyed
             answer = {name: [] for name in answer}
         return web.json_response(answer)
+
+
+async def _nothing() -> None:
+    pass
 
 
 def _one(action: ItemAction, item: dict[str, Any]) -> dict[str, Any]:

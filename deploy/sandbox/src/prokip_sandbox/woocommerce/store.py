@@ -2,7 +2,7 @@
 
 import dataclasses
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from aiohttp import web
@@ -12,9 +12,10 @@ from prokip_sandbox.catalogue import Good
 from prokip_sandbox.courier import Courier, Disturbance
 from prokip_sandbox.server import CONTROL_PREFIX, SandboxServer, from_fields
 from prokip_sandbox.values import ApiError, Clock, OutOfStock, made_up_key, revive
+from prokip_sandbox.woocommerce.approval import Approval
 from prokip_sandbox.woocommerce.auth import ApiKey, Gatekeeper
 from prokip_sandbox.woocommerce.catalogue import Catalogue
-from prokip_sandbox.woocommerce.model import Order, Product, Site, State, Webhook
+from prokip_sandbox.woocommerce.model import GrantedKey, Order, Product, Site, State, Webhook
 from prokip_sandbox.woocommerce.orders import Orders, lines_of
 from prokip_sandbox.woocommerce.render import Renderer
 from prokip_sandbox.woocommerce.rest import RestApi
@@ -25,7 +26,10 @@ class WooCommerceStore(SandboxServer):
     """One store, empty until `seed_goods`.
 
     `name` makes the credentials, so they stay the same over restarts. `queue_delay_s`: how long a webhook waits for the
-    queue runner. `refuses_private_urls`: behave as WordPress does about loopback addresses and odd ports.
+    queue runner. `refuses_private_urls`: behave as WordPress does about loopback addresses and odd ports. Not
+    `delivers_async`: webhooks are sent inside the request that causes them. `plain_callbacks`: let the approval page post
+    keys without https, which the original refuses. `folder`: where WordPress is installed below the host, such as
+    `/blog`.
     """
 
     title = "WooCommerce"
@@ -41,6 +45,10 @@ class WooCommerceStore(SandboxServer):
         webhook_timeout_s: float = TIMEOUT_S,
         behind_tls_proxy: bool = False,
         refuses_private_urls: bool = False,
+        delivers_async: bool = True,
+        monotonic: Clock = time.monotonic,
+        plain_callbacks: bool = False,
+        folder: str = "",
     ) -> None:
         super().__init__(seed=seed)
         self.name = name
@@ -60,6 +68,17 @@ class WooCommerceStore(SandboxServer):
             self.courier,
             queue_delay_s=queue_delay_s,
             refuses_private_urls=refuses_private_urls,
+            delivers_async=delivers_async,
+            monotonic=monotonic,
+        )
+        self._folder = folder.rstrip("/")
+        self.approval = Approval(
+            self.state,
+            home_url=lambda: self.home_url,
+            add_key=self._grant_key,
+            remove_key=self._withdraw_key,
+            url_allowed=self.webhooks.allowed,
+            plain_callbacks=plain_callbacks,
         )
         self._rest = RestApi(
             self.state, site, self._gatekeeper, self.catalogue, self.orders, self.webhooks, self._renderer
@@ -108,8 +127,17 @@ class WooCommerceStore(SandboxServer):
     def webhook(self, webhook_id: int) -> Webhook:
         return self.state.webhooks[webhook_id]
 
+    def interleave_deltas(self, act: Callable[[], Awaitable[None]]) -> None:
+        """Do something between a request's reading of a quantity and its writing of `inventory_delta` more."""
+        self._rest.between_read_and_write = act
+
     def add_key(self, key: ApiKey) -> None:
         self._gatekeeper.add(key)
+
+    @property
+    def home_url(self) -> str:
+        """What a merchant types in."""
+        return self.url + self._folder
 
     @property
     @override
@@ -118,7 +146,7 @@ class WooCommerceStore(SandboxServer):
 
     @override
     async def start(self) -> None:
-        self._renderer.home_url = self.url
+        self._renderer.home_url = self.home_url
         self.webhooks.start()
 
     @override
@@ -139,14 +167,17 @@ class WooCommerceStore(SandboxServer):
         for field in dataclasses.fields(State):  # in place: the parts share this object
             setattr(self.state, field.name, getattr(loaded, field.name))
         self.catalogue.reindex()
+        for key in self.state.granted_keys.values():
+            self._grant_key(key)
 
     @override
     def describe(self) -> list[str]:
-        return [f"REST API v3 under {self.url}/wp-json/wc/v3 of store {self.name}"]
+        return [f"REST API v3 under {self.home_url}/wp-json/wc/v3 of store {self.name}"]
 
     @override
     def add_routes(self, app: web.Application) -> None:
-        self._rest.add_routes(app)
+        self._rest.add_routes(app, self._folder)
+        self.approval.add_routes(app, self._folder)
         control = app.router
         control.add_get(f"{CONTROL_PREFIX}/stock", self._control_stock)
         control.add_put(f"{CONTROL_PREFIX}/stock/{{sku}}", self._control_set_stock)
@@ -157,6 +188,14 @@ class WooCommerceStore(SandboxServer):
         control.add_post(f"{CONTROL_PREFIX}/orders/{{id}}/refund", self._control_refund)
         control.add_post(f"{CONTROL_PREFIX}/disturbances", self._control_disturb)
         control.add_delete(f"{CONTROL_PREFIX}/disturbances", self._control_calm)
+
+    def _grant_key(self, key: GrantedKey) -> None:
+        self.state.granted_keys[key.id] = key
+        self._gatekeeper.add(ApiKey(key.consumer_key, key.consumer_secret, key.permissions))
+
+    def _withdraw_key(self, key: GrantedKey) -> None:
+        self.state.granted_keys.pop(key.id, None)
+        self._gatekeeper.remove(key.consumer_key)
 
     def _emit(self, topic: str, resource_id: int) -> None:
         self.webhooks.emit(topic, resource_id)

@@ -6,7 +6,7 @@ import hashlib
 import hmac
 import ipaddress
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,6 +23,7 @@ TOPICS = frozenset(
 )
 USER_AGENT = f"WooCommerce/{VERSION} Hookshot (WordPress/{WORDPRESS_VERSION})"
 TIMEOUT_S = 60.0
+RUN_S_MAX = 15.0  # a run of the queue begins no further delivery after so long; the rest waits for the next run
 FAILURES_TOLERATED_MAX = 5  # disabled when the count goes above it and one more fails: at the 7th in a row
 SUCCESS_REDIRECTS = frozenset({301, 302})  # not followed, yet counted as success
 WORDPRESS_PORTS = frozenset({80, 443, 8080})  # `wp_http_validate_url`
@@ -31,7 +32,11 @@ Job = tuple[int, str, int]  # webhook id, topic, resource id
 
 
 class Webhooks:
-    """`queue_delay_s` is how long the queue runner sleeps before it looks again: about 60 s in a real store."""
+    """`queue_delay_s` is how long the queue runner sleeps before it looks again: about 60 s in a real store.
+
+    `monotonic` measures a run of it. Not `delivers_async`: there is no queue, and each request that causes deliveries
+    waits until they are made.
+    """
 
     def __init__(
         self,
@@ -42,6 +47,8 @@ class Webhooks:
         *,
         queue_delay_s: float,
         refuses_private_urls: bool,
+        delivers_async: bool,
+        monotonic: Callable[[], float],
     ) -> None:
         self._state = state
         self._site = site
@@ -49,6 +56,9 @@ class Webhooks:
         self._courier = courier
         self.queue_delay_s = queue_delay_s
         self._refuses_private_urls = refuses_private_urls
+        self._delivers_async = delivers_async
+        self._monotonic = monotonic
+        self.runs = 0
         self._queue: deque[Job] = deque()
         self._waiting: set[Job] = set()
         self._wake = asyncio.Event()
@@ -83,7 +93,8 @@ class Webhooks:
             if webhook.topic == topic and webhook.status == "active" and job not in self._waiting:
                 self._waiting.add(job)
                 self._queue.append(job)
-                self._wake.set()
+                if self._delivers_async:
+                    self._wake.set()
 
     async def create(self, fields: Mapping[str, Any]) -> Webhook:
         topic, url = str(fields.get("topic") or ""), str(fields.get("delivery_url") or "")
@@ -122,7 +133,7 @@ class Webhooks:
 
     async def _ping(self, webhook: Webhook) -> None:
         """Part of the REST request that caused it: a form without X-WC headers or signature; the answer is ignored."""
-        if self._allowed(webhook.delivery_url):
+        if self.allowed(webhook.delivery_url):
             headers = _headers({"Content-Type": "application/x-www-form-urlencoded"})
             await self._courier.post("ping", webhook.delivery_url, headers, f"webhook_id={webhook.id}".encode())
 
@@ -132,14 +143,24 @@ class Webhooks:
             await asyncio.sleep(self.queue_delay_s)
             await self._running.wait()
             self._wake.clear()
-            while self._queue and self._running.is_set():
-                self._delivering = True
-                job = self._queue.popleft()
-                self._waiting.discard(job)
-                await self._deliver(job)
-                self._delivering = False
+            self.runs += 1
+            began_s = self._monotonic()
+            while self._queue and self._running.is_set() and self._monotonic() - began_s < RUN_S_MAX:
+                await self._deliver_next()
             if self._queue:
                 self._wake.set()
+
+    async def deliver_within_request(self) -> None:
+        """What a store without a queue does before it answers."""
+        while self._queue and not self._delivers_async:
+            await self._deliver_next()
+
+    async def _deliver_next(self) -> None:
+        self._delivering = True
+        job = self._queue.popleft()
+        self._waiting.discard(job)
+        await self._deliver(job)
+        self._delivering = False
 
     async def _deliver(self, job: Job) -> None:
         webhook_id, topic, resource_id = job
@@ -150,7 +171,7 @@ class Webhooks:
         headers = self._signed_headers(webhook, topic, body)
 
         async def send() -> bool:
-            if not self._allowed(webhook.delivery_url):
+            if not self.allowed(webhook.delivery_url):
                 return False
             status = await self._courier.post(topic, webhook.delivery_url, headers, body)
             return status is not None and (status // 100 == 2 or status in SUCCESS_REDIRECTS)  # noqa: PLR2004 - 2xx
@@ -195,7 +216,8 @@ class Webhooks:
             }
         )
 
-    def _allowed(self, url: str) -> bool:
+    def allowed(self, url: str) -> bool:
+        """Whether WordPress' own check of outgoing requests lets this address pass."""
         if not self._refuses_private_urls:
             return True
         parts = urlsplit(url)

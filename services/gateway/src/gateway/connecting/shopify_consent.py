@@ -5,8 +5,6 @@ with a cookie that no other site can set or read. See docs/adr/0015-shopify-cons
 """
 
 import asyncio
-import hashlib
-import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,6 +13,7 @@ from uuid import UUID
 
 from gateway.connecting.problems import StoreProblems, wrong_address
 from gateway.connecting.stores import StoreOffice, WayOut, tokens_due_at
+from gateway.connecting.ways import WAY_LIVES_S, hash_of, new_secret, refused
 from gateway.domain.addresses import AddressProblem, parse_shop_domain
 from gateway.storage.shopify_oauth import Consent, DueTokens, Install, ShopifyGrants
 from prokip_shared.bus.failures import Verdict, describe, verdict_of
@@ -35,8 +34,6 @@ from prokip_shared.security.vault import VaultError
 from prokip_shared.web.problems import Problem
 
 CALLBACK_PATH: Final = "/connections/callback/shopify"
-SECRET_BYTES: Final = 32
-CONSENT_LIVES_S: Final = 600.0
 INSTALL_LIVES_S: Final = 3600.0
 RENEW_LOOK_S: Final = 1.0
 RENEW_AGAIN_S: Final = 60.0
@@ -74,16 +71,15 @@ class ShopifyConsent:
             shop = parse_shop_domain(shop_typed)
         except AddressProblem as error:
             raise wrong_address(error) from error
-        # Hexadecimal: the libraries that sign the callback disagree about other characters.
-        state, browser = secrets.token_hex(SECRET_BYTES), secrets.token_hex(SECRET_BYTES)
+        state, browser = new_secret(), new_secret()
         await self._grants.begin(
-            state_hash=_hash(state),
-            browser_hash=_hash(browser),
+            state_hash=hash_of(state),
+            browser_hash=hash_of(browser),
             user_id=user_id,
             business_id=business_id,
             shop=shop,
             location_id=location_id,
-            lives_s=CONSENT_LIVES_S,
+            lives_s=WAY_LIVES_S,
         )
         url = consent_url(self._shop_url(shop), self._app, redirect_uri=self._redirect_uri, state=state)
         return WayToConsent(url, browser)
@@ -91,14 +87,14 @@ class ShopifyConsent:
     async def finish(self, query: Sequence[tuple[str, str]], browser: str, *, now: datetime) -> Granted:
         """Raises Problem for everything but the one callback that was asked for."""
         if not callback_is_genuine(query, self._app):
-            raise _refused("forged_callback", "Shopify did not sign this address.")
+            raise refused("forged_callback", "Shopify did not sign this address.")
         fields = dict(query)
         shop = _shop_of(fields.get("shop", ""))
         consent = await self._grants.take(
-            state_hash=_hash(fields.get("state", "")), browser_hash=_hash(browser), shop=shop
+            state_hash=hash_of(fields.get("state", "")), browser_hash=hash_of(browser), shop=shop
         )
         if consent is None:
-            raise _refused(
+            raise refused(
                 "unknown_state", "This way to Shopify was used already, is too old, or is not yours. Begin again."
             )
         with StoreProblems():
@@ -226,15 +222,7 @@ def _shop_of(text: str) -> str:
     try:
         shop = parse_shop_domain(text)
     except AddressProblem as error:
-        raise _refused("wrong_shop", "This is no shop of Shopify's.") from error
+        raise refused("wrong_shop", "This is no shop of Shopify's.") from error
     if shop != text.lower():
-        raise _refused("wrong_shop", "This is no shop of Shopify's.")
+        raise refused("wrong_shop", "This is no shop of Shopify's.")
     return shop
-
-
-def _hash(secret: str) -> bytes:
-    return hashlib.sha256(secret.encode()).digest()
-
-
-def _refused(code: str, detail: str) -> Problem:
-    return Problem(403, "Not accepted", code=code, detail=detail)

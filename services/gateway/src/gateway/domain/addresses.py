@@ -3,6 +3,7 @@
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -11,6 +12,9 @@ FORBIDDEN: Final = re.compile(r"[\s\x00-\x1f\\]")
 SHOP_NAME_FORM: Final = re.compile(r"^[a-z0-9][a-z0-9-]*$")
 SHOP_FORM: Final = re.compile(r"^[a-z0-9][a-z0-9-]*\.myshopify\.com$")
 HOST_FORM: Final = re.compile(r"^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$|^\[[0-9a-f:.]+\]$")
+NUMBER_FORM: Final = re.compile(r"(^|\.)(0x[0-9a-f]*|[0-9]+)$")
+"""A host that ends so is an IPv4 address in one of the forms that some programs read, or nothing:
+https://url.spec.whatwg.org/#ends-in-a-number-checker"""
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -59,7 +63,17 @@ def _host_and_port(netloc: str, scheme: str, what: str) -> tuple[str, int | None
     host = f"[{host}]" if ":" in host else host.rstrip(".")
     if not HOST_FORM.match(host):
         raise AddressProblem(f"{what}: the host name cannot be read.")
+    if NUMBER_FORM.search(host) and not _is_ipv4(host):
+        raise AddressProblem(f"{what}: an IP address is written as four numbers, such as 203.0.113.7.")
     return host, None if port == DEFAULT_PORTS[scheme] else port
+
+
+def _is_ipv4(host: str) -> bool:
+    """Four decimal numbers without leading zeros."""
+    try:
+        return str(IPv4Address(host)) == host
+    except ValueError:
+        return False
 
 
 def parse_shop_domain(text: str) -> str:

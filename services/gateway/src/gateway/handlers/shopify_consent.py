@@ -6,7 +6,8 @@ from uuid import UUID
 from aiohttp import web
 
 from gateway.callers import CALLER
-from gateway.connecting.shopify_consent import CALLBACK_PATH, CONSENT_LIVES_S, ShopifyConsent
+from gateway.connecting.shopify_consent import CALLBACK_PATH, ShopifyConsent
+from gateway.connecting.ways import WAY_LIVES_S
 from gateway.handlers.connections import connected_answer, location_or_default
 from gateway.keys import CONSENT, SETTINGS
 from gateway.models.base import Message
@@ -38,7 +39,7 @@ async def begin_consent(request: web.Request, given: ConsentQuery) -> WayToShopi
     response.set_cookie(
         COOKIE,
         way.browser,
-        max_age=int(CONSENT_LIVES_S),
+        max_age=int(WAY_LIVES_S),
         path=CALLBACK_PATH,
         httponly=True,
         samesite="Lax",

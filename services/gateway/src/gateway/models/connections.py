@@ -123,7 +123,9 @@ class DueListings(Answer):
     oldest_due_at: Time | None
 
 
-ListingState = Literal["matched", "no_sku", "duplicate_sku", "held_by_parent", "not_tracked", "inactive", "gone"]
+ListingState = Literal[
+    "matched", "no_sku", "duplicate_sku", "held_by_parent", "not_tracked", "inactive", "gone", "ignored"
+]
 
 
 class ListingsQuery(PageQuery):

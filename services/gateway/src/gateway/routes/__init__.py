@@ -3,8 +3,10 @@
 from typing import Final
 
 from gateway.routes.accounts import ACCOUNT_ROUTES
+from gateway.routes.catalogue import CATALOGUE_ROUTES
 from gateway.routes.connections import CONNECTION_ROUTES
 from gateway.routes.earlier import EARLIER_ROUTES
+from gateway.routes.first_quantities import FIRST_QUANTITY_ROUTES
 from gateway.routes.live import LIVE_ROUTES
 from gateway.routes.operations import OPERATION_ROUTES
 from gateway.routes.prokip import PROKIP_ROUTES
@@ -12,12 +14,16 @@ from gateway.routes.reads import READ_ROUTES
 from gateway.routes.rounds import ROUND_ROUTES
 from gateway.routes.sales import SALE_ROUTES
 from gateway.routes.stock import STOCK_ROUTES
+from gateway.routes.woocommerce_approval import WOOCOMMERCE_APPROVAL_ROUTES
 from gateway.routing import Route
 
 ROUTES: Final[tuple[Route, ...]] = (
     *ACCOUNT_ROUTES,
     *PROKIP_ROUTES,
     *CONNECTION_ROUTES,
+    *WOOCOMMERCE_APPROVAL_ROUTES,
+    *CATALOGUE_ROUTES,
+    *FIRST_QUANTITY_ROUTES,
     *ROUND_ROUTES,
     *LIVE_ROUTES,
     *STOCK_ROUTES,

@@ -6,6 +6,7 @@ Structs, because the ledger hears thousands a second: reading them costs a third
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Literal
+from uuid import UUID
 
 from msgspec import Meta, Struct, convert
 
@@ -35,6 +36,7 @@ class OrderSnapshot(Struct, frozen=True, gc=False):
 class OrderObserved(Struct, frozen=True, gc=False):
     """Each field as in `prokip_shared.messages.OrderObservedV1`."""
 
+    message_id: UUID
     correlation_id: str
     business_id: int
     connection_id: int
@@ -43,6 +45,7 @@ class OrderObserved(Struct, frozen=True, gc=False):
     observed_at: Moment
     predates_connection: bool
     order: OrderSnapshot
+    topic: str | None = None
 
 
 def as_observed(message: OrderObservedV1) -> OrderObserved:

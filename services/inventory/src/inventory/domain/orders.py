@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from inventory.domain.gaps import GapCount, Told
 from inventory.domain.observed import OrderObserved
 from inventory.domain.snapshots import Age, age_of, first_lines, lines_taught_by_older, newest_lines
 from inventory.domain.values import (
@@ -94,7 +95,7 @@ def stock_keys(known: Known, messages: Iterable[OrderObserved]) -> set[StockKey]
 class _Work:
     """One batch: known values in, a Count out."""
 
-    __slots__ = ("_changed", "_known", "_new", "_passed_over", "_settled")
+    __slots__ = ("_changed", "_gaps", "_known", "_new", "_passed_over", "_settled")
 
     def __init__(self, known: Known) -> None:
         self._known = known
@@ -102,19 +103,20 @@ class _Work:
         self._changed: dict[OrderKey, HeldOrder] = {}
         self._settled: list[tuple[Sequence[Step], Due | None]] = []
         self._passed_over: set[StockKey] = set()
+        self._gaps = GapCount()
 
     def apply(self, message: OrderObserved) -> None:
         key = order_key(message)
         held = self._new.get(key) or self._changed.get(key) or self._known.orders.get(key)
         if held is None:
-            self.settle(None, _first_sight(key, message), message.correlation_id)
+            self.settle(None, _first_sight(key, message, self._gaps.first_sight(message)), message.correlation_id)
             return
         snapshot = message.order
         age = age_of(snapshot, held)
         if age is Age.OLDER:
+            told = self._gaps.older_state(held.told, message)
             lines = lines_taught_by_older(held, snapshot)
-            if lines != held.lines:
-                self.settle(held, replace(held, lines=lines), message.correlation_id)
+            self._move_to(held, replace(held, lines=lines, told=told), message.correlation_id)
             return
         wanted = replace(
             held,
@@ -124,12 +126,22 @@ class _Work:
             needs_sweep=held.needs_sweep if snapshot.partial else False,
             lines=newest_lines(held, snapshot),
         )
+        changed = _says_more(held, wanted)
         if age is Age.SAME:
-            differs = replace(wanted, needs_sweep=held.needs_sweep) != held
             swept = message.source == "sweep"
-            wanted = replace(wanted, needs_sweep=not swept and (differs or held.needs_sweep))
-        if wanted != held:
-            self.settle(held, wanted, message.correlation_id)
+            wanted = replace(wanted, needs_sweep=not swept and (changed or held.needs_sweep))
+        known = not changed and (age is Age.SAME or snapshot.modified_at is None)
+        told = self._gaps.same_state(held.told, message) if known else self._gaps.new_state(message, changed=changed)
+        self._move_to(held, replace(wanted, told=told), message.correlation_id)
+
+    def _move_to(self, held: HeldOrder, wanted: HeldOrder, correlation_id: str) -> None:
+        """Who told it is kept with the order, but is no change of it."""
+        if wanted == held:
+            return
+        if replace(wanted, told=held.told) == held:
+            self._keep(wanted)
+        else:
+            self.settle(held, wanted, correlation_id)
 
     def settle(
         self,
@@ -168,12 +180,16 @@ class _Work:
             "due" if owed_changes else wanted.sale_state,
             lines,
             tuple(dict.fromkeys((*wanted.former_skus, *gone))) if gone else wanted.former_skus,
+            wanted.told,
         )
         self._settled.append((steps, self._due(order, before, after, correlation_id) if owed_changes else None))
-        if key in self._known.orders:
-            self._changed[key] = order
+        self._keep(order)
+
+    def _keep(self, order: HeldOrder) -> None:
+        if order.key in self._known.orders:
+            self._changed[order.key] = order
         else:
-            self._new[key] = order
+            self._new[order.key] = order
 
     def recount(self, order: HeldOrder, correlation_id: str) -> None:
         """Settles an order as it is held, if some line of it counts against another stock by now."""
@@ -186,6 +202,7 @@ class _Work:
             changed_orders=list(self._changed.values()),
             settled=self._settled,
             passed_over=frozenset(self._passed_over),
+            gaps=list(self._gaps),
         )
 
     def _unknown(self, order: HeldOrder, sku: str) -> bool:
@@ -231,7 +248,12 @@ class _Work:
         return Due(order, lines, correlation_id)
 
 
-def _first_sight(key: OrderKey, message: OrderObserved) -> HeldOrder:
+def _says_more(held: HeldOrder, wanted: HeldOrder) -> bool:
+    """Whether a snapshot differs from what is held in more than the time of its version."""
+    return wanted.status != held.status or wanted.order_number != held.order_number or wanted.lines != held.lines
+
+
+def _first_sight(key: OrderKey, message: OrderObserved, told: Told) -> HeldOrder:
     snapshot = message.order
     return HeldOrder(
         key,
@@ -246,6 +268,7 @@ def _first_sight(key: OrderKey, message: OrderObserved) -> HeldOrder:
         "none",
         first_lines(snapshot, predates_connection=message.predates_connection),
         (),  # former_skus
+        told,
     )
 
 

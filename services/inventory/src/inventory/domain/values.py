@@ -12,6 +12,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
+from inventory.domain.gaps import GapHour, Gaps, Told
 from prokip_shared.messages import RoundPart
 
 ZERO: Final = Decimal(0)
@@ -84,6 +85,8 @@ class HeldOrder(Struct, frozen=True, gc=False):
     lines: tuple[HeldLine, ...]
     former_skus: tuple[str, ...]
     """SKUs that were due in Prokip for this order and that no line counts against any more."""
+    told: Told | None = None
+    """Who told of its newest state; None: it was told before that was remembered."""
 
 
 class StockRow(Struct, frozen=True, gc=False):
@@ -176,6 +179,8 @@ class Count:
     """For each change of an order, in the sequence in which they came about."""
     passed_over: frozenset[StockKey]
     """SKUs whose sales were counted at their holders, because Prokip has not told them."""
+    gaps: Sequence[tuple[GapHour, Gaps]] = ()
+    """What the observations add to the counts of their stores' webhooks, sorted by hour."""
 
     def stock_keys(self) -> set[StockKey]:
         """The stock that is moved, mentioned or named to Prokip."""

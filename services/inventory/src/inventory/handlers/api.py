@@ -9,7 +9,7 @@ from typing import Any, Final, NoReturn, get_args
 
 from aiohttp import web
 
-from inventory import reading
+from inventory import meter, reading
 from inventory.domain.values import SaleStanding
 from inventory.reading import AmbiguousLocation, SalePlace, StockFilter, StockPlace, StockState
 from prokip_shared.database import Pool
@@ -36,6 +36,8 @@ def routes() -> list[web.RouteDef]:
         web.get("/internal/sales", list_sales),
         web.get("/internal/sales/{connection_id}/{order_ref}", read_sale),
         web.get("/internal/summary", summarise),
+        web.get("/internal/webhook-meters", list_meters),
+        web.get("/internal/webhook-meters/{connection_id}", show_meter),
     ]
 
 
@@ -122,6 +124,16 @@ async def summarise(request: web.Request) -> web.Response:
     given = request.query.get("since")
     since = utc_now().replace(hour=0, minute=0, second=0, microsecond=0) if given is None else _moment(given, "since")
     return _answer(await reading.summarise(request.app[POOL], request[BUSINESS], since))
+
+
+async def list_meters(request: web.Request) -> web.Response:
+    return _answer({"items": await meter.meters_of(request.app[POOL], request[BUSINESS], utc_now())})
+
+
+async def show_meter(request: web.Request) -> web.Response:
+    """A store of which nothing was counted has a meter too: it stands at nothing."""
+    connection_id = _bigint(request.match_info["connection_id"], "connection")
+    return _answer(await meter.store_meter(request.app[POOL], request[BUSINESS], connection_id, utc_now()))
 
 
 def _answer(body: dict[str, Any]) -> web.Response:

@@ -20,7 +20,9 @@ async def apply_order_batch(connection: Connection, messages: Sequence[OrderObse
         count = count_orders(known, messages)
     except Uncountable as error:
         raise PermanentFailure(str(error)) from error
-    return await settle(connection, known, count)
+    said = await settle(connection, known, count)
+    await storage.count_gaps(connection, count.gaps)
+    return said
 
 
 async def apply_order_messages(connection: Connection, messages: Sequence[OrderObservedV1]) -> Sequence[Encoded]:

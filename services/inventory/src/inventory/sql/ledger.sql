@@ -29,7 +29,7 @@ SELECT EXISTS (
 -- name: lock_orders
 -- The held ones of the orders that a batch names.
 SELECT o.business_id, o.connection_id, o.order_ref, o.location_id, o.order_number, o.status, o.modified_at, o.sold_at,
-    o.needs_sweep, o.revision, o.due_revision, o.sale_state, o.lines, o.former_skus
+    o.needs_sweep, o.revision, o.due_revision, o.sale_state, o.lines, o.former_skus, o.told
 FROM inventory.orders AS o
 JOIN unnest($1::text::bigint[], $2::text::bigint[], $3::text::text[]) AS given (business_id, connection_id, order_ref)
     ON o.business_id = given.business_id AND o.connection_id = given.connection_id AND o.order_ref = given.order_ref
@@ -39,7 +39,7 @@ FOR UPDATE OF o;
 -- name: lock_orders_with_skus
 -- The orders of some connections that name one of some SKUs; runs when a store says who holds its stock.
 SELECT o.business_id, o.connection_id, o.order_ref, o.location_id, o.order_number, o.status, o.modified_at, o.sold_at,
-    o.needs_sweep, o.revision, o.due_revision, o.sale_state, o.lines, o.former_skus
+    o.needs_sweep, o.revision, o.due_revision, o.sale_state, o.lines, o.former_skus, o.told
 FROM inventory.orders AS o
 WHERE (o.business_id, o.connection_id) IN (
         SELECT business_id, connection_id FROM unnest($1::text::bigint[], $2::text::bigint[]) AS pairs (business_id, connection_id)
@@ -104,11 +104,11 @@ UPDATE inventory.orders AS o
 SET order_number = given.order_number, status = given.status, modified_at = given.modified_at,
     needs_sweep = given.needs_sweep, revision = given.revision, due_revision = given.due_revision,
     sale_state = given.sale_state, lines = given.lines::json,
-    former_skus = given.former_skus::json
+    former_skus = given.former_skus::json, told = given.told::json
 FROM unnest($1::text::bigint[], $2::text::bigint[], $3::text::text[], $4::text::text[], $5::text::text[], $6::text::timestamptz[], $7::text::boolean[],
-    $8::text::bigint[], $9::text::bigint[], $10::text::text[], $11::text::text[], $12::text::text[])
+    $8::text::bigint[], $9::text::bigint[], $10::text::text[], $11::text::text[], $12::text::text[], $13::text::text[])
     AS given (business_id, connection_id, order_ref, order_number, status, modified_at, needs_sweep, revision,
-        due_revision, sale_state, lines, former_skus)
+        due_revision, sale_state, lines, former_skus, told)
 WHERE o.business_id = given.business_id AND o.connection_id = given.connection_id AND o.order_ref = given.order_ref;
 
 -- name: write_stock
@@ -132,6 +132,17 @@ SET taken = given.taken::numeric, taken_by_connection = given.taken_by_connectio
 FROM unnest($1::text::bigint[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::text[], $6::text::bigint[])
     AS given (business_id, sku, location_id, taken, taken_by_connection, revision)
 WHERE s.business_id = given.business_id AND s.sku = given.sku AND s.location_id = given.location_id;
+
+-- name: count_gaps
+-- What a batch adds to the counts of its stores' webhooks; numbers may be below zero. New rows, folded into the hours
+-- later (gaps.sql), so that batches of one store never wait for each other here.
+INSERT INTO inventory.webhook_gap_added (
+    business_id, connection_id, hour, changes, missed, late, duplicates, out_of_order
+)
+SELECT business_id, connection_id, hour, changes, missed, late, duplicates, out_of_order
+FROM unnest($1::text::bigint[], $2::text::bigint[], $3::text::timestamptz[], $4::text::integer[],
+    $5::text::integer[], $6::text::integer[], $7::text::integer[], $8::text::integer[])
+    AS given (business_id, connection_id, hour, changes, missed, late, duplicates, out_of_order);
 
 -- name: note_reading_parts
 -- Parts of whole readings for locations that are not told completely yet; which readings are all here now. The batch

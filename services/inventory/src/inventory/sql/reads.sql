@@ -126,7 +126,7 @@ WITH newest AS (
     SELECT connection_id, order_ref, max(revision) AS newest_revision FROM newest GROUP BY connection_id, order_ref
 )
 SELECT o.business_id, o.connection_id, o.order_ref, o.location_id, o.order_number, o.status, o.modified_at, o.sold_at,
-    o.needs_sweep, o.revision, o.due_revision, o.sale_state, o.sale_detail, o.lines, o.former_skus
+    o.needs_sweep, o.revision, o.due_revision, o.sale_state, o.sale_detail, o.lines, o.former_skus, o.told
 FROM named
 JOIN inventory.orders AS o
     ON o.business_id = $1 AND o.connection_id = named.connection_id AND o.order_ref = named.order_ref
@@ -135,7 +135,7 @@ ORDER BY named.newest_revision DESC;
 -- name: troubled_orders
 -- Orders whose sale waits for a person, of whatever SKU and however old; $2 at most. Index: orders_troubled_idx.
 SELECT business_id, connection_id, order_ref, location_id, order_number, status, modified_at, sold_at, needs_sweep,
-    revision, due_revision, sale_state, sale_detail, lines, former_skus
+    revision, due_revision, sale_state, sale_detail, lines, former_skus, told
 FROM inventory.orders
 WHERE business_id = $1 AND sale_state IN ('in_doubt', 'refused', 'return_unsupported')
 ORDER BY sale_state DESC, sold_at DESC, connection_id DESC, order_ref DESC

@@ -39,7 +39,7 @@ FULL JOIN (
 -- name: orders_of
 -- The newest state of every order. Primary key.
 SELECT business_id, connection_id, order_ref, location_id, order_number, status, modified_at, sold_at, needs_sweep,
-    revision, due_revision, sale_state, lines, former_skus
+    revision, due_revision, sale_state, lines, former_skus, told
 FROM inventory.orders
 WHERE business_id = $1;
 

@@ -40,6 +40,15 @@ class LookPolicy:
         return max(delay_s, asked_s or 0.0)
 
 
+def must_read_all(found: Found, *, final_in_s: float, asked_before: bool) -> bool:
+    """Whether a look for a sale that ended where the sale should have been has to go on to the end of the list.
+
+    Only that proves that it is not there, once Prokip cannot be at it any more, and that it is not there twice, where
+    an earlier request under its reference may have come through as well.
+    """
+    return asked_before or (found == "not_there" and final_in_s <= 0)
+
+
 def return_found(items: Sequence[ReturnedItem], returned: Mapping[str, Decimal]) -> Found:
     """Whether the units that `items` name have gone back; `returned` is by line.
 

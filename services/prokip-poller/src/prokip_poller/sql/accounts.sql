@@ -1,6 +1,6 @@
 -- name: read_login
 -- The tokens that were got under these settings.
-SELECT version, tokens, refused, coalesce(renew_at <= clock_timestamp(), false) AS due
+SELECT version, tokens, refused, extract(epoch FROM renew_at - clock_timestamp())::float8 AS usable_s
 FROM prokip.login
 WHERE business_id = $1 AND version = $2;
 
@@ -14,7 +14,7 @@ ON CONFLICT (business_id) DO UPDATE SET
     tokens = CASE WHEN held.version >= excluded.version THEN held.tokens END,
     renew_at = CASE WHEN held.version >= excluded.version THEN held.renew_at END,
     refused = CASE WHEN held.version >= excluded.version THEN held.refused END
-RETURNING version, tokens, refused, coalesce(renew_at <= clock_timestamp(), false) AS due;
+RETURNING version, tokens, refused, extract(epoch FROM renew_at - clock_timestamp())::float8 AS usable_s;
 
 -- name: save_tokens
 -- A new pair, to be renewed in $3 seconds; NULL: when it is refused.
@@ -36,6 +36,12 @@ INSERT INTO prokip.pace AS held (business_id)
 VALUES ($1)
 ON CONFLICT (business_id) DO UPDATE SET business_id = held.business_id
 RETURNING next_turn_at, closed_until, failures, clock_timestamp() AS now;
+
+-- name: take_turn
+-- A turn that was worked out from the state $5 to $7; nothing comes back where that is no longer the state.
+UPDATE prokip.pace SET next_turn_at = $2, closed_until = $3, failures = $4
+WHERE business_id = $1 AND next_turn_at = $5 AND closed_until = $6 AND failures = $7
+RETURNING clock_timestamp() AS now;
 
 -- name: save_pace
 -- What a turn, or its end, changed.

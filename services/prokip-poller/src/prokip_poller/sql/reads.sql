@@ -13,16 +13,50 @@ SELECT
 -- name: look_at_page
 -- The same once a page is there, with what is held of its SKUs; one statement, so that all of it is of one moment.
 -- SKUs whose pair is what was sent and about which nothing else is special come back as numbers only: those are nearly
--- all. $3 is the read's row, $9 what was open before, $10 the location's moves before. LATERAL with a LIMIT keeps the
--- planner from reading whole tables for a thousand SKUs: each is looked up by its key.
+-- all. $3 is the read's row, $9 what was open before, $10 the location's moves before; $5 to $8 may end before $4 does.
+-- Columns are array literals. Each table is asked once for all SKUs, which goes through its key in order. FULL JOIN because it is always carried out
+-- by hashing or merging: the planner, who takes an array for ten values, would else go through all pairs.
 WITH open AS MATERIALIZED (
     SELECT DISTINCT outcome, jsonb_object_keys(units) AS sku
     FROM prokip.sale_posting
     WHERE business_id = $1 AND location_id = $2 AND outcome IN ('posting', 'in_doubt')
 ),
+asked AS MATERIALIZED (
+    SELECT $4::text::text[] AS skus
+),
+given AS MATERIALIZED (
+    SELECT sku, quantity, left_alone, product_id, variation_id
+    FROM unnest(
+        (SELECT skus FROM asked), $5::text::numeric[], $6::text::text[], $7::text::bigint[], $8::text::bigint[]
+    ) AS given (sku, quantity, left_alone, product_id, variation_id)
+),
+sent AS MATERIALIZED (
+    SELECT sku, number, quantity, recorded FROM prokip.sku_snapshot
+    WHERE business_id = $1 AND location_id = $2 AND sku = ANY ((SELECT skus FROM asked)::text[])
+),
+counter AS MATERIALIZED (
+    SELECT sku, units, moved_at FROM prokip.recorded_counter
+    WHERE business_id = $1 AND location_id = $2 AND sku = ANY ((SELECT skus FROM asked)::text[])
+),
+found AS MATERIALIZED (
+    SELECT sku, after_quantity, after_recorded FROM prokip.read_change
+    WHERE read_id = $3 AND sku = ANY ((SELECT skus FROM asked)::text[])
+),
+held_back AS MATERIALIZED (
+    SELECT sku, base FROM prokip.held_back
+    WHERE business_id = $1 AND location_id = $2 AND sku = ANY ((SELECT skus FROM asked)::text[])
+),
+left_alone AS MATERIALIZED (
+    SELECT sku, reason, number FROM prokip.left_alone
+    WHERE business_id = $1 AND location_id = $2 AND sku = ANY ((SELECT skus FROM asked)::text[])
+),
+goods AS MATERIALIZED (
+    SELECT sku, product_id, variation_id FROM prokip.goods
+    WHERE business_id = $1 AND sku = ANY ((SELECT skus FROM asked)::text[])
+),
 page AS MATERIALIZED (
     SELECT
-        given.sku, sent.number, sent.quantity, sent.recorded,
+        sku, sent.number, sent.quantity, sent.recorded,
         coalesce(counter.units, 0) AS units, coalesce(counter.moved_at, 0) AS moved_at,
         found.after_quantity AS found_quantity, found.after_recorded AS found_recorded, held_back.base AS held_back,
         left_alone.number AS left_alone_number,
@@ -34,42 +68,17 @@ page AS MATERIALIZED (
             AND (sent.quantity IS DISTINCT FROM given.quantity
                 OR sent.recorded IS DISTINCT FROM coalesce(counter.units, 0)
                 OR counter.moved_at > $10
-                OR found.sku IS NOT NULL
+                OR found.after_quantity IS NOT NULL
                 OR held_back.base IS NOT NULL
-                OR given.sku = ANY ($9::text[])
-                OR given.sku IN (SELECT sku FROM open)) AS special
-    FROM unnest($4::text[], $5::numeric[], $6::text[], $7::bigint[], $8::bigint[])
-        AS given (sku, quantity, left_alone, product_id, variation_id)
-    LEFT JOIN LATERAL (
-        SELECT number, quantity, recorded FROM prokip.sku_snapshot AS held
-        WHERE held.business_id = $1 AND held.location_id = $2 AND held.sku = given.sku
-        LIMIT 1
-    ) AS sent ON true
-    LEFT JOIN LATERAL (
-        SELECT units, moved_at FROM prokip.recorded_counter AS held
-        WHERE held.business_id = $1 AND held.location_id = $2 AND held.sku = given.sku
-        LIMIT 1
-    ) AS counter ON true
-    LEFT JOIN LATERAL (
-        SELECT sku, after_quantity, after_recorded FROM prokip.read_change AS held
-        WHERE held.read_id = $3 AND held.sku = given.sku
-        LIMIT 1
-    ) AS found ON true
-    LEFT JOIN LATERAL (
-        SELECT base FROM prokip.held_back AS held
-        WHERE held.business_id = $1 AND held.location_id = $2 AND held.sku = given.sku
-        LIMIT 1
-    ) AS held_back ON true
-    LEFT JOIN LATERAL (
-        SELECT reason, number FROM prokip.left_alone AS held
-        WHERE held.business_id = $1 AND held.location_id = $2 AND held.sku = given.sku
-        LIMIT 1
-    ) AS left_alone ON true
-    LEFT JOIN LATERAL (
-        SELECT product_id, variation_id FROM prokip.goods AS held
-        WHERE held.business_id = $1 AND held.sku = given.sku
-        LIMIT 1
-    ) AS goods ON true
+                OR sku = ANY ($9::text[])
+                OR sku IN (SELECT sku FROM open)) AS special
+    FROM given
+    FULL JOIN sent USING (sku)
+    FULL JOIN counter USING (sku)
+    FULL JOIN found USING (sku)
+    FULL JOIN held_back USING (sku)
+    FULL JOIN left_alone USING (sku)
+    FULL JOIN goods USING (sku)
 )
 SELECT
     (SELECT counter_moves FROM prokip.location WHERE business_id = $1 AND location_id = $2) AS moves,

@@ -64,12 +64,16 @@ ORDER BY next_attempt_at
 LIMIT $3
 FOR UPDATE SKIP LOCKED;
 
--- name: lock_sale
--- One order, for whoever changes its state.
-SELECT location_id, sold_at, revision, lines, state, attempts, detail, correlation_id
-FROM prokip.sale
-WHERE business_id = $1 AND connection_id = $2 AND order_ref = $3
-FOR UPDATE;
+-- name: lock_sales
+-- Orders, for whoever changes their state; locked in their order, so that two wait for each other but never for ever.
+SELECT
+    sale.connection_id, sale.order_ref, sale.location_id, sale.sold_at, sale.revision, sale.lines, sale.state,
+    sale.attempts, sale.detail, sale.correlation_id
+FROM unnest($2::bigint[], $3::text[]) AS given (connection_id, order_ref)
+JOIN prokip.sale
+    ON sale.business_id = $1 AND sale.connection_id = given.connection_id AND sale.order_ref = given.order_ref
+ORDER BY sale.connection_id, sale.order_ref
+FOR UPDATE OF sale;
 
 -- name: told_lines
 -- What Prokip was told of the given orders. Index: sale_posting_order_idx.
@@ -84,24 +88,47 @@ JOIN prokip.sale_posting AS posting
 JOIN prokip.told_line AS line ON line.posting_id = posting.posting_id AND line.business_id = $1
 ORDER BY posting.posting_id, line.sku;
 
--- name: begin_posting
--- Committed before the request leaves; replicas and reads see it.
-INSERT INTO prokip.sale_posting (
-    business_id, connection_id, order_ref, location_id, revision, kind, refund_of, reference, units, outcome, process,
-    expires_at, sold_at, findable
+-- name: begin_postings
+-- Requests, numbered in the order given, and their orders as being told; committed before they leave, so that replicas
+-- and reads see them.
+WITH begun AS (
+    INSERT INTO prokip.sale_posting (
+        business_id, connection_id, order_ref, location_id, revision, kind, refund_of, reference, units, outcome,
+        process, expires_at, sold_at, findable
+    )
+    SELECT
+        $1, connection_id, order_ref, $2, revision, kind, refund_of, reference, units, 'posting',
+        $3, now() + make_interval(secs => $4), sold_at, $5
+    FROM unnest(
+        $6::bigint[], $7::text[], $8::bigint[], $9::text[], $10::bigint[], $11::text[], $12::jsonb[], $13::timestamptz[]
+    ) WITH ORDINALITY AS given (
+        connection_id, order_ref, revision, kind, refund_of, reference, units, sold_at, number
+    )
+    ORDER BY number
+    RETURNING posting_id, connection_id, order_ref
 )
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, 'posting', $10, now() + make_interval(secs => $11), $12, $13)
-RETURNING posting_id;
+UPDATE prokip.sale
+SET state = 'posting', detail = '', next_attempt_at = NULL, changed_at = now()
+FROM begun
+WHERE sale.business_id = $1 AND sale.connection_id = begun.connection_id AND sale.order_ref = begun.order_ref
+RETURNING begun.posting_id, sale.connection_id, sale.order_ref;
 
--- name: end_posting
--- Gives a posting of one order its outcome, once: empty if it is no longer in one of the states $5. A doubt that can
--- be looked up is looked up in $10 seconds.
-UPDATE prokip.sale_posting
-SET outcome = $6, sell_id = coalesce($7, sell_id), answer = $8, by_hand = $9, ended_at = now(),
-    next_look_at = CASE WHEN $6 = 'in_doubt' AND findable THEN now() + make_interval(secs => $10) END,
-    looking_until = NULL
-WHERE posting_id = $1 AND business_id = $2 AND connection_id = $3 AND order_ref = $4 AND outcome = ANY ($5::text[])
-RETURNING kind, refund_of, units, revision;
+-- name: end_postings
+-- Gives postings their outcome, once: those that are no longer in one of the states $9 are not among the answers. A
+-- doubt that can be looked up is looked up in $8 seconds.
+UPDATE prokip.sale_posting AS posting
+SET outcome = given.outcome, sell_id = coalesce(given.sell_id, posting.sell_id), answer = given.answer, by_hand = $10,
+    ended_at = now(), looking_until = NULL,
+    next_look_at = CASE
+        WHEN given.outcome = 'in_doubt' AND posting.findable THEN now() + make_interval(secs => $8)
+    END
+FROM unnest($2::bigint[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[]) AS given (
+    posting_id, connection_id, order_ref, outcome, sell_id, answer
+)
+WHERE posting.posting_id = given.posting_id AND posting.business_id = $1
+    AND posting.connection_id = given.connection_id AND posting.order_ref = given.order_ref
+    AND posting.outcome = ANY ($9::text[])
+RETURNING posting.posting_id, posting.kind, posting.refund_of, posting.units, posting.revision;
 
 -- name: add_hand_posting
 -- A return that a person entered in Prokip.
@@ -137,17 +164,17 @@ WHERE posting_id = $1
 RETURNING posting_id;
 
 -- name: add_told_lines
--- Prokip has recorded a sale.
+-- Prokip has recorded sales.
 INSERT INTO prokip.told_line (posting_id, business_id, sku, sold, line_id)
-SELECT $1, $2, sku, units, line_id
-FROM unnest($3::text[], $4::numeric[], $5::text[]) AS given (sku, units, line_id);
+SELECT posting_id, $1, sku, units, line_id
+FROM unnest($2::bigint[], $3::text[], $4::numeric[], $5::text[]) AS given (posting_id, sku, units, line_id);
 
 -- name: add_returned
--- Prokip took units back from the sale of posting $1.
+-- Prokip took units back from the sales of these postings; each line is named once.
 UPDATE prokip.told_line
 SET returned = returned + given.units
-FROM unnest($3::text[], $4::numeric[]) AS given (sku, units)
-WHERE told_line.posting_id = $1 AND told_line.business_id = $2 AND told_line.sku = given.sku;
+FROM unnest($2::bigint[], $3::text[], $4::numeric[]) AS given (posting_id, sku, units)
+WHERE told_line.posting_id = given.posting_id AND told_line.business_id = $1 AND told_line.sku = given.sku;
 
 -- name: move_location
 -- One more move of the location's counters; the row lock makes the numbers commit in order. Prokip did something for
@@ -168,11 +195,16 @@ SELECT $1, $2, sku, units, $3 FROM unnest($4::text[], $5::numeric[]) AS given (s
 ON CONFLICT (business_id, location_id, sku) DO UPDATE
 SET units = held.units + excluded.units, moved_at = excluded.moved_at;
 
--- name: set_sale_state
--- Where an order stands now; $6 seconds until it is taken up by itself, NULL: not by itself.
+-- name: set_sale_states
+-- Where orders stand now, which the caller has locked; seconds until they are taken up by themselves, NULL: not by
+-- themselves.
 UPDATE prokip.sale
-SET state = $4, detail = $5, next_attempt_at = now() + make_interval(secs => $6), attempts = $7, changed_at = now()
-WHERE business_id = $1 AND connection_id = $2 AND order_ref = $3;
+SET state = given.state, detail = given.detail, next_attempt_at = now() + make_interval(secs => given.in_s),
+    attempts = given.attempts, changed_at = now()
+FROM unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::float8[], $7::integer[]) AS given (
+    connection_id, order_ref, state, detail, in_s, attempts
+)
+WHERE sale.business_id = $1 AND sale.connection_id = given.connection_id AND sale.order_ref = given.order_ref;
 
 -- name: block_location
 -- Prokip does not answer, asks us to wait, or does not accept the token: everything of the location waits $5 seconds.
@@ -218,9 +250,10 @@ WHERE held.business_id = ANY ($1::bigint[])
             AND (posting.looking_until IS NULL OR posting.looking_until <= now())
     );
 
--- name: claim_look
--- The doubt of a location whose look is due longest; others see it taken for $3 seconds. `final_in_s` is negative once
--- $4 seconds have passed since nobody waits for its answer any more. Index: sale_posting_look_idx.
+-- name: claim_looks
+-- The doubts of one kind ($5) that one look answers: at most $6, those due longest; others see them taken for $3
+-- seconds. `final_in_s` is negative once $4 seconds have passed since nobody waits for its answer any more.
+-- `asked_before`: another request under the same reference may have happened as well. Index: sale_posting_look_idx.
 UPDATE prokip.sale_posting AS posting
 SET looking_until = now() + make_interval(secs => $3), looks = posting.looks + 1
 FROM (
@@ -228,22 +261,36 @@ FROM (
     FROM prokip.sale_posting AS held
     JOIN prokip.sale USING (business_id, connection_id, order_ref)
     WHERE held.business_id = $1 AND held.location_id = $2 AND held.outcome = 'in_doubt' AND held.next_look_at <= now()
-        AND (held.looking_until IS NULL OR held.looking_until <= now())
+        AND (held.looking_until IS NULL OR held.looking_until <= now()) AND held.kind = $5
     ORDER BY held.next_look_at
-    LIMIT 1
+    LIMIT $6
     FOR UPDATE OF held SKIP LOCKED
 ) AS due
 WHERE posting.posting_id = due.posting_id
 RETURNING
     posting.posting_id, posting.connection_id, posting.order_ref, posting.kind, posting.refund_of, posting.reference,
     posting.units, posting.looks, due.sold_at, due.correlation_id,
-    extract(epoch FROM posting.expires_at + make_interval(secs => $4) - now())::float8 AS final_in_s;
+    extract(epoch FROM posting.expires_at + make_interval(secs => $4) - now())::float8 AS final_in_s,
+    EXISTS (
+        SELECT FROM prokip.sale_posting AS other
+        WHERE other.business_id = posting.business_id AND other.connection_id = posting.connection_id
+            AND other.order_ref = posting.order_ref AND other.reference = posting.reference
+            AND other.posting_id <> posting.posting_id AND other.outcome NOT IN ('not_sent', 'refused')
+    ) AS asked_before;
 
 -- name: look_later
--- The look told nothing certain; the next one in $2 seconds, NULL: a person has to look.
-UPDATE prokip.sale_posting
-SET looking_until = NULL, look_words = $3, next_look_at = now() + make_interval(secs => $2)
-WHERE posting_id = $1 AND outcome = 'in_doubt';
+-- Looks that told nothing certain; the next ones in so many seconds, NULL: a person has to look. Locked in the order
+-- of their numbers, against deadlock.
+UPDATE prokip.sale_posting AS posting
+SET looking_until = NULL, look_words = given.words, next_look_at = now() + make_interval(secs => given.in_s)
+FROM unnest($1::bigint[], $2::float8[], $3::text[]) AS given (posting_id, in_s, words)
+JOIN (
+    SELECT posting_id FROM prokip.sale_posting
+    WHERE posting_id = ANY ($1::bigint[]) AND outcome = 'in_doubt'
+    ORDER BY posting_id
+    FOR UPDATE
+) AS held USING (posting_id)
+WHERE posting.posting_id = held.posting_id;
 
 -- name: look_soon
 -- Prokip's settings changed: what could not be looked up may be now. What waits for a person goes on waiting.

@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from prokip_poller.domain.pace import PaceState
@@ -15,8 +16,12 @@ class HeldLogin:
     version: int
     tokens: bytes | None
     refused: str | None
-    due: bool
-    """To be renewed before use."""
+    usable_s: float | None
+    """Until they are to be renewed; None: when they are refused."""
+
+    @property
+    def due(self) -> bool:
+        return self.usable_s is not None and self.usable_s <= 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,12 @@ class Logins:
             state = dict(rows[0])
             now = state.pop("now")
             yield PaceInHand(PaceState(**state), now, business_id, connection, self._queries)
+
+    async def take_turn(self, business_id: int, known: PaceState, after: PaceState) -> datetime | None:
+        """The database's time; None, and nothing is taken, where the pace is not as it was known."""
+        states = (astuple(after), astuple(known))
+        now: datetime | None = await self._pool.fetchval(self._queries["take_turn"], business_id, *chain(*states))
+        return now
 
     async def forget(self, connection: Connection, business_ids: Collection[int]) -> None:
         """New settings: tokens of the old ones and waits are gone."""

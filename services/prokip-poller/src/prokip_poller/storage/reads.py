@@ -11,6 +11,7 @@ import asyncpg
 from prokip_poller.domain.guard import Rule, Tally
 from prokip_poller.domain.observations import After, Before, Change, Counter, Known, OpenPostings, Pair
 from prokip_poller.storage.polls import LocationKey
+from prokip_shared.arrays import array_literal
 from prokip_shared.database import Connection, Pool, load_queries
 from prokip_shared.platforms.prokip import Goods, StockPage
 
@@ -78,20 +79,20 @@ class Reads:
         return Before(row["moves"], _open(row))
 
     async def look_at_page(self, key: LocationKey, read_id: int | None, before: Before, page: StockPage) -> Look:
-        skus = [*page.quantities, *page.unusable, *page.left_alone]
-        none_told = [None] * (len(page.unusable) + len(page.left_alone))
-        none_left_alone = [None] * (len(page.quantities) + len(page.unusable))
-        goods = [page.goods.get(sku) for sku in skus] if page.goods else [None] * len(skus)
+        """An array may end where only NULLs would follow: what is nearly never there then costs nothing."""
+        skus = [*page.quantities, *page.left_alone, *page.unusable]
+        goods = [page.goods.get(sku) for sku in skus] if page.goods else ()
+        left_alone = [*[None] * len(page.quantities), *page.left_alone.values()] if page.left_alone else ()
         (row,) = await self._pool.fetch(
             self._queries["look_at_page"],
             key.business_id,
             key.location_id,
             read_id,
-            skus,
-            [*page.quantities.values(), *none_told],
-            [*none_left_alone, *page.left_alone.values()],
-            [one and one.product_id for one in goods],
-            [one and one.variation_id for one in goods],
+            array_literal(skus),
+            array_literal([str(quantity) for quantity in page.quantities.values()]),
+            array_literal(left_alone),
+            array_literal([one and one.product_id for one in goods]),
+            array_literal([one and one.variation_id for one in goods]),
             [*before.open.posting, *before.open.in_doubt],
             before.moves,
         )

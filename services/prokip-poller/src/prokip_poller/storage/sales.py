@@ -12,7 +12,17 @@ import asyncpg
 from prokip_poller.domain.attempts import Outcome
 from prokip_poller.domain.looks import OpenDoubt
 from prokip_poller.domain.requests import DueLine, due_units, unit_prices
-from prokip_poller.domain.sales import GiveBack, RecordSale, SaleState, Sell, Step, ToldLine
+from prokip_poller.domain.sales import (
+    ZERO,
+    GiveBack,
+    Kind,
+    RecordSale,
+    SaleState,
+    Sell,
+    Step,
+    ToldLine,
+    counter_moves,
+)
 from prokip_poller.domain.telling import OrderKey
 from prokip_poller.storage.polls import LocationKey
 from prokip_shared.database import Connection, Pool, load_queries
@@ -49,7 +59,19 @@ class Doubt:
     """This one included."""
     final_in_s: float
     """From when on its absence in Prokip proves that it did not happen; 0 or less: now."""
+    asked_before: bool
+    """An earlier request under its reference may have happened as well."""
     correlation_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookLater:
+    """A doubt that stays one."""
+
+    posting_id: int
+    in_s: float | None
+    """None: not by itself, a person has to look."""
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +80,48 @@ class EndedPosting:
 
     revision: int
     step: Step
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """A step of an order that is about to be asked of Prokip."""
+
+    sale: HeldSale
+    step: Step
+    reference: str
+
+
+@dataclass(frozen=True, slots=True)
+class PostingEnd:
+    """The outcome of one request."""
+
+    posting_id: int
+    key: OrderKey
+    outcome: Outcome
+    sell_id: str | None
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A step that Prokip certainly did, by the request that counts it."""
+
+    posting_id: int
+    step: Step
+    line_ids: Mapping[str, str]
+    """Of the sale's lines, per SKU."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewState:
+    """Where an order stands from now on."""
+
+    key: OrderKey
+    state: SaleState
+    detail: str
+    next_attempt_in_s: float | None
+    """None: it is not taken up by itself."""
+    attempts: int
 
 
 class Sales:
@@ -100,9 +164,16 @@ class Sales:
         rows = await connection.fetch(self._queries["claim_sales"], key.business_id, key.location_id, sales_max)
         return [_held_sale(OrderKey(key.business_id, row["connection_id"], row["order_ref"]), row) for row in rows]
 
-    async def lock(self, connection: Connection, key: OrderKey) -> HeldSale | None:
-        row = await connection.fetchrow(self._queries["lock_sale"], key.business_id, key.connection_id, key.order_ref)
-        return None if row is None else _held_sale(key, row)
+    async def lock(self, connection: Connection, keys: Sequence[OrderKey]) -> dict[OrderKey, HeldSale]:
+        """Orders of one business, without those that there are not."""
+        rows = await connection.fetch(
+            self._queries["lock_sales"],
+            keys[0].business_id,
+            [key.connection_id for key in keys],
+            [key.order_ref for key in keys],
+        )
+        found = ((OrderKey(keys[0].business_id, row["connection_id"], row["order_ref"]), row) for row in rows)
+        return {key: _held_sale(key, row) for key, row in found}
 
     async def told(
         self, connection: Connection, business_id: int, keys: Sequence[OrderKey]
@@ -133,63 +204,58 @@ class Sales:
         rows = await connection.fetch(self._queries["open_doubts"], key.business_id, key.location_id, grace_s)
         return [OpenDoubt(row["kind"], row["sku"]) for row in rows]
 
-    async def begin_posting(
+    async def begin_postings(
         self,
         connection: Connection,
-        sale: HeldSale,
-        step: Step,
+        place: LocationKey,
+        beginnings: Sequence[Beginning],
         *,
-        reference: str,
         expires_in_s: float,
         findable: bool,
-    ) -> int:
-        """`findable`: Prokip can be asked for it afterwards."""
-        posting_id: int = await connection.fetchval(
-            self._queries["begin_posting"],
-            sale.key.business_id,
-            sale.key.connection_id,
-            sale.key.order_ref,
-            sale.location_id,
-            sale.revision,
-            step.kind,
-            step.posting_id if isinstance(step, GiveBack) else None,
-            reference,
-            _units_json(step.units),
+    ) -> dict[OrderKey, int]:
+        """One request an order, and the order's state; their numbers. `findable`: Prokip can be asked for it later."""
+        rows = await connection.fetch(
+            self._queries["begin_postings"],
+            place.business_id,
+            place.location_id,
             self._process,
             expires_in_s,
-            sale.sold_at if isinstance(step, RecordSale) else None,
             findable,
+            [one.sale.key.connection_id for one in beginnings],
+            [one.sale.key.order_ref for one in beginnings],
+            [one.sale.revision for one in beginnings],
+            [one.step.kind for one in beginnings],
+            [one.step.posting_id if isinstance(one.step, GiveBack) else None for one in beginnings],
+            [one.reference for one in beginnings],
+            [_units_json(one.step.units) for one in beginnings],
+            [one.sale.sold_at if isinstance(one.step, RecordSale) else None for one in beginnings],
         )
-        return posting_id
+        return {OrderKey(place.business_id, row["connection_id"], row["order_ref"]): row["posting_id"] for row in rows}
 
-    async def end_posting(
+    async def end_postings(
         self,
         connection: Connection,
-        key: OrderKey,
-        posting_id: int,
-        outcome: Outcome,
+        ends: Sequence[PostingEnd],
         *,
         only_from: Collection[Outcome],
-        sell_id: str | None,
-        answer: str,
         by_hand: bool,
         first_look_s: float,
-    ) -> EndedPosting | None:
-        """None: somebody else has given it an outcome."""
-        row = await connection.fetchrow(
-            self._queries["end_posting"],
-            posting_id,
-            key.business_id,
-            key.connection_id,
-            key.order_ref,
-            list(only_from),
-            outcome,
-            sell_id,
-            answer,
-            by_hand,
+    ) -> dict[int, EndedPosting]:
+        """Of one business; without those that somebody else has given an outcome."""
+        rows = await connection.fetch(
+            self._queries["end_postings"],
+            ends[0].key.business_id,
+            [end.posting_id for end in ends],
+            [end.key.connection_id for end in ends],
+            [end.key.order_ref for end in ends],
+            [end.outcome for end in ends],
+            [end.sell_id for end in ends],
+            [end.words for end in ends],
             first_look_s,
+            list(only_from),
+            by_hand,
         )
-        return None if row is None else EndedPosting(row["revision"], _step(row))
+        return {row["posting_id"]: EndedPosting(row["revision"], _step(row)) for row in rows}
 
     async def add_hand_posting(
         self, connection: Connection, sale: HeldSale, step: GiveBack, *, reference: str, answer: str
@@ -218,23 +284,28 @@ class Sales:
         repeat_id: int = await connection.fetchval(self._queries["add_repeat"], posting_id, sell_id)
         return repeat_id
 
-    async def tell(
-        self,
-        connection: Connection,
-        place: LocationKey,
-        step: Step,
-        moves: Mapping[str, Decimal],
-        *,
-        posting_id: int,
-        line_ids: Mapping[str, str],
-    ) -> None:
-        """Prokip did the step: told and R move together."""
-        columns: list[list[Any]] = [list(step.units), list(step.units.values())]
-        if isinstance(step, RecordSale):
-            columns.append([line_ids.get(sku) for sku in step.units])
-            await connection.execute(self._queries["add_told_lines"], posting_id, place.business_id, *columns)
-        else:
-            await connection.execute(self._queries["add_returned"], step.posting_id, place.business_id, *columns)
+    async def tell(self, connection: Connection, place: LocationKey, told: Sequence[Told]) -> None:
+        """Prokip did these steps: told and R move together."""
+        sold, moves = list[tuple[int, str, Decimal, str | None]](), dict[str, Decimal]()
+        returned: dict[tuple[int, str], Decimal] = {}
+        for one in told:
+            for sku, move in counter_moves(one.step).items():
+                moves[sku] = moves.get(sku, ZERO) + move
+            for sku, units in one.step.units.items():
+                if isinstance(one.step, RecordSale):
+                    sold.append((one.posting_id, sku, units, one.line_ids.get(sku)))
+                else:
+                    line = (one.step.posting_id, sku)
+                    returned[line] = returned.get(line, ZERO) + units
+        if sold:
+            await connection.execute(
+                self._queries["add_told_lines"], place.business_id, *map(list, zip(*sold, strict=True))
+            )
+        if returned:
+            rows = [(*line, units) for line, units in returned.items()]
+            await connection.execute(
+                self._queries["add_returned"], place.business_id, *map(list, zip(*rows, strict=True))
+            )
         moved_at = await connection.fetchval(self._queries["move_location"], place.business_id, place.location_id)
         await connection.execute(
             self._queries["move_counters"],
@@ -245,25 +316,17 @@ class Sales:
             list(moves.values()),
         )
 
-    async def set_state(
-        self,
-        connection: Connection,
-        key: OrderKey,
-        state: SaleState,
-        *,
-        detail: str,
-        next_attempt_in_s: float | None,
-        attempts: int,
-    ) -> None:
+    async def set_states(self, connection: Connection, states: Sequence[NewState]) -> None:
+        """Of orders of one business, locked by the caller; one state an order."""
         await connection.execute(
-            self._queries["set_sale_state"],
-            key.business_id,
-            key.connection_id,
-            key.order_ref,
-            state,
-            detail,
-            next_attempt_in_s,
-            attempts,
+            self._queries["set_sale_states"],
+            states[0].key.business_id,
+            [one.key.connection_id for one in states],
+            [one.key.order_ref for one in states],
+            [one.state for one in states],
+            [one.detail for one in states],
+            [one.next_attempt_in_s for one in states],
+            [one.attempts for one in states],
         )
 
     async def failures_of(self, connection: Connection, place: LocationKey) -> int:
@@ -287,33 +350,44 @@ class Sales:
         rows = await self._pool.fetch(self._queries["locations_with_looks"], list(business_ids))
         return [LocationKey(row["business_id"], row["location_id"]) for row in rows]
 
-    async def claim_look(self, place: LocationKey, *, lease_s: float, grace_s: float) -> Doubt | None:
-        """Committed at once, so that other replicas see it taken; None if nothing is due."""
-        row = await self._pool.fetchrow(
-            self._queries["claim_look"], place.business_id, place.location_id, lease_s, grace_s
+    async def claim_looks(
+        self, place: LocationKey, kind: Kind, *, lease_s: float, grace_s: float, doubts_max: int
+    ) -> list[Doubt]:
+        """Committed at once, so that other replicas see them taken; those due longest first."""
+        rows = await self._pool.fetch(
+            self._queries["claim_looks"], place.business_id, place.location_id, lease_s, grace_s, kind, doubts_max
         )
-        if row is None:
-            return None
-        return Doubt(
-            row["posting_id"],
-            OrderKey(place.business_id, row["connection_id"], row["order_ref"]),
-            _step(row),
-            row["reference"],
-            row["sold_at"],
-            row["looks"],
-            row["final_in_s"],
-            row["correlation_id"],
+        return [
+            Doubt(
+                row["posting_id"],
+                OrderKey(place.business_id, row["connection_id"], row["order_ref"]),
+                _step(row),
+                row["reference"],
+                row["sold_at"],
+                row["looks"],
+                row["final_in_s"],
+                row["asked_before"],
+                row["correlation_id"],
+            )
+            for row in rows
+        ]
+
+    async def look_later(self, doubts: Sequence[LookLater]) -> None:
+        await self._pool.execute(
+            self._queries["look_later"],
+            [one.posting_id for one in doubts],
+            [one.in_s for one in doubts],
+            [one.words for one in doubts],
         )
 
-    async def look_later(self, posting_id: int, in_s: float | None, words: str) -> None:
-        await self._pool.execute(self._queries["look_later"], posting_id, in_s, words)
-
-    async def known_of(self, doubt: Doubt) -> tuple[list[Sell], dict[str, Goods]]:
-        """What Prokip was told of the order, and the ids of the goods that the doubt is about."""
-        key = doubt.key
+    async def known_of(
+        self, business_id: int, doubts: Sequence[Doubt]
+    ) -> tuple[dict[OrderKey, list[Sell]], dict[str, Goods]]:
+        """What Prokip was told of the orders, and the ids of the goods that the doubts are about."""
         async with self._pool.acquire() as connection:
-            told = await self.told(connection, key.business_id, [key])
-            return told[key], await self.goods_of(connection, key.business_id, list(doubt.step.units))
+            told = await self.told(connection, business_id, [doubt.key for doubt in doubts])
+            skus = {sku for doubt in doubts for sku in doubt.step.units}
+            return told, await self.goods_of(connection, business_id, skus)
 
     async def read_left_out_soon(self, connection: Connection, place: LocationKey, skus: Collection[str]) -> None:
         await connection.execute(self._queries["read_left_out_soon"], place.business_id, place.location_id, list(skus))

@@ -28,6 +28,7 @@ REASON_OF_STATE: Mapping[ListingState, str] = {
     "not_tracked": "the store does not count this item's stock",
     "inactive": "the item is not stocked at the chosen location",
     "gone": "the store does not know this item any more",
+    "ignored": "somebody chose to leave this item alone",
 }
 
 ORDER_LATE_MAX = timedelta(days=1)

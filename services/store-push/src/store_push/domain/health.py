@@ -41,6 +41,21 @@ def after_failure(health: Health, error: StoreError, now: datetime) -> Health:
     return Health(state, since, str(error), health.consecutive_failures + 1)
 
 
+def after_background(
+    health: Health, error: StoreError | None, now: datetime, *, pushed_lately: bool, push_due: bool
+) -> Health:
+    """What a call that is no push says of a store.
+
+    A failure counts unless a push has just proved the contrary. An answer closes the circuit only where no push waits to
+    find out itself, and never after refused credentials: a key may read and still not be allowed to write.
+    """
+    if error is not None:
+        return health if pushed_lately else after_failure(health, error, now)
+    if health.state in {"healthy", "needs_reauthorisation"} or push_due:
+        return health
+    return after_success(health, now)
+
+
 def pause_s(error: StoreError, consecutive_failures: int, *, fraction: float) -> float:
     """How long a store is left alone. `fraction` in [0, 1) is chance.
 

@@ -7,7 +7,9 @@ from typing import Literal
 
 from prokip_shared.platforms.store import ItemKey
 
-ListingState = Literal["matched", "no_sku", "duplicate_sku", "held_by_parent", "not_tracked", "inactive", "gone"]
+ListingState = Literal[
+    "matched", "no_sku", "duplicate_sku", "held_by_parent", "not_tracked", "inactive", "gone", "ignored"
+]
 QUANTITY_MAX = 1_000_000_000
 """Shopify takes no more (INVALID_QUANTITY_TOO_HIGH)."""
 

@@ -34,6 +34,8 @@ class ConnectionProgress:
     """Its catalogue was read, or could not be, since the round was requested."""
     due: int
     listings: int
+    held: bool = False
+    """Its first quantities wait for a decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ def _synced(connection: ConnectionProgress) -> SyncedConnection | None:
     """None while there is still something to wait for."""
     if not connection.active:
         return _entry(connection, "paused", "paused by the operator")
+    if connection.held and connection.catalogue_tried:
+        return _entry(connection, "paused", "its first quantities wait for a decision")
     if connection.catalogue_tried and connection.catalogue_error is not None:
         return _entry(connection, "failing", connection.catalogue_error)
     if connection.attempted and connection.health in {"failing", "needs_reauthorisation"}:

@@ -10,7 +10,7 @@ from aiohttp import web
 from pydantic import BaseModel, ConfigDict, Field
 
 from prokip_shared.web.internal import BUSINESS
-from prokip_shared.web.problems import validate
+from prokip_shared.web.problems import Problem, validate
 from store_push.domain.listings import ListingState
 from store_push.storage.reads import ReadStorage, Row
 
@@ -60,6 +60,7 @@ class StoreApi:
             web.get("/internal/pushes", self.pushes),
             web.get("/internal/drift", self.drift),
             web.get("/internal/connections", self.connections),
+            web.get("/internal/connections/{id:[0-9]{1,18}}/upkeep", self.upkeep),
         ]
 
     async def listings(self, request: web.Request) -> web.Response:
@@ -81,11 +82,11 @@ class StoreApi:
         rows = await self._reads.listings_of_sku(
             request[BUSINESS], sku=query.sku, location_id=query.location, rows_max=PAGE_ROWS_MAX
         )
-        return web.json_response({"items": [_json_row(row) for row in rows]})
+        return web.json_response({"items": [json_row(row) for row in rows]})
 
     async def due(self, request: web.Request) -> web.Response:
         rows = await self._reads.due(request[BUSINESS])
-        return web.json_response({"items": [_json_row(row) for row in rows]})
+        return web.json_response({"items": [json_row(row) for row in rows]})
 
     async def pushes(self, request: web.Request) -> web.Response:
         """Newest first; `next` is the `before` of the next page."""
@@ -109,17 +110,24 @@ class StoreApi:
 
     async def connections(self, request: web.Request) -> web.Response:
         rows = await self._reads.connections(request[BUSINESS])
-        items = [{**_json_row(row), "listings": json.loads(row["listings"])} for row in rows]
+        items = [{**json_row(row), "listings": json.loads(row["listings"])} for row in rows]
         return web.json_response({"items": items})
+
+    async def upkeep(self, request: web.Request) -> web.Response:
+        row = await self._reads.upkeep(request[BUSINESS], int(request.match_info["id"]))
+        if row is None:
+            detail = "store-push does not know this connection (yet)."
+            raise Problem(404, "Not found", code="connection_not_found", detail=detail)
+        return web.json_response(json_row(row))
 
 
 def _page(rows: Sequence[Row], limit: int) -> web.Response:
     shown = rows[:limit]
     following = shown[-1]["id"] if len(rows) > limit else None
-    return web.json_response({"items": [_json_row(row) for row in shown], "next": following})
+    return web.json_response({"items": [json_row(row) for row in shown], "next": following})
 
 
-def _json_row(row: Row) -> dict[str, Any]:
+def json_row(row: Row) -> dict[str, Any]:
     return {column: _json_value(value) for column, value in row.items()}
 
 

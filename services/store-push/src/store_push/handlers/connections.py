@@ -8,6 +8,7 @@ from prokip_shared.database import Connection
 from prokip_shared.directory import Directory
 from prokip_shared.messages import ConnectionChangedV1, Message, SyncRequestedV1
 from store_push.storage.connections import ConnectionStorage, KnownConnection
+from store_push.storage.first_quantities import FirstQuantityStorage
 from store_push.storage.rounds import RoundStorage
 from store_push.storage.subscriptions import SubscriptionStorage
 from store_push.storage.sweeps import SweepStorage
@@ -35,6 +36,7 @@ class ConnectionHandlers:
     rounds: RoundStorage
     sweeps: SweepStorage
     subscriptions: SubscriptionStorage
+    first: FirstQuantityStorage
     subscription_interval_s: float
 
     async def follow_changes(self, connection: Connection, batch: Sequence[ConnectionChangedV1]) -> Sequence[Message]:
@@ -96,12 +98,15 @@ class ConnectionHandlers:
         """What every connection gets once, also one that is older than this code."""
         records = self.directory.all_connections()
         await self.sweeps.start(connection, {record.id: record.connected_at for record in records})
+        await self.first.start(connection, [record.id for record in records])
         await self.subscriptions.start(
             connection, [record.id for record in records], first_in_s=self.subscription_interval_s
         )
 
     async def _follow(self, connection: Connection, record: KnownConnection, before: KnownConnection | None) -> None:
         moved = before is not None and before.location_id != record.location_id
+        if before is not None and (moved or before.place_ref != record.place_ref):
+            await self.first.begin_again(connection, record.connection_id)
         if moved:
             await self.connections.move_listings(connection, record.connection_id, record.location_id)
         if before is not None and before.place_ref != record.place_ref:

@@ -8,6 +8,7 @@ from typing import Final
 from prokip_shared.database import Connection
 from prokip_shared.messages import LevelHintedV1, Message, StockChangedV1
 from store_push.domain.listings import QUANTITY_MAX, target_of
+from store_push.storage.catalogue import CatalogueStorage
 from store_push.storage.rounds import RoundStorage
 from store_push.storage.targets import Hint, Target, TargetStorage
 
@@ -52,6 +53,7 @@ def _whole(quantity: Decimal | None) -> int | None:
 class StockHandlers:
     targets: TargetStorage
     rounds: RoundStorage
+    catalogues: CatalogueStorage
     settle_s: float
 
     async def mark_due(self, connection: Connection, batch: Sequence[StockChangedV1]) -> Sequence[Message]:
@@ -66,5 +68,9 @@ class StockHandlers:
         return ()
 
     async def note_hints(self, connection: Connection, batch: Sequence[LevelHintedV1]) -> Sequence[Message]:
-        await self.targets.note_hints(connection, newest_hints(batch), settle_s=self.settle_s)
+        """An item that is not known yet is a product that is new: its store's catalogue is read soon."""
+        hints = newest_hints(batch)
+        await self.targets.note_hints(connection, hints, settle_s=self.settle_s)
+        named = sorted({(hint.connection_id, hint.item_ref) for hint in hints})
+        await self.catalogues.note_unknown(connection, named)
         return ()

@@ -1,16 +1,77 @@
 -- name: next_catalogue_in_s
--- How long until a catalogue is due; NULL: none.
-SELECT extract(epoch FROM min(c.due_at) - now())::double precision
+-- How long until a catalogue is due; NULL: none. $1: seconds between two reads that hints of unknown items ask for.
+SELECT extract(epoch FROM min(
+    CASE
+        WHEN c.consecutive_failures > 0 OR c.cursor IS NOT NULL THEN c.due_at
+        WHEN c.wanted_at > coalesce(c.tried_at, '-infinity') THEN least(c.due_at, c.wanted_at)
+        WHEN c.hinted_at > c.tried_at THEN least(c.due_at, c.tried_at + $1::double precision * interval '1 second')
+        ELSE c.due_at
+    END
+) - now())::double precision
 FROM push.catalogue_read c JOIN push.connection_work w USING (connection_id) WHERE w.active;
 
 -- name: claim_catalogue
--- One catalogue that is due; held until the transaction ends.
-SELECT c.connection_id, w.business_id, c.consecutive_failures, clock_timestamp() AS claimed_at
+-- One catalogue that is due, or of which a read is unfinished; held until the transaction ends, which is a page.
+SELECT c.connection_id, w.business_id, c.consecutive_failures, clock_timestamp() AS claimed_at, c.cursor, c.begun_at,
+    c.counted
 FROM push.catalogue_read c JOIN push.connection_work w USING (connection_id)
-WHERE w.active AND c.due_at <= now()
+WHERE w.active AND (
+    c.due_at <= now()
+    OR (
+        c.consecutive_failures = 0 AND c.cursor IS NULL AND (
+            c.wanted_at > coalesce(c.tried_at, '-infinity')
+            OR (c.hinted_at > c.tried_at AND c.tried_at <= now() - $1::double precision * interval '1 second')
+        )
+    )
+)
 ORDER BY c.due_at
 LIMIT 1
 FOR UPDATE OF c SKIP LOCKED;
+
+-- name: save_page
+-- What one page said. The newest read wins; a name twice on a page is one item.
+INSERT INTO push.catalogue_item (
+    connection_id, item_ref, parent_ref, place_ref, sku, parent_sku, name, product_ref, variant_ref, price, level_state,
+    quantity, read_at
+)
+SELECT $1, n.*, $2
+FROM unnest(
+    $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::numeric[],
+    $12::text[], $13::bigint[]
+) AS n (
+    item_ref, parent_ref, place_ref, sku, parent_sku, name, product_ref, variant_ref, price, level_state, quantity
+)
+ON CONFLICT (connection_id, item_ref) DO UPDATE SET
+    parent_ref = EXCLUDED.parent_ref,
+    place_ref = EXCLUDED.place_ref,
+    sku = EXCLUDED.sku,
+    parent_sku = EXCLUDED.parent_sku,
+    name = EXCLUDED.name,
+    product_ref = EXCLUDED.product_ref,
+    variant_ref = EXCLUDED.variant_ref,
+    price = EXCLUDED.price,
+    level_state = EXCLUDED.level_state,
+    quantity = EXCLUDED.quantity,
+    read_at = EXCLUDED.read_at;
+
+-- name: page_done
+-- More pages are left: the read goes on at $2, at once.
+UPDATE push.catalogue_read SET
+    cursor = $2, begun_at = $3, counted = $4, total = $5, due_at = now(), consecutive_failures = 0, error = NULL
+WHERE connection_id = $1;
+
+-- name: forget_unread_items
+-- A complete read did not name them.
+DELETE FROM push.catalogue_item WHERE connection_id = $1 AND read_at < $2;
+
+-- name: read_items
+-- All that the catalogue says.
+SELECT item_ref, parent_ref, place_ref, sku, parent_sku, name, product_ref, variant_ref, price, level_state, quantity
+FROM push.catalogue_item WHERE connection_id = $1 ORDER BY item_ref;
+
+-- name: choices
+-- What operators said about this store's items.
+SELECT item_ref, kind, sku FROM push.item_choice WHERE connection_id = $1;
 
 -- name: save_items
 -- Part of a complete catalogue. A read number is taken as confirmed where nothing was confirmed yet, else as a hint
@@ -87,14 +148,37 @@ UPDATE push.catalogue_read SET
     read_at = $3,
     tried_at = $3,
     items = $4,
+    cursor = NULL,
+    begun_at = NULL,
+    counted = $5,
+    total = $6,
     error = NULL
 WHERE connection_id = $1;
 
 -- name: catalogue_failed
--- Tried again after a pause.
+-- Tried again after a pause, at the page where it failed ($5, $6: NULL where it begins anew).
 UPDATE push.catalogue_read SET
     due_at = now() + $2::double precision * interval '1 second',
     consecutive_failures = consecutive_failures + 1,
     tried_at = $4,
+    cursor = $5,
+    begun_at = $6,
     error = $3
 WHERE connection_id = $1;
+
+-- name: note_unknown_items
+-- Hints of items that are not in the catalogue as it was read: products that are new. Rows that a reader holds are left
+-- alone: it is at the catalogue just now.
+UPDATE push.catalogue_read SET hinted_at = clock_timestamp()
+WHERE connection_id IN (
+    SELECT c.connection_id FROM push.catalogue_read c
+    WHERE c.read_at IS NOT NULL AND c.connection_id IN (
+        SELECT h.connection_id
+        FROM unnest($1::bigint[], $2::text[]) AS h (connection_id, item_ref)
+        WHERE NOT EXISTS (
+            SELECT FROM push.catalogue_item i WHERE i.connection_id = h.connection_id AND i.item_ref = h.item_ref
+        )
+    )
+    ORDER BY c.connection_id
+    FOR UPDATE SKIP LOCKED
+);

@@ -13,11 +13,11 @@ ON CONFLICT (connection_id) DO UPDATE SET
     active = EXCLUDED.active;
 
 -- name: start_catalogue_reads
--- As soon as possible; the claim and the row are kept when a read is under way or due already.
-INSERT INTO push.catalogue_read AS c (connection_id, due_at)
-SELECT w.connection_id, now() FROM push.connection_work w
+-- As soon as possible. A read that is under way ends first and another one follows: it may be past what changed.
+INSERT INTO push.catalogue_read AS c (connection_id, due_at, wanted_at)
+SELECT w.connection_id, now(), clock_timestamp() FROM push.connection_work w
 WHERE w.connection_id = ANY($1::bigint[]) AND w.active AND w.platform <> 'custom'
-ON CONFLICT (connection_id) DO UPDATE SET due_at = least(c.due_at, now()), consecutive_failures = 0;
+ON CONFLICT (connection_id) DO UPDATE SET due_at = least(c.due_at, now()), consecutive_failures = 0, wanted_at = EXCLUDED.wanted_at;
 
 -- name: wake_readers
 -- Heard by every replica when the transaction commits; apart from pushes, which come many times a second.

@@ -93,7 +93,10 @@ SELECT count(*) FILTER (WHERE w.active AND w.health = 'healthy') AS healthy,
 FROM push.connection_work w
 CROSS JOIN LATERAL (
     SELECT count(*) AS due, min(l.due_at) AS oldest FROM push.listing l
-    WHERE l.connection_id = w.connection_id AND l.due_at <= now()
+    WHERE l.connection_id = w.connection_id AND l.due_at <= now() AND NOT EXISTS (
+        SELECT FROM push.first_quantities f
+        WHERE f.connection_id = w.connection_id AND f.state IN ('waiting', 'held', 'refused')
+    )
 ) d;
 
 -- name: prune_pushes

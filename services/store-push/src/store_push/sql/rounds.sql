@@ -41,6 +41,9 @@ FOR UPDATE OF r SKIP LOCKED;
 -- How far each connection in a round's scope is. $3: when the round was requested.
 SELECT w.connection_id, w.active, w.health, w.health_detail, c.error AS catalogue_error,
     w.last_attempt_at >= $3 AS attempted,
+    EXISTS (
+        SELECT FROM push.first_quantities f WHERE f.connection_id = w.connection_id AND f.state IN ('held', 'refused')
+    ) AS held,
     w.platform = 'custom' OR coalesce(c.tried_at >= $3, false) AS catalogue_tried,
     (
         SELECT count(*) FROM push.listing l

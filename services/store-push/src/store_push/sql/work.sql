@@ -6,7 +6,10 @@ FROM push.connection_work w
 CROSS JOIN LATERAL (
     SELECT min(l.due_at) AS due_at FROM push.listing l WHERE l.connection_id = w.connection_id AND l.due_at IS NOT NULL
 ) d
-WHERE w.active AND w.writable AND d.due_at IS NOT NULL
+WHERE w.active AND w.writable AND d.due_at IS NOT NULL AND NOT EXISTS (
+        SELECT FROM push.first_quantities f
+        WHERE f.connection_id = w.connection_id AND f.state IN ('waiting', 'held', 'refused')
+    )
 ORDER BY 3;
 
 -- name: still_there
@@ -19,8 +22,11 @@ SELECT true;
 -- between a store's answer and the commit, and the next compare-and-set finds what the store shows.
 SELECT connection_id, business_id, platform, health, health_since, consecutive_failures, last_push_at,
     clock_timestamp() AS claimed_at, set_config('synchronous_commit', 'off', true)
-FROM push.connection_work
-WHERE connection_id = $1 AND active AND writable AND next_attempt_at <= now()
+FROM push.connection_work w
+WHERE connection_id = $1 AND active AND writable AND next_attempt_at <= now() AND NOT EXISTS (
+        SELECT FROM push.first_quantities f
+        WHERE f.connection_id = w.connection_id AND f.state IN ('waiting', 'held', 'refused')
+    )
 FOR UPDATE SKIP LOCKED;
 
 -- name: due_listings

@@ -19,6 +19,7 @@ class ReadStorage:
         self._pool = pool
         self._queries = load_queries("store_push", "reads.sql")
         self._rounds = load_queries("store_push", "rounds.sql")
+        self._background = load_queries("store_push", "background.sql")
 
     async def listings(
         self,
@@ -52,6 +53,9 @@ class ReadStorage:
 
     async def connections(self, business_id: int) -> list[Row]:
         return await self._pool.fetch(self._queries["connections"], business_id)
+
+    async def upkeep(self, business_id: int, connection_id: int) -> Row | None:
+        return await self._pool.fetchrow(self._background["background_state"], business_id, connection_id)
 
     async def gauges(self) -> Row | None:
         return await self._pool.fetchrow(self._queries["gauges"])

@@ -60,7 +60,14 @@ class TargetStorage:
         )
 
     async def note_hints(self, connection: Connection, hints: Sequence[Hint], *, settle_s: float) -> None:
-        await connection.execute(
+        await self._note(connection, hints, settle_s)
+
+    async def note_levels(self, connection: Connection, hints: Sequence[Hint], *, settle_s: float) -> int:
+        """As `note_hints`, for what we have seen ourselves; how many of them are to be looked at again."""
+        return int((await self._note(connection, hints, settle_s)).rpartition(" ")[2])
+
+    async def _note(self, connection: Connection, hints: Sequence[Hint], settle_s: float) -> str:
+        return await connection.execute(
             self._queries["note_hints"],
             [hint.connection_id for hint in hints],
             [hint.item_ref for hint in hints],

@@ -27,12 +27,18 @@ class Event(NamedTuple):
 
 
 def event_of(
-    meaning: Meaning, connection: ConnectionRecord, *, message_id: str, observed_at: datetime, correlation_id: str
+    meaning: Meaning,
+    connection: ConnectionRecord,
+    *,
+    topic: str,
+    message_id: str,
+    observed_at: datetime,
+    correlation_id: str,
 ) -> Event | None:
     """None where there is nothing to say."""
     match meaning:
         case OrderSeen(order):
-            message_type, said = ORDER_OBSERVED, _order(order, connection, observed_at)
+            message_type, said = ORDER_OBSERVED, _order(order, connection, observed_at, topic)
         case LevelHint():
             message_type, said = LEVEL_HINTED, _level(meaning, connection, observed_at)
         case Uninstalled(reason):
@@ -48,7 +54,7 @@ def event_of(
     return Event(message_type, to_json(head | said))
 
 
-def _order(order: OrderFields, connection: ConnectionRecord, observed_at: datetime) -> dict[str, Any]:
+def _order(order: OrderFields, connection: ConnectionRecord, observed_at: datetime, topic: str) -> dict[str, Any]:
     created_at = order["created_at"]
     return {
         "connection_id": connection.id,
@@ -58,6 +64,7 @@ def _order(order: OrderFields, connection: ConnectionRecord, observed_at: dateti
         # Both times are the store's own clock, so ours need not agree with it.
         "predates_connection": created_at is not None and datetime.fromisoformat(created_at) < connection.connected_at,
         "order": order,
+        "topic": topic,
     }
 
 

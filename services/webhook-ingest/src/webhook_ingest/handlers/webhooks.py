@@ -151,6 +151,7 @@ class Webhooks:
         event = event_of(
             meaning,
             connection,
+            topic=webhook.topic,
             message_id=make_message_id(),
             observed_at=utc_now(),
             correlation_id=webhook.correlation_id,

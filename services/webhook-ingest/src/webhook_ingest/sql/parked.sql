@@ -15,7 +15,7 @@ LIMIT $4;
 
 -- name: claim_parked
 -- One parked webhook of a business, to be replayed; locked, so that two clicks replay it once.
-SELECT id, business_id, connection_id, platform, topic, reason, body
+SELECT business_id, connection_id, platform, topic, reason, body, parked_at
 FROM ingest.parked
 WHERE business_id = $1 AND id = $2
 FOR UPDATE;

@@ -9,7 +9,9 @@ import { keepTimesFresh } from "./components/times.js";
 import { startLive } from "./live.js";
 import { here, navigate, startRouter } from "./router.js";
 import { loadSession } from "./session.js";
+import { catalogue } from "./views/catalogue.js";
 import { connect } from "./views/connect.js";
+import { firstQuantities } from "./views/first-quantities.js";
 import { liveFeed } from "./views/live-feed.js";
 import { overview } from "./views/overview.js";
 import { parked } from "./views/parked.js";
@@ -30,6 +32,8 @@ const ROUTES = [
   ["/stores/connect", connect],
   ["/stores/connect/{platform}", connect],
   ["/stores/{id}", store],
+  ["/stores/{id}/catalogue", catalogue],
+  ["/stores/{id}/first-quantities", firstQuantities],
   ["/stock", stock],
   ["/stock/{location}/{sku}", sku],
   ["/sales", sales],

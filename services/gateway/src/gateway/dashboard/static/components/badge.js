@@ -25,6 +25,7 @@ const TONES = {
   applied: "good",
   released: "good",
   held: "bad",
+  passed: "good",
   undone: "warn",
   return_unsupported: "warn",
   failing: "bad",

@@ -39,7 +39,7 @@ const FORMS = {
   woocommerce: {
     article: "a WooCommerce store",
     hint: "A WordPress site with the WooCommerce plugin.",
-    render: wooForm,
+    render: wooWays,
   },
   shopify: { article: "a Shopify store", hint: "On Shopify's own page, or with an access token.", render: shopifyWays },
   custom: { article: "your own store", hint: "Anything that can send and receive signed HTTP.", render: customForm },
@@ -70,6 +70,39 @@ function connected({ storeName }) {
   return navigate("/dashboard/stores");
 }
 
+const ADDRESS = { required: true, type: "url", inputmode: "url", placeholder: "https://shop.example" };
+
+/** The store's own approval page first; pasted keys where that page cannot lead back here. */
+function wooWays(prokip, { query }) {
+  const pasted = query.keys !== undefined;
+  return h.div(
+    { class: "stack" },
+    refusal(query.refused, "The store could not be connected."),
+    pasted ? wooForm(prokip) : approvalForm(prokip),
+    h.p(
+      pasted
+        ? h.a({ href: "/dashboard/stores/connect/woocommerce" }, "Approve it in the store instead")
+        : h.a({ href: "/dashboard/stores/connect/woocommerce?keys" }, "Use API keys instead"),
+    ),
+  );
+}
+
+const approvalForm = (prokip) =>
+  form(
+    {
+      key: "connect-woocommerce-approval",
+      submitLabel: "Continue to the store",
+      submit: async (values) => {
+        location.assign((await get(withQuery("/connections/woocommerce/authorize", values))).authorizeUrl);
+      },
+    },
+    field("storeUrl", "Address of the shop", {
+      ...ADDRESS,
+      hint: "With its folder, if WordPress is in one. You log in there as a shop manager and approve.",
+    }),
+    locationField(prokip),
+  );
+
 function wooForm(prokip) {
   return form(
     {
@@ -77,12 +110,7 @@ function wooForm(prokip) {
       submitLabel: "Connect",
       submit: async (values) => connected((await post("/api/v1/connections/woocommerce", filled(values))).connection),
     },
-    field("storeUrl", "Address of the shop", {
-      required: true,
-      type: "url",
-      inputmode: "url",
-      placeholder: "https://shop.example",
-    }),
+    field("storeUrl", "Address of the shop", ADDRESS),
     field("consumerKey", "Consumer key", {
       required: true,
       spellcheck: "false",
@@ -95,20 +123,25 @@ function wooForm(prokip) {
 
 const REFUSED = {
   forged_callback: "The answer did not come from Shopify.",
-  unknown_state: "That way to Shopify was used already or took too long.",
+  unknown_state: "That way there and back was used already or took too long.",
+  not_approved: "Access was not approved in the store.",
+  no_keys: "The store has sent no keys.",
+  store_refused: "The store does not accept its own keys.",
   wrong_shop: "That address is no Shopify store.",
   store_taken: "This store is connected to another business already.",
   store_not_ready: "The app was not given all the access that it needs.",
 };
 
+const refusal = (code, otherwise) =>
+  code && notice("warn", h.p(`${REFUSED[code] ?? otherwise} Please begin again.`));
+
 /** Shopify's consent page first; a pasted token for whoever has an app of their own. */
 function shopifyWays(prokip, { query, signal }) {
   const install = query.install;
   if (install) return installChoice(install, signal);
-  const refused = query.refused;
   return h.div(
     { class: "stack" },
-    refused && notice("warn", h.p(`${REFUSED[refused] ?? "Shopify could not be connected."} Please begin again.`)),
+    refusal(query.refused, "Shopify could not be connected."),
     query.token !== undefined ? shopifyForm(prokip) : consentForm(prokip),
     h.p(
       query.token !== undefined

@@ -19,6 +19,7 @@ const STATES = {
   not_tracked: "Not counted by the store",
   inactive: "Not stocked at the location",
   gone: "No longer in the store",
+  ignored: "Left alone",
 };
 
 export const store = {
@@ -39,6 +40,13 @@ export const store = {
       facts(connection),
       health(connection),
       connection.status !== "disconnected" && storeActions(connection, refresh, () => navigate("/dashboard/stores")),
+      h.p(
+        h.a({ href: `/dashboard/stores/${connection.id}/catalogue` }, "Catalogue: what matches what, and why"),
+        connection.platform !== "custom" && [
+          " · ",
+          h.a({ href: `/dashboard/stores/${connection.id}/first-quantities` }, "First quantities"),
+        ],
+      ),
       h.h2("Listings"),
       filters(
         searchBox("SKU", query.search),

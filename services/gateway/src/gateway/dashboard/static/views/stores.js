@@ -1,5 +1,6 @@
 import { get } from "../api.js";
 import { dueListings } from "../components/due.js";
+import { heldPlans } from "../components/held-plans.js";
 import { storeCard } from "../components/store-card.js";
 import { syncAction } from "../components/sync.js";
 import { empty } from "../components/notices.js";
@@ -10,7 +11,11 @@ export const stores = {
   title: "Stores",
   refreshOn: STORE_EVENTS,
   async render({ signal, refresh }) {
-    const [{ items }, dueOf] = await Promise.all([get("/api/v1/connections", { signal }), dueListings(signal)]);
+    const [{ items }, dueOf, held] = await Promise.all([
+      get("/api/v1/connections", { signal }),
+      dueListings(signal),
+      heldPlans(signal),
+    ]);
     return h.div(
       { class: "stack" },
       h.div(
@@ -22,6 +27,7 @@ export const stores = {
           h.a({ class: "button primary", href: "/dashboard/stores/connect" }, "Connect a store"),
         ),
       ),
+      held,
       items.length
         ? h.ul(
             { class: "cards" },

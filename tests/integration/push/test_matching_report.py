@@ -1,0 +1,204 @@
+"""What matches what, why, and what an operator says about it; how far a reading is."""
+
+from typing import Any
+
+import pytest
+
+from prokip_sandbox import Fault, Good, ShopifyServer
+from prokip_shared.messages import LevelHintedV1, StockHoldersObservedV1, utc_now
+from tests.integration.push.test_catalogues import mixed_goods
+from tests.integration.push.test_pushing import shopify_with, woo_with
+from tests.integration.push.world import PushWorld, open_world, unlimited
+from tests.support.eventually import eventually
+
+
+async def items(world: PushWorld, connection_id: int, query: str = "") -> list[dict[str, Any]]:
+    status, page = await world.ask(f"/internal/stores/{connection_id}/catalogue/items?limit=200{query}")
+    assert status == 200, page
+    found: list[dict[str, Any]] = page["items"]
+    return found
+
+
+async def item(world: PushWorld, connection_id: int, sku: str) -> dict[str, Any]:
+    return next(one for one in await items(world, connection_id) if one["store_sku"] == sku)
+
+
+async def say(world: PushWorld, connection_id: int, sku: str, what: str, body: Any = None) -> tuple[int, Any]:
+    listing_id = (await item(world, connection_id, sku))["id"]
+    return await world.post(f"/internal/listings/{listing_id}/{what}", body)
+
+
+def held_by(world: PushWorld) -> dict[str, str]:
+    told = world.heard_of(StockHoldersObservedV1)
+    return {holder.sku: holder.held_by for message in told for holder in message.holders}
+
+
+async def test_every_item_and_sku_is_counted_once_and_says_why(database_url: str) -> None:
+    woo = woo_with(0)
+    woo.seed_goods([*mixed_goods(), Good("OWN", "Only here", 100, 4)])
+    async with woo.serve(), open_world(database_url) as world:
+        connection = await world.connect_woo(woo)
+        await world.tell_stock({"PLAIN": 10, "VAR-S": 1, "VAR-M": None, "PAR": 9, "ELSEWHERE": 3})
+        await world.until_settled(connection)
+        _, found = await world.ask(f"/internal/stores/{connection}/catalogue")
+        assert found["counts"] == {
+            "matched": 3,
+            "only_in_store": 1,
+            "only_in_prokip": 1,
+            "no_quantity": 1,
+            "no_sku": 1,
+            "not_tracked": 2,
+            "held_by_parent": 2,
+        }
+        assert not found["reading"]
+        assert (found["counted"], found["total"]) == (6, 6)  # products, as WooCommerce counts
+        kinds = {one["sku"]: one["kind"] for one in await items(world, connection) if one["sku"]}
+        assert kinds["VAR-M"] == "no_quantity"
+        assert kinds["ELSEWHERE"] == "only_in_prokip"
+        (own,) = await items(world, connection, "&kind=only_in_store")
+        assert (own["sku"], own["name"]) == ("OWN", "Only here")
+        assert own["why"] == "Not written to: Prokip has no such SKU at this location."
+        assert [one["sku"] for one in await items(world, connection, "&search=variable - s")] == ["VAR-S"]
+        _, first = await world.ask(f"/internal/stores/{connection}/catalogue/items?limit=7")
+        _, rest = await world.ask(f"/internal/stores/{connection}/catalogue/items?limit=7&after={first['next']}")
+        assert len(first["items"] + rest["items"]) == sum(found["counts"].values())
+        assert rest["next"] is None
+        status, _ = await world.ask(f"/internal/stores/{connection}/catalogue", business_id=world.business_id + 1)
+        assert status == 404
+
+
+async def test_a_reading_goes_on_at_the_page_where_it_stopped(database_url: str) -> None:
+    shopify = shopify_with(250)
+    shopify.faults.add(Fault("status", body="Catalogue", skip=2, status=502))
+    async with shopify.serve(), open_world(database_url, shopify) as world:
+        shop = await world.connect_shop(shopify)
+        assert (
+            shopify.calls.counts["query productVariants+productVariantsCount"] == 3
+        )  # what a fault answers is not counted
+        _, found = await world.ask(f"/internal/stores/{shop}/catalogue")
+        assert (found["counted"], found["total"], found["items"], found["error"]) == (250, 250, 250, None)
+
+
+async def test_an_operator_sees_how_far_a_reading_is_and_a_new_process_goes_on(database_url: str) -> None:
+    shopify = shopify_with(250)
+    shopify.faults.add(Fault("status", body="Catalogue", skip=1, status=502, times=None))
+    async with shopify.serve(), open_world(database_url, shopify) as world:
+        shop = await world.add_shop(shopify)
+
+        async def stopped() -> bool:
+            _, found = await world.ask(f"/internal/stores/{shop}/catalogue")
+            assert (found.get("reading"), found.get("counted"), found.get("total")) == (True, 100, 250), found
+            assert found["begun_at"] is not None
+            return found["error"] is not None
+
+        await eventually(stopped, what="stopped at the second page")
+    async with shopify.serve(), open_world(database_url, shopify) as world:
+        shopify.faults.clear()
+        shopify.calls.reset()
+
+        async def read() -> bool:
+            return bool(await world.fetch_value("SELECT items = 250 FROM push.catalogue_read"))
+
+        await eventually(read, what="the rest read")
+        assert shopify.calls.counts["query productVariants+productVariantsCount"] == 2
+
+
+async def test_a_linked_item_shows_the_other_sku_s_stock_and_its_sales_are_told_there(database_url: str) -> None:
+    woo = woo_with(0)
+    woo.seed_goods([Good("SHOP-1", "Shirt", 100, 50)])
+    async with woo.serve(), open_world(database_url, CATALOGUE_INTERVAL_S="1") as world:
+        connection = await world.connect_woo(woo)
+        await world.tell_stock({"SHIRT": 7})
+        status, answer = await say(world, connection, "SHOP-1", "link", {"sku": "SHIRTS"})
+        assert (status, answer["code"]) == (409, "sku_not_in_prokip")
+        assert (await say(world, connection, "SHOP-1", "link", {"sku": "SHIRT"}))[0] == 200
+        await world.until(lambda: woo.stock("SHOP-1") == 7, "written")
+        await world.until(lambda: held_by(world) == {"SHOP-1": "SHIRT"}, "told to the ledger")
+        again = await world.fetch_value("SELECT read_at FROM push.catalogue_read")
+
+        async def read_again() -> bool:
+            return bool(await world.fetch_value("SELECT read_at > $1 FROM push.catalogue_read", again))
+
+        await eventually(read_again, what="read again")
+        found = await item(world, connection, "SHOP-1")
+        assert (found["sku"], found["kind"], found["choice"]) == ("SHIRT", "matched", "linked")
+        assert "linked by hand" in found["why"]
+        await say(world, connection, "SHOP-1", "reset")
+        assert (await item(world, connection, "SHOP-1"))["kind"] == "only_in_store"
+        await world.until(lambda: held_by(world) == {"SHOP-1": "SHOP-1"}, "the ledger told that it is not")
+
+
+async def test_a_link_that_would_be_ambiguous_is_refused_with_the_reason(database_url: str) -> None:
+    shopify = ShopifyServer(limits=unlimited())
+    shopify.seed_goods(
+        [Good("A", "One", 100, 1), Good("B", "Other", 100, 1), Good("TWIN", "T1", 100, 1), Good("TWIN", "T2", 100, 1)]
+    )
+    async with shopify.serve(), open_world(database_url, shopify) as world:
+        shop = await world.connect_shop(shopify)
+        await world.tell_stock({"A": 1, "P": 2})
+        await world.until_settled(shop)
+        status, answer = await say(world, shop, "B", "link", {"sku": "A"})
+        assert (status, answer["code"]) == (409, "not_linkable")
+        assert "has an item for the SKU A already: One" in answer["detail"]
+        status, answer = await say(world, shop, "TWIN", "link", {"sku": "P"})
+        assert (status, answer["code"]) == (409, "not_linkable")
+        await say(world, shop, "A", "ignore")
+        assert (await say(world, shop, "B", "link", {"sku": "A"}))[0] == 200
+
+
+async def test_of_two_items_with_one_sku_the_one_that_is_left_is_written_to(database_url: str) -> None:
+    shopify = ShopifyServer(limits=unlimited())
+    shopify.seed_goods([Good("TWIN", "One", 100, 10), Good("TWIN", "Other", 100, 20)])
+    async with shopify.serve(), open_world(database_url, shopify) as world:
+        shop = await world.connect_shop(shopify)
+        await world.tell_stock({"TWIN": 3})
+        await world.until_settled(shop)
+        one, other = await items(world, shop)
+        assert (one["kind"], other["kind"]) == ("duplicate_sku", "duplicate_sku")
+        await world.post(f"/internal/listings/{other['id']}/ignore")
+        item_of = {listing.id: listing for listing in shopify.shop().state.items.values()}
+        kept = item_of[int(one["item_ref"])]
+        await world.until(lambda: [level.available for level in kept.levels.values()] == [3], "written")
+        await world.until_settled(shop)
+        states = {found["id"]: found["kind"] for found in await items(world, shop)}
+        assert states == {one["id"]: "matched", other["id"]: "ignored"}
+        await world.post(f"/internal/listings/{other['id']}/reset")
+        assert {found["kind"] for found in await items(world, shop)} == {"duplicate_sku"}
+
+
+async def test_a_hint_of_an_unknown_item_has_the_catalogue_read_soon(database_url: str) -> None:
+    woo = woo_with(1)
+    async with woo.serve(), open_world(database_url, CATALOGUE_HINT_PAUSE_S="0.1") as world:
+        connection = await world.connect_woo(woo)
+        await world.tell_stock({"LATE": 7})
+        woo.seed_goods([Good("LATE", "Late", 100, 50)])
+        await world.say(
+            LevelHintedV1(
+                business_id=world.business_id,
+                connection_id=connection,
+                item_ref=str(woo.product("LATE").id),
+                place_ref=None,
+                quantity=None,
+                observed_at=utc_now(),
+            )
+        )
+        await world.until(lambda: woo.stock("LATE") == 7, "found and written")
+
+
+async def test_what_an_operator_says_about_another_business_s_item_is_not_heard(database_url: str) -> None:
+    woo = woo_with(1)
+    async with woo.serve(), open_world(database_url) as world:
+        connection = await world.connect_woo(woo)
+        listing_id = (await world.listing(connection, "SKU-0001"))["id"]
+        for listing, business_id in ((listing_id, world.business_id + 1), (listing_id + 1, world.business_id)):
+            status, _ = await world.post(f"/internal/listings/{listing}/ignore", business_id=business_id)
+            assert status == 404
+
+
+@pytest.mark.parametrize("place", ["x", "W10=", "bm8="])
+async def test_a_place_that_no_answer_named_is_refused(database_url: str, place: str) -> None:
+    woo = woo_with(1)
+    async with woo.serve(), open_world(database_url) as world:
+        connection = await world.connect_woo(woo)
+        status, answer = await world.ask(f"/internal/stores/{connection}/catalogue/items?after={place}")
+        assert (status, answer["code"]) == (400, "bad_place")
