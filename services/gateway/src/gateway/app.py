@@ -11,6 +11,7 @@ from gateway import keys
 from gateway.callers import Doorkeeper
 from gateway.config import GatewaySettings
 from gateway.connecting.prokip import ProkipOffice
+from gateway.connecting.secrets import SecretDesk
 from gateway.connecting.shopify_consent import ShopifyConsent
 from gateway.connecting.shopify_own_app import ShopifyOwnApp
 from gateway.connecting.shopify_tokens import TokenKeeper
@@ -113,6 +114,7 @@ async def open_app(context: ServiceContext, settings: GatewaySettings) -> None:
         if shopify_app is None or settings.public_url is None
         else ShopifyConsent(grants, office, way_out, shopify_app, settings.public_url)
     )
+    app[keys.SECRETS] = SecretDesk(office, way_out, messages.utc_now)
     app[keys.OWN_APP] = ShopifyOwnApp(office, way_out)
     app[keys.APPROVAL] = (
         None if settings.public_url is None else WooApprovalDesk(approvals, office, way_out, settings.public_url)

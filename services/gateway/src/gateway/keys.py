@@ -6,6 +6,7 @@ from aiohttp import web
 
 from gateway.config import GatewaySettings
 from gateway.connecting.prokip import ProkipOffice
+from gateway.connecting.secrets import SecretDesk
 from gateway.connecting.shopify_consent import ShopifyConsent
 from gateway.connecting.shopify_own_app import ShopifyOwnApp
 from gateway.connecting.stores import StoreOffice
@@ -31,6 +32,7 @@ CONSENT: Final[web.AppKey[ShopifyConsent | None]] = web.AppKey("consent")
 OWN_APP: Final = web.AppKey("own_app", ShopifyOwnApp)
 APPROVAL: Final[web.AppKey[WooApprovalDesk | None]] = web.AppKey("approval")
 """None where stores do not know the way back to us."""
+SECRETS: Final = web.AppKey("secrets", SecretDesk)
 STORES: Final = web.AppKey("stores", StoreOffice)
 ROUNDS: Final = web.AppKey("rounds", Rounds)
 LIVE_EVENTS: Final = web.AppKey("live_events", LiveEvents)

@@ -204,7 +204,7 @@ class StoreOffice:
                     credentials=CustomCredentials(webhook_secret=SecretStr(secret), notify_url=notify_url),
                 )
             )
-        return CustomStore(connection_id, store_key, secret, self._curl(store_key, secret))
+        return CustomStore(connection_id, store_key, secret, curl_line(self._way_out, store_key, secret))
 
     async def disconnect(self, record: ConnectionRecord) -> str | None:
         """Takes the webhooks away and forgets the credentials; None, or what the store said against the former.
@@ -219,6 +219,12 @@ class StoreOffice:
                 refusal = str(error)
             await store.disconnect(record.id)
         return refusal
+
+    @asynccontextmanager
+    async def in_hand(self, record: ConnectionRecord) -> AsyncIterator[StoreInHand]:
+        """A connected store that nobody else changes meanwhile. Raises Problem."""
+        async with self._store(record.business_id, record.platform, record.store_key) as store:
+            yield store
 
     async def _remove_webhooks(self, record: ConnectionRecord) -> None:
         url = self._way_out.webhook_url(record.platform)
@@ -247,13 +253,17 @@ class StoreOffice:
         except AddressProblem as error:
             raise wrong_address(error) from error
 
-    def _curl(self, store_key: str, secret: str) -> str:
-        body = shlex.quote(json.dumps(SALE_EXAMPLE, separators=(",", ":")))
-        signature = f'"X-Prokip-Signature: $(printf %s {body} | openssl dgst -sha256 -hmac {secret} -binary | base64)"'
-        return (
-            f"curl -sS -X POST {self._way_out.webhook_url('custom')} -H 'Content-Type: application/json'"
-            f" -H 'X-Prokip-Store: {store_key}' -H {signature} --data-raw {body}"
-        )
+
+def curl_line(way_out: WayOut, store_key: str, secret: str) -> str:
+    """A sale as a custom store tells it, signed by the shell that it is pasted into."""
+    body = shlex.quote(json.dumps(SALE_EXAMPLE, separators=(",", ":")))
+    signature = (
+        f'"X-Prokip-Signature: $(printf %s {body} | openssl dgst -sha256 -hmac {shlex.quote(secret)} -binary | base64)"'
+    )
+    return (
+        f"curl -sS -X POST {way_out.webhook_url('custom')} -H 'Content-Type: application/json'"
+        f" -H 'X-Prokip-Store: {store_key}' -H {signature} --data-raw {body}"
+    )
 
 
 def tokens_due_at(credentials: ShopifyCredentials, *, now: datetime) -> datetime | None:

@@ -11,6 +11,7 @@ from gateway.routes.prokip import PROKIP_ROUTES
 from gateway.routes.reads import READ_ROUTES
 from gateway.routes.rounds import ROUND_ROUTES
 from gateway.routes.sales import SALE_ROUTES
+from gateway.routes.secrets import SECRET_ROUTES
 from gateway.routes.shopify_own_app import SHOPIFY_OWN_APP_ROUTES
 from gateway.routes.stock import STOCK_ROUTES
 from gateway.routes.woocommerce_approval import WOOCOMMERCE_APPROVAL_ROUTES
@@ -22,6 +23,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *CONNECTION_ROUTES,
     *WOOCOMMERCE_APPROVAL_ROUTES,
     *SHOPIFY_OWN_APP_ROUTES,
+    *SECRET_ROUTES,
     *ROUND_ROUTES,
     *LIVE_ROUTES,
     *STOCK_ROUTES,
