@@ -69,6 +69,8 @@ async def test_a_shop_is_connected_with_the_apps_own_keys(alice: Person, world: 
     assert (kept.client_id, kept.refresh_token) == (world.shopify.own_app.client_id, None)
     shown = await alice.ok("GET", f"/api/v1/connections/{answer.body['id']}")
     assert kept.api_secret.get_secret_value() not in str(shown)
+    gone = await alice.ok("DELETE", f"/api/v1/connections/{answer.body['id']}")
+    assert (gone["webhooksRemoved"], shop.state.subscriptions) == (True, {})
 
 
 async def test_what_is_not_let_in_is_told_in_plain_words_and_nothing_is_kept(alice: Person, world: World) -> None:

@@ -503,6 +503,12 @@ async def start_subscription_checks(tx: Transaction, connection_ids: Sequence[in
     return []
 
 
+@subscriptions
+async def want_subscription_checks(tx: Transaction, connection_ids: Sequence[int]) -> list[Values]:
+    """As above."""
+    return []
+
+
 @sweeps
 async def start_sweeps(tx: Transaction, connection_ids: Sequence[int], moments: Sequence[datetime]) -> list[Values]:
     for key, connected_at in sorted(zip(connection_ids, moments, strict=True)):
