@@ -7,7 +7,7 @@ from typing import Final
 from aiohttp import ClientSession, DummyCookieJar, web
 
 from prokip_shared.bus import Bus, Subscription, open_bus, parked_routes
-from prokip_shared.database import open_pool
+from prokip_shared.database import Pool, open_pool
 from prokip_shared.directory import Directory, DirectoryUnavailable
 from prokip_shared.http import open_client
 from prokip_shared.messages import ConnectionChangedV1, LevelHintedV1, StockChangedV1, SyncRequestedV1, utc_now
@@ -71,17 +71,7 @@ HINT_PACE_SHARE: Final = 1 / 6
 
 
 async def open_app(context: ServiceContext, settings: StorePushSettings) -> None:
-    pool = await context.stack.enter_async_context(
-        await open_pool(settings.database_url, service=NAME, connections_max=settings.database_connections_max)
-    )
-    claims_max = settings.push_workers + settings.catalogue_readers + settings.sweepers
-    claims_max += settings.lookers + settings.planners + SUBSCRIPTION_WATCHES
-    claims = await context.stack.enter_async_context(
-        await open_pool(settings.database_url, service=f"{NAME}-claims", connections_max=claims_max)
-    )
-    beside = await context.stack.enter_async_context(
-        await open_pool(settings.database_url, service=f"{NAME}-intents", connections_max=INTENT_CONNECTIONS)
-    )
+    pool, claims, beside = await _open_pools(context, settings)
     directory = _open_directory(context, settings)
     session = await context.stack.enter_async_context(
         open_client(
@@ -213,6 +203,24 @@ def _first_limits(settings: StorePushSettings) -> FirstLimits:
         zeroed_share_max=settings.first_zeroed_share_max,
         skus_min=settings.first_skus_min,
     )
+
+
+async def _open_pools(context: ServiceContext, settings: StorePushSettings) -> tuple[Pool, Pool, Pool]:
+    """For consumers and requests; for claims, which are held for long; for what a claim notes beside itself."""
+    claims_max = settings.push_workers + settings.catalogue_readers + settings.sweepers
+    claims_max += settings.lookers + settings.planners + SUBSCRIPTION_WATCHES
+    sizes = {
+        NAME: settings.database_connections_max,
+        f"{NAME}-claims": claims_max,
+        f"{NAME}-intents": INTENT_CONNECTIONS,
+    }
+    pool, claims, beside = [
+        await context.stack.enter_async_context(
+            await open_pool(settings.database_url, service=name, connections_max=connections_max)
+        )
+        for name, connections_max in sizes.items()
+    ]
+    return pool, claims, beside
 
 
 def wake_all(timers: Sequence[DueTimer]) -> None:
