@@ -18,10 +18,12 @@ LATE_AFTER: Final = timedelta(minutes=2)
 """How much later than its change a webhook may come. WordPress sends them about once a minute, if anybody visits it."""
 IN_FLIGHT: Final = timedelta(seconds=10)
 """A webhook this young was merely overtaken by a sweep."""
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+HOUR_S: Final = 3600
 TELLERS_MAX: Final = 12
 """Webhooks that are remembered of one state of an order."""
-MESSAGE_CHARS: Final = 12
-"""Of a message's id (48 bits): the messages about one state of one order only have to differ."""
+MESSAGE_MASK: Final = 0xFFFFFFFFFFFF
+"""Of a message's id, 48 bits: the messages about one state of one order only have to differ."""
 
 
 class Teller(Struct, frozen=True, gc=False, array_like=True):
@@ -71,11 +73,13 @@ class GapCount:
     __slots__ = ("_hours",)
 
     def __init__(self) -> None:
-        self._hours: dict[GapHour, Gaps] = {}
+        self._hours: dict[tuple[int, int, int], Gaps] = {}
+        # By business, connection and hours since 1970: cheaper to find than by a moment.
 
     def __iter__(self) -> Iterator[tuple[GapHour, Gaps]]:
         """The hours to which something is to be added, in one order for everybody."""
-        return iter([(hour, gaps) for hour, gaps in sorted(self._hours.items()) if gaps != Gaps()])
+        counted = [(key, gaps) for key, gaps in sorted(self._hours.items()) if gaps != Gaps()]
+        return iter([(GapHour(*key[:2], EPOCH + timedelta(hours=key[2])), gaps) for key, gaps in counted])
 
     def first_sight(self, message: OrderObserved) -> Told:
         """An order from before the connection is a baseline: no webhook of it was ever due."""
@@ -122,16 +126,16 @@ class GapCount:
         return replace(told, older=(teller.message, *told.older)[:TELLERS_MAX])
 
     def _of(self, message: OrderObserved) -> Gaps:
-        at = _hour_of(message.order.modified_at or message.observed_at)
-        hour = GapHour(message.business_id, message.connection_id, at)
-        gaps = self._hours.get(hour)
+        at = message.order.modified_at or message.observed_at
+        key = (message.business_id, message.connection_id, int(at.timestamp()) // HOUR_S)
+        gaps = self._hours.get(key)
         if gaps is None:
-            gaps = self._hours[hour] = Gaps()
+            gaps = self._hours[key] = Gaps()
         return gaps
 
 
 def _teller(message: OrderObserved) -> Teller:
-    return Teller(message.topic, message.message_id.hex[-MESSAGE_CHARS:])
+    return Teller(message.topic, f"{message.message_id.int & MESSAGE_MASK:012x}")
 
 
 def _delay(message: OrderObserved) -> timedelta:
