@@ -135,8 +135,8 @@ MUTANTS: Final[dict[str, Mutant]] = {
     ),
     "believes what was confirmed, whatever was sold since": Mutant(
         f"{PUSH}/domain/listings.py",
-        "believed = self.confirmed + self.confirmed_taken - self.target_taken",
-        "believed = self.confirmed + self.confirmed_taken - self.confirmed_taken",
+        "return _whole(self.confirmed + self.confirmed_taken - self.target_taken)",
+        "return _whole(self.confirmed + self.confirmed_taken - self.confirmed_taken)",
     ),
     "forgets which sales a number included": Mutant(
         f"{PUSH}/storage/work.py",
@@ -144,12 +144,25 @@ MUTANTS: Final[dict[str, Mutant]] = {
         "listing.target_taken,",
     ),
     "compares the target with the wrong number": Mutant(
-        f"{PUSH}/domain/decisions.py", "elif believed == target:", "elif listing.confirmed == target:", "sold and brought back"
+        f"{PUSH}/domain/decisions.py",
+        "elif believed == target:",
+        "elif listing.confirmed == target:",
+        "sold and brought back",
     ),
     "shows less than nothing": Mutant(
-        f"{PUSH}/domain/listings.py",
-        "return min(max(0, int(available.to_integral_value(rounding=ROUND_FLOOR))), QUANTITY_MAX)",
-        "return min(int(available.to_integral_value(rounding=ROUND_FLOOR)), QUANTITY_MAX)",
+        f"{PUSH}/domain/rules.py",
+        "units = int(max(available - buffer, ZERO).to_integral_value(rounding=ROUND_FLOOR))",
+        "units = int((available - buffer).to_integral_value(rounding=ROUND_FLOOR))",
+    ),
+    "forgets what is kept back": Mutant(
+        f"{PUSH}/domain/rules.py",
+        "buffer = store.buffer if sku.buffer is None else sku.buffer",
+        "buffer = ZERO if sku.buffer is None else sku.buffer",
+    ),
+    "forgets the most that may be shown": Mutant(
+        f"{PUSH}/domain/rules.py",
+        "shown_max = store.shown_max if sku.shown_max is None else sku.shown_max",
+        "shown_max = sku.shown_max",
     ),
     "writes the target over sales not yet told": Mutant(
         f"{PUSH}/domain/decisions.py", "shifted = max(0, shown + target - believed)", "shifted = target"
@@ -164,7 +177,9 @@ MUTANTS: Final[dict[str, Mutant]] = {
         "late news",
     ),
     "writes again what may have been written": Mutant(
-        f"{PUSH}/domain/decisions.py", "    if listing.in_doubt:\n        return _look", "    if False:\n        return _look"
+        f"{PUSH}/domain/decisions.py",
+        "    if listing.in_doubt:\n        return _look",
+        "    if False:\n        return _look",
     ),
     "forgets a write that was not answered": Mutant(
         f"{PUSH}/pusher.py",
