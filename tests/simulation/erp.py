@@ -28,6 +28,7 @@ T = TypeVar("T")
 
 LATENCY_S: Final = (0.05, 2.0)
 POST_TIMEOUT_S: Final = 30.0
+FROZEN_S: Final = (60.0, 150.0)
 LATE_S_MAX: Final = 20.0
 """How long after everybody stopped waiting Prokip may still carry a request out."""
 PAGE_SKUS: Final = 3
@@ -218,13 +219,16 @@ class ErpLink:
         """`work_s`: how long the effect may still go on after it began."""
         await self._life.pass_through(what)
         world, weather, chance = self._erp.world, self._erp.world.weather, self._erp.world.mishaps
+        frozen = what == "sale" and not world.calm and 0 < world.scenario.frozen > chance.random()
+        if frozen:
+            await asyncio.sleep(chance.uniform(*FROZEN_S))
         if chance.random() < weather.erp_unavailable:
             raise Unavailable("too many requests", chance.choice((None, 5.0, 30.0)))
         if chance.random() < weather.erp_refuses:
             await asyncio.sleep(LATENCY_S[0])
             raise Refused("ERROR: NOT ALLOWED: Mismatch between sold and purchase quantity")
         answer: asyncio.Future[T] = world.loop.create_future()
-        fails = chance.random() < weather.erp_fails
+        fails = chance.random() < weather.erp_fails and not frozen
         if not fails or chance.random() < 0.5:
             late_s = chance.random() * LATE_S_MAX if fails and chance.random() < 0.3 else 0.0
             world.loop.call_later(late_s + chance.uniform(*LATENCY_S), land, answer, effect)

@@ -109,7 +109,7 @@ class Judge:
 
     def recorded(self, reference: str) -> None:
         """At no moment does Prokip hold more units of an order than the order ever had, not even to give some back."""
-        if self.world.scenario.hasty:
+        if self.world.scenario.frozen:
             return
         connection_id, order_ref = key = order_of(reference)
         shop = next(shop for shop in self.world.shops if shop.connection_id == connection_id)

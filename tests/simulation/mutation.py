@@ -110,6 +110,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
         f"{INVENTORY}/domain/shelves.py",
         "if self.row.observed_sequence is not None and sequence <= self.row.observed_sequence:",
         "if sequence < 0:",
+        "late messages",
     ),
     "never tells a first quantity of zero": Mutant(
         f"{INVENTORY}/domain/shelves.py", "if not first and not moved:", "if not moved:"
@@ -130,6 +131,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
         f"{PUSH}/handlers/stock.py",
         "if known is None or known.revision < item.revision:",
         "if known is None:",
+        "bursts",
     ),
     "believes what was confirmed, whatever was sold since": Mutant(
         f"{PUSH}/domain/listings.py",
@@ -142,7 +144,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
         "listing.target_taken,",
     ),
     "compares the target with the wrong number": Mutant(
-        f"{PUSH}/domain/decisions.py", "elif believed == target:", "elif listing.confirmed == target:"
+        f"{PUSH}/domain/decisions.py", "elif believed == target:", "elif listing.confirmed == target:", "sold and brought back"
     ),
     "shows less than nothing": Mutant(
         f"{PUSH}/domain/listings.py",
@@ -153,14 +155,26 @@ MUTANTS: Final[dict[str, Mutant]] = {
         f"{PUSH}/domain/decisions.py", "shifted = max(0, shown + target - believed)", "shifted = target"
     ),
     "confirms the number before the write": Mutant(
-        f"{PUSH}/domain/decisions.py",
-        "        write.quantity if write.gap is None else write.quantity - write.gap.units,",
-        "        write.shown,",
+        f"{PUSH}/domain/decisions.py", "        write.shows,\n", "        write.shown,\n"
     ),
     "forgets a sale that zero hides": Mutant(
         f"{PUSH}/domain/decisions.py",
-        "        write.quantity if write.gap is None else write.quantity - write.gap.units,",
-        "        write.listing.target,",
+        "return self.quantity if self.gap is None else self.quantity - self.gap.units",
+        "return self.listing.target or 0",
+        "late news",
+    ),
+    "writes again what may have been written": Mutant(
+        f"{PUSH}/domain/decisions.py", "    if listing.in_doubt:\n        return _look", "    if False:\n        return _look"
+    ),
+    "forgets a write that was not answered": Mutant(
+        f"{PUSH}/pusher.py",
+        "report.unanswered |= {write.listing.listing_id for write in writes}",
+        "report.unanswered |= set()",
+    ),
+    "does not look after a sale and a return at once": Mutant(
+        f"{PUSH}/domain/decisions.py",
+        "if listing.target_revision == listing.confirmed_revision or not _may",
+        "if listing.target_taken == listing.confirmed_taken or not _may",
     ),
     # sweeps
     "sweeps from after the last one": Mutant(
@@ -228,6 +242,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
         f"{POLLER}/domain/looks.py",
         "return any(doubt.sku in step.units and (returns or doubt.kind ==",
         "return any(doubt.sku in step.units and returns and (doubt.kind ==",
+        "slow returns",
     ),
     "posts at one location all at once": Mutant(
         f"{POLLER}/recording.py",
@@ -243,6 +258,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
         f"{POLLER}/looking.py",
         "if one.sell_id not in counted]",
         "if one.sell_id]",
+        "frozen processes",
     ),
     "gives back what goes back now as the total": Mutant(
         f"{POLLER}/domain/requests.py", "total = line.returned + now", "total = now"
@@ -251,6 +267,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
         f"{POLLER}/handlers/consume.py",
         "message.revision > newest[key].revision",
         "message.revision < newest[key].revision",
+        "bursts",
     ),
 }
 
@@ -296,11 +313,13 @@ def hunt(name: str, seeds: Sequence[int]) -> Hunt:
     """Runs histories with the bug in place until one shows it. In a process of its own."""
     from tests.simulation import runs
 
-    plant(MUTANTS[name])
+    mutant = MUTANTS[name]
+    plant(mutant)
     began_s = time.perf_counter()
-    for number, seed in enumerate(seeds, start=1):
+    first = [] if mutant.caught_by is None else [mutant.caught_by]
+    for number, seed in enumerate([*first, *seeds], start=1):
         try:
-            wrong = runs.run_product(seed).wrong
+            wrong = runs.run_product(seed, mutant.scenario).wrong
         except Exception as error:  # noqa: BLE001  # a bug may show in any way
             wrong = (f"{type(error).__name__}: {error}",)
         if wrong:

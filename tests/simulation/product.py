@@ -109,6 +109,10 @@ CATALOGUE_S: Final = 300.0
 CATALOGUE_SELDOM_S: Final = 7200.0
 """Where nobody edits quantities, nothing may need a catalogue to be put right."""
 OPERATOR_S: Final = 45.0
+OPERATOR_WAITS_S: Final = 60.0
+"""A doubt is looked into when whatever was under way has arrived or never will."""
+OPERATOR_TRUSTS_S: Final = 300.0
+"""Where doubts are looked up by themselves, somebody looks after those that are still there later."""
 
 
 class StoreNames:
@@ -378,7 +382,7 @@ class Product:
     async def _operate(self) -> None:
         """Looks into Prokip for what is in doubt, enters by hand what it takes no other way, and says so."""
         while True:
-            await asyncio.sleep(min(OPERATOR_S, self._world.scenario.operator_trusts_s))
+            await asyncio.sleep(OPERATOR_S)
             for key, sale in list(self.databases["prokip"].committed("sale").items()):
                 lives = [process.life for process in self._pollers if process.life is not None]
                 if lives:
@@ -391,8 +395,7 @@ class Product:
     async def _attend_to(self, settling: Settling, key: OrderKey, sale: Mapping[str, Any]) -> None:
         world = self._world
         age_s = (self.databases["prokip"].now() - sale["changed_at"]).total_seconds()
-        scenario = world.scenario
-        waits_s = scenario.operator_trusts_s if world.erp.connector else scenario.operator_waits_s
+        waits_s = OPERATOR_TRUSTS_S if world.erp.connector else OPERATOR_WAITS_S
         if sale["state"] == "in_doubt" and age_s > waits_s:
             posting = self._doubtful(key)
             sell_id = None if posting is None else self._find(posting)
@@ -404,16 +407,6 @@ class Product:
             await self._enter_returns(settling, key, sale["revision"])
         elif sale["state"] == "refused" and world.calm:
             await settling.retry(key)
-        elif scenario.hasty:
-            await self._correct(settling, key)
-
-    async def _correct(self, settling: Settling, key: OrderKey) -> None:
-        """What was said not to be in Prokip is there after all."""
-        for posting in self._postings(key):
-            if posting["outcome"] == "not_recorded" and posting["kind"] == "sell":
-                sell_id = self._find(posting)
-                if sell_id is not None:
-                    await settling.settle(key, recorded=True, sell_id=sell_id, posting_id=posting["posting_id"])
 
     def _doubtful(self, key: OrderKey) -> Mapping[str, Any] | None:
         rows = self._postings(key)

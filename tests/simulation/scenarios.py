@@ -7,8 +7,6 @@ from tests.simulation.chance import Weather
 
 SHOPPER_S: Final = 30.0
 COUNTER_S: Final = 40.0
-OPERATOR_WAITS_S: Final = 60.0
-OPERATOR_TRUSTS_S: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +24,9 @@ class Scenario:
     """For each sale as many units come in at the counter, so that the stock is what it was."""
     returns_s: float = 1.0
     """How long Prokip may take between reading a quantity and writing it back."""
-    operator_waits_s: float = OPERATOR_WAITS_S
-    """A doubt is looked into when whatever was under way has arrived or never will."""
-    operator_trusts_s: float = OPERATOR_TRUSTS_S
-    """Where doubts are looked up by themselves, somebody looks after those that are still there later."""
-
-    @property
-    def hasty(self) -> bool:
-        """Somebody says that Prokip does not have a sale which it may still be at, and corrects that later."""
-        return self.operator_trusts_s < OPERATOR_TRUSTS_S
+    frozen: float = 0.0
+    """The share of sales before which a process stands still for longer than the others wait for it. Then one sale may be
+    in Prokip twice for a while. It is answered: one that leaves so late and is not answered, nobody would find."""
 
 
 ORDINARY: Final = Scenario()
@@ -51,7 +43,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "slow returns": Scenario(
         Weather(erp_fails=0.5), skus=1, stock=(60,), connector=True, shopper_s=12.0, returns_s=10.0
     ),
-    "a hasty operator": Scenario(
-        Weather(erp_fails=0.6, crash=0.0005), skus=2, stock=(60,), connector=True, shopper_s=15.0, operator_trusts_s=3.0
+    "frozen processes": Scenario(
+        Weather(erp_fails=0.5), skus=2, stock=(60,), connector=True, shopper_s=15.0, returns_s=0.0, frozen=0.3
     ),
 }

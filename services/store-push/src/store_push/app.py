@@ -1,6 +1,7 @@
 """The composition root of store-push: everything is wired here, in birth order."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
@@ -71,8 +72,128 @@ HINT_PACE_SHARE: Final = 1 / 6
 
 
 async def open_app(context: ServiceContext, settings: StorePushSettings) -> None:
-    pool, claims, beside = await _open_pools(context, settings)
+    pools = await _open_pools(context, settings)
+    pool, kept = pools.own, Storages.over(pools.own)
     directory = _open_directory(context, settings)
+    stores = await _open_stores(context, settings, directory)
+    bus = await open_bus(context, settings, pool, SCHEMA)
+    background = Background(stores, pool, bus.outbox, BackgroundStorage())
+    poller = await _open_poller(context, settings)
+    planner = Planner(pools.claims, kept.product_plans, kept.connections, background, poller)
+    plans = FirstQuantities(pool, kept.first, kept.connections, _first_limits(settings), settings.first_settle_s)
+    follower = ConnectionHandlers(
+        directory,
+        kept.connections,
+        kept.targets,
+        kept.rounds,
+        kept.sweeps,
+        kept.subscriptions,
+        kept.first,
+        kept.rules,
+        settings.subscription_interval_s,
+    )
+    book = RuleBook(pool, kept.rules, kept.connections, kept.targets, follower)
+
+    dispatcher = _open_dispatcher(context, settings, pools, kept, bus, stores)
+    watch = RoundWatch(pool, bus.outbox, kept.rounds, settings.round_timeout_s)
+    timers = _timers(settings, pools.claims, kept, bus, background)
+    timers["plans"] = [DueTimer(planner.step, planner.next_in_s) for _ in range(settings.planners)]
+    timers["rules"] = [DueTimer(book.apply_next, book.next_in_s)]
+    for name, group in timers.items():
+        for number, timer in enumerate(group):
+            context.side_task(f"{name} {number}", timer.run())
+    heard: dict[str, Callable[[], None]] = {
+        upkeep.PUSH_CHANNEL: dispatcher.wake,
+        upkeep.CATALOGUE_CHANNEL: partial(wake_all, timers["catalogue"]),
+        upkeep.SWEEP_CHANNEL: partial(wake_all, timers["sweep"]),
+        upkeep.PLAN_CHANNEL: partial(wake_all, timers["plans"]),
+        upkeep.ROUND_CHANNEL: watch.wake,
+        upkeep.RULES_CHANNEL: partial(wake_all, timers["rules"]),
+    }
+    context.side_task("rounds", watch.run())
+    context.side_task("listen", upkeep.listen(settings.database_url, heard))
+    context.side_task("follow directory", upkeep.follow_directory(pool, follower))
+    context.side_task("first quantities", upkeep.judge_first_quantities(plans))
+    context.side_task("left alone", upkeep.follow_left_alone(LeftAloneFollower(pool, poller)))
+    context.side_task("gauges", upkeep.keep_gauges(kept.reads))
+    context.side_task("prune", upkeep.prune(kept.reads, retention_days=settings.retention_days))
+
+    choosing = Choosing(bus.outbox, kept.matching, kept.catalogues, kept.connections, kept.targets, settings.settle_s)
+    apis = (
+        ProductPlanApi(kept.product_plans, planner),
+        StoreApi(kept.reads),
+        MatchingApi(kept.matching, choosing, kept.connections, pool),
+        FirstQuantityApi(pool, kept.first, plans),
+        RulesApi(pool, kept.rules, book),
+    )
+    _add_routes(context.web, settings, [entry for api in apis for entry in api.routes()], bus)
+    _consume(
+        bus,
+        StockHandlers(kept.targets, kept.rounds, kept.catalogues, settings.settle_s),
+        follower,
+        settings.settle_s * HINT_PACE_SHARE,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Pools:
+    """Apart, because who holds a claim waits for the others."""
+
+    own: Pool
+    claims: Pool
+    intents: Pool
+
+
+@dataclass(frozen=True, slots=True)
+class Storages:
+    targets: TargetStorage
+    rounds: RoundStorage
+    connections: ConnectionStorage
+    rules: RuleStorage
+    work: WorkStorage
+    catalogues: CatalogueStorage
+    sweeps: SweepStorage
+    subscriptions: SubscriptionStorage
+    looks: LookStorage
+    first: FirstQuantityStorage
+    product_plans: ProductPlanStorage
+    matching: MatchingStorage
+    reads: ReadStorage
+
+    @classmethod
+    def over(cls, pool: Pool) -> "Storages":
+        return cls(
+            TargetStorage(),
+            RoundStorage(),
+            ConnectionStorage(),
+            RuleStorage(),
+            WorkStorage(),
+            CatalogueStorage(),
+            SweepStorage(),
+            SubscriptionStorage(),
+            LookStorage(),
+            FirstQuantityStorage(),
+            ProductPlanStorage(pool),
+            MatchingStorage(pool),
+            ReadStorage(pool),
+        )
+
+
+async def _open_pools(context: ServiceContext, settings: StorePushSettings) -> Pools:
+    async def opened(service: str, connections_max: int) -> Pool:
+        pool = await open_pool(settings.database_url, service=service, connections_max=connections_max)
+        return await context.stack.enter_async_context(pool)
+
+    claimants = settings.push_workers + settings.catalogue_readers + settings.sweepers
+    claimants += settings.lookers + settings.planners + SUBSCRIPTION_WATCHES
+    return Pools(
+        await opened(NAME, settings.database_connections_max),
+        await opened(f"{NAME}-claims", claimants),
+        await opened(f"{NAME}-intents", INTENT_CONNECTIONS),
+    )
+
+
+async def _open_stores(context: ServiceContext, settings: StorePushSettings, directory: Directory) -> Stores:
     session = await context.stack.enter_async_context(
         open_client(
             allowed_private_hosts=settings.allowed_private_hosts,
@@ -80,114 +201,60 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
             timeout_s=settings.push_timeout_s,
         )
     )
-    stores = Stores(
+    return Stores(
         directory,
         session,
         shopify_url_template=settings.shopify_url_template,
         limits=ExchangeLimits(timeout_s=settings.push_timeout_s),
     )
-    bus = await open_bus(context, settings, pool, SCHEMA)
 
-    reads = ReadStorage(pool)
-    targets, rounds, connections = TargetStorage(), RoundStorage(), ConnectionStorage()
-    rules = RuleStorage()
-    work, catalogues, sweeps, subscriptions = WorkStorage(), CatalogueStorage(), SweepStorage(), SubscriptionStorage()
-    looks, budgets = LookStorage(), BackgroundStorage()
-    background = Background(stores, pool, bus.outbox, budgets)
+
+def _open_dispatcher(
+    context: ServiceContext, settings: StorePushSettings, pools: Pools, kept: Storages, bus: Bus, stores: Stores
+) -> Dispatcher:
     patience = Patience(settle_s=settings.settle_s, drift_after_s=settings.drift_after_s)
-    pusher = Pusher(patience, utc_now, IntentStorage(beside).note)
-    worker = Worker(claims, work, sweeps, bus.outbox, stores, pusher)
+    pusher = Pusher(patience, utc_now, IntentStorage(pools.intents).note)
     dispatcher = Dispatcher(
-        worker,
-        pool,
-        work,
+        Worker(pools.claims, kept.work, kept.sweeps, bus.outbox, stores, pusher),
+        pools.own,
+        kept.work,
         workers_max=settings.push_workers,
         failing_workers_max=settings.push_failing_workers_max,
         linger=Linger(settings.push_linger_ms / 1000, settings.push_linger_ms_max / 1000),
     )
+    context.side_task("dispatcher", dispatcher.run())
+    context.on_drain(dispatcher.drain)
+    return dispatcher
+
+
+def _timers(
+    settings: StorePushSettings, claims: Pool, kept: Storages, bus: Bus, background: Background
+) -> dict[str, list[DueTimer]]:
+    """What is asked of stores by the clock."""
     reader = CatalogueReader(
         claims,
         bus.outbox,
-        catalogues,
-        targets,
-        connections,
+        kept.catalogues,
+        kept.targets,
+        kept.connections,
         background,
         settle_s=settings.settle_s,
         interval_s=settings.catalogue_interval_s,
         hint_pause_s=settings.catalogue_hint_pause_s,
     )
-    sweeper = Sweeper(
-        claims,
-        bus.outbox,
-        sweeps,
-        background,
-        SweepLimits(settings.sweep_interval_s, settings.sweep_overlap_s, settings.sweep_pause_s_min),
-    )
+    sweep_limits = SweepLimits(settings.sweep_interval_s, settings.sweep_overlap_s, settings.sweep_pause_s_min)
+    sweeper = Sweeper(claims, bus.outbox, kept.sweeps, background, sweep_limits)
     webhooks = SubscriptionWatch(
-        claims, subscriptions, background, settings.public_webhook_url, settings.subscription_interval_s
+        claims, kept.subscriptions, background, settings.public_webhook_url, settings.subscription_interval_s
     )
-    looker = LevelLooker(claims, looks, targets, background, LookLimits(settings.look_interval_s, settings.settle_s))
-    readers = [DueTimer(reader.read_next, reader.next_in_s) for _ in range(settings.catalogue_readers)]
-    sweepers = [DueTimer(sweeper.sweep_next, sweeper.next_in_s) for _ in range(settings.sweepers)]
-    watches = [DueTimer(webhooks.check_next, webhooks.next_in_s) for _ in range(SUBSCRIPTION_WATCHES)]
-    product_plans = ProductPlanStorage(pool)
-    poller = await _open_poller(context, settings)
-    planner = Planner(claims, product_plans, connections, background, poller)
-    planners = [DueTimer(planner.step, planner.next_in_s) for _ in range(settings.planners)]
-    lookers = [DueTimer(looker.look_next, looker.next_in_s) for _ in range(settings.lookers)]
-    watch = RoundWatch(pool, bus.outbox, rounds, settings.round_timeout_s)
-    first = FirstQuantityStorage()
-    plans = FirstQuantities(pool, first, connections, _first_limits(settings), settings.first_settle_s)
-    follower = ConnectionHandlers(
-        directory, connections, targets, rounds, sweeps, subscriptions, first, rules, settings.subscription_interval_s
-    )
-    book = RuleBook(pool, rules, connections, targets, follower)
-    appliers = [DueTimer(book.apply_next, book.next_in_s)]
-
-    context.side_task("dispatcher", dispatcher.run())
-    context.on_drain(dispatcher.drain)
-    for name, timers in (
-        ("catalogue", readers),
-        ("sweep", sweepers),
-        ("webhooks", watches),
-        ("look", lookers),
-        ("rules", appliers),
-        ("plans", planners),
-    ):
-        for number, timer in enumerate(timers):
-            context.side_task(f"{name} {number}", timer.run())
-    context.side_task("rounds", watch.run())
-    heard: dict[str, Callable[[], None]] = {
-        upkeep.PUSH_CHANNEL: dispatcher.wake,
-        upkeep.CATALOGUE_CHANNEL: partial(wake_all, readers),
-        upkeep.SWEEP_CHANNEL: partial(wake_all, sweepers),
-        upkeep.PLAN_CHANNEL: partial(wake_all, planners),
-        upkeep.ROUND_CHANNEL: watch.wake,
-        upkeep.RULES_CHANNEL: partial(wake_all, appliers),
+    look_limits = LookLimits(settings.look_interval_s, settings.settle_s)
+    looker = LevelLooker(claims, kept.looks, kept.targets, background, look_limits)
+    return {
+        "catalogue": [DueTimer(reader.read_next, reader.next_in_s) for _ in range(settings.catalogue_readers)],
+        "sweep": [DueTimer(sweeper.sweep_next, sweeper.next_in_s) for _ in range(settings.sweepers)],
+        "webhooks": [DueTimer(webhooks.check_next, webhooks.next_in_s) for _ in range(SUBSCRIPTION_WATCHES)],
+        "look": [DueTimer(looker.look_next, looker.next_in_s) for _ in range(settings.lookers)],
     }
-    context.side_task("listen", upkeep.listen(settings.database_url, heard))
-    context.side_task("follow directory", upkeep.follow_directory(pool, follower))
-    context.side_task("first quantities", upkeep.judge_first_quantities(plans))
-    context.side_task("left alone", upkeep.follow_left_alone(LeftAloneFollower(pool, poller)))
-    context.side_task("gauges", upkeep.keep_gauges(reads))
-    context.side_task("prune", upkeep.prune(reads, retention_days=settings.retention_days))
-
-    matching = MatchingStorage(pool)
-    choosing = Choosing(bus.outbox, matching, catalogues, connections, targets, settings.settle_s)
-    apis = (
-        ProductPlanApi(product_plans, planner),
-        StoreApi(reads),
-        MatchingApi(matching, choosing, connections, pool),
-        FirstQuantityApi(pool, first, plans),
-        RulesApi(pool, rules, book),
-    )
-    _add_routes(context.web, settings, [entry for api in apis for entry in api.routes()], bus)
-    _consume(
-        bus,
-        StockHandlers(targets, rounds, catalogues, settings.settle_s),
-        follower,
-        settings.settle_s * HINT_PACE_SHARE,
-    )
 
 
 async def _open_poller(context: ServiceContext, settings: StorePushSettings) -> Poller:
@@ -203,24 +270,6 @@ def _first_limits(settings: StorePushSettings) -> FirstLimits:
         zeroed_share_max=settings.first_zeroed_share_max,
         skus_min=settings.first_skus_min,
     )
-
-
-async def _open_pools(context: ServiceContext, settings: StorePushSettings) -> tuple[Pool, Pool, Pool]:
-    """For consumers and requests; for claims, which are held for long; for what a claim notes beside itself."""
-    claims_max = settings.push_workers + settings.catalogue_readers + settings.sweepers
-    claims_max += settings.lookers + settings.planners + SUBSCRIPTION_WATCHES
-    sizes = {
-        NAME: settings.database_connections_max,
-        f"{NAME}-claims": claims_max,
-        f"{NAME}-intents": INTENT_CONNECTIONS,
-    }
-    pool, claims, beside = [
-        await context.stack.enter_async_context(
-            await open_pool(settings.database_url, service=name, connections_max=connections_max)
-        )
-        for name, connections_max in sizes.items()
-    ]
-    return pool, claims, beside
 
 
 def wake_all(timers: Sequence[DueTimer]) -> None:
