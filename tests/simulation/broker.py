@@ -3,7 +3,7 @@
 import asyncio
 import heapq
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 DELIVERY_S: Final = 0.02
-DELAY_S_MAX: Final = 40.0
 REDELIVERY_S: Final = 1.0
 
 
@@ -67,6 +66,8 @@ class Broker:
     def __init__(self, world: "World") -> None:
         self.world = world
         self.queues: dict[str, Queue] = {}
+        self.on_settled: dict[str, Callable[[Bundle], None]] = {}
+        """By queue: what is told of each bundle that is acknowledged, so that what came of it can be looked at."""
         self._topics: defaultdict[str, list[str]] = defaultdict(list)
         self._number = 0
 
@@ -87,7 +88,7 @@ class Broker:
             for _ in range(copies):
                 delay_s = chance.random() * DELIVERY_S
                 if chance.random() < weather.broker_delays:
-                    delay_s = chance.random() * DELAY_S_MAX
+                    delay_s = chance.random() * world.scenario.delay_s_max
                 self.put(name, bundle, world.loop.time() + delay_s, taken=0)
 
     def put(self, name: str, bundle: Bundle, at_s: float, *, taken: int) -> None:
@@ -150,6 +151,8 @@ class Intake:
         await self._life.pass_through("acknowledge")
         for delivery in deliveries:
             self._in_hand.pop(delivery.receipt, None)  # type: ignore[call-overload]  # a receipt is the adapter's own
+            if self._name in self._broker.on_settled:
+                self._broker.on_settled[self._name](delivery.bundle)
 
     async def release(self, deliveries: Sequence[Delivery]) -> None:
         await self._life.pass_through("release")

@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 LATENCY_S: Final = (0.05, 2.0)
 POST_TIMEOUT_S: Final = 30.0
-FROZEN_S: Final = (60.0, 150.0)
+FROZEN_S: Final = (85.0, 150.0)
 LATE_S_MAX: Final = 20.0
 """How long after everybody stopped waiting Prokip may still carry a request out."""
 PAGE_SKUS: Final = 3

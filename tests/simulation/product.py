@@ -31,11 +31,11 @@ from prokip_poller.settling import NotSettled, Settling
 from prokip_poller.storage.polls import Polls
 from prokip_poller.storage.reads import Reads
 from prokip_poller.storage.sales import Sales
-from prokip_shared.bus.bundles import bundle_of
+from prokip_shared.bus.bundles import bundle_of, unpack
 from prokip_shared.bus.consumer import Consumer
 from prokip_shared.bus.limits import BusLimits
 from prokip_shared.bus.outbox import Outbox
-from prokip_shared.bus.port import Subscription
+from prokip_shared.bus.port import Bundle, Subscription
 from prokip_shared.bus.storage import BusTables
 from prokip_shared.connections import ConnectionRecord, ProkipAccount
 from prokip_shared.directory import Directory
@@ -177,6 +177,7 @@ class Product:
         CLAIMED.clear()
         for queue, topic in QUEUES:
             world.broker.declare(queue, topic)
+        world.broker.on_settled["store-push.stock.changed.v1"] = self._check_targets
 
     def start(self) -> None:
         world = self._world
@@ -188,7 +189,8 @@ class Product:
             ("poller", self._begin_poller, self._pollers),
         ]
         for name, begin, processes in parts:
-            for number in range(chance.choice((1, 1, 2))):
+            drawn = chance.choice((1, 1, 2))
+            for number in range(world.scenario.replicas or drawn):
                 process = Process(world, f"{name}-{number + 1}", begin)
                 processes.append(process)
                 process.start()
@@ -396,7 +398,7 @@ class Product:
         world = self._world
         age_s = (self.databases["prokip"].now() - sale["changed_at"]).total_seconds()
         waits_s = OPERATOR_TRUSTS_S if world.erp.connector else OPERATOR_WAITS_S
-        if sale["state"] == "in_doubt" and age_s > waits_s:
+        if sale["state"] == "in_doubt" and age_s > waits_s and world.scenario.attended:
             posting = self._doubtful(key)
             sell_id = None if posting is None else self._find(posting)
             if posting is not None:
@@ -453,6 +455,17 @@ class Product:
     def basis(self, shop: Shop, sku: str) -> Basis | None:
         claimed = CLAIMED.get((shop.connection_id, shop.items[sku]))
         return None if claimed is None else Basis(claimed[0], int(claimed[1]), first=claimed[2] == 0)
+
+    def _check_targets(self, bundle: Bundle) -> None:
+        """Whoever acknowledges a quantity keeps it, or a newer one."""
+        held = self.databases["push"].committed("stock_target")
+        for element in unpack(bundle, StockChangedV1).elements:
+            for item in element.message.items:
+                row = held.get((element.message.business_id, element.message.location_id, item.sku))
+                if row is None or row["revision"] < item.revision:
+                    self._world.judge.wrong.append(
+                        f"push: revision {item.revision} of {item.sku} was heard and not kept"
+                    )
 
     def parked(self) -> int:
         return sum(len(database.committed("parked")) for database in self.databases.values())

@@ -20,10 +20,15 @@ class Scenario:
     shopper_s: float = SHOPPER_S
     """Between two acts of one store's shoppers, on average."""
     counter_s: float = COUNTER_S
+    attended: bool = True
+    """Somebody settles doubts that last."""
+    replicas: int | None = None
     mirrored: bool = False
     """For each sale as many units come in at the counter, so that the stock is what it was."""
     returns_s: float = 1.0
     """How long Prokip may take between reading a quantity and writing it back."""
+    delay_s_max: float = 40.0
+    """For how long the broker may keep a message that it delays."""
     frozen: float = 0.0
     """The share of sales before which a process stands still for longer than the others wait for it. Then one sale may be
     in Prokip twice for a while. It is answered: one that leaves so late and is not answered, nobody would find."""
@@ -32,7 +37,9 @@ class Scenario:
 ORDINARY: Final = Scenario()
 SCENARIOS: Final[dict[str, Scenario]] = {
     "ordinary": ORDINARY,
-    "late messages": Scenario(Weather(broker_delays=0.5, broker_repeats=0.2), skus=2, counter_s=4.0),
+    "late messages": Scenario(
+        Weather(broker_delays=0.5, crash=0.0001), skus=2, shopper_s=300.0, counter_s=4.0, delay_s_max=150.0
+    ),
     "bursts": Scenario(Weather(crash=0.02, webhook_late=0.1), skus=2, stock=(60,), shopper_s=3.0),
     "sold and brought back": Scenario(
         Weather(store_throttles=0.7), skus=2, stock=(20, 60), shopper_s=20.0, counter_s=1e6, mirrored=True
@@ -44,6 +51,14 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Weather(erp_fails=0.5), skus=1, stock=(60,), connector=True, shopper_s=12.0, returns_s=10.0
     ),
     "frozen processes": Scenario(
-        Weather(erp_fails=0.5), skus=2, stock=(60,), connector=True, shopper_s=15.0, returns_s=0.0, frozen=0.3
+        Weather(erp_fails=0.6),
+        skus=2,
+        stock=(60,),
+        connector=True,
+        shopper_s=30.0,
+        returns_s=0.0,
+        replicas=5,
+        frozen=0.2,
+        attended=False,
     ),
 }
