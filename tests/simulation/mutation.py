@@ -144,7 +144,10 @@ MUTANTS: Final[dict[str, Mutant]] = {
         "listing.target_taken,",
     ),
     "compares the target with the wrong number": Mutant(
-        f"{PUSH}/domain/decisions.py", "elif believed == target:", "elif listing.confirmed == target:", "sold and brought back"
+        f"{PUSH}/domain/decisions.py",
+        "elif believed == target:",
+        "elif listing.confirmed == target:",
+        "sold and brought back",
     ),
     "shows less than nothing": Mutant(
         f"{PUSH}/domain/listings.py",
@@ -164,7 +167,9 @@ MUTANTS: Final[dict[str, Mutant]] = {
         "late news",
     ),
     "writes again what may have been written": Mutant(
-        f"{PUSH}/domain/decisions.py", "    if listing.in_doubt:\n        return _look", "    if False:\n        return _look"
+        f"{PUSH}/domain/decisions.py",
+        "    if listing.in_doubt:\n        return _look",
+        "    if False:\n        return _look",
     ),
     "forgets a write that was not answered": Mutant(
         f"{PUSH}/pusher.py",
