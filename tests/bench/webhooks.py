@@ -25,7 +25,7 @@ from aiohttp.test_utils import unused_port
 from pydantic_core import from_json
 
 from prokip_onebox.postgres import embedded_postgres
-from prokip_shared.platforms.signatures import signature_matches
+from prokip_shared.platforms.signatures import signing_secret
 from tests.bench.figures import Figure, table, write_json
 from tests.integration.ingest.world import connect_three_stores, listening
 from tests.support.eventually import eventually
@@ -124,7 +124,7 @@ async def serve_limit(port: int) -> None:
 
     async def receive(request: web.Request) -> web.Response:
         body = await request.read()
-        if not signature_matches(body, request.headers["X-WC-Webhook-Signature"], [WOO_SECRET]):
+        if signing_secret(body, request.headers["X-WC-Webhook-Signature"], [WOO_SECRET]) is None:
             raise web.HTTPUnauthorized
         return web.Response(body=b'{"status":"accepted"}' if from_json(body) else b"", content_type="application/json")
 

@@ -1,5 +1,7 @@
 """Keeping an eye on the stores."""
 
+import asyncio
+
 import pytest
 from playwright.async_api import Browser, expect
 
@@ -84,6 +86,35 @@ async def test_a_store_s_page_tells_what_its_webhooks_missed(chromium: Browser, 
         await expect(webhooks).to_contain_text("Of 1 changes in 24 hours and 1 in 30 days")
         await expect(webhooks.get_by_role("row", name="Missed")).to_contain_text("100 % (1)")
         await expect(webhooks.get_by_role("img", name="Missed in each of the last 24 hours")).to_be_visible()
+
+
+async def test_a_secret_is_rotated_and_the_line_that_is_shown_reports_a_sale(
+    chromium: Browser, database_url: str
+) -> None:
+    async with open_market(database_url, "postgres", SPEC) as market, operator_at(chromium, market) as person:
+        made = await market.house.operator.call("POST", "/connections/custom", {"name": "Kiosk"})
+        assert await run(made["curl"]) == '{"status":"accepted"}'
+        await person.open(f"/dashboard/stores/{made['id']}")
+        section = person.page.get_by_role("region", name="Webhook secret")
+        await person.press("Rotate the secret", within=section)
+        question = person.page.get_by_role("dialog", name="Rotate the secret of Kiosk?")
+        await question.get_by_label("Old secret valid for, in hours").fill("2")
+        await person.press("Rotate", within=question)
+        told = person.page.get_by_role("dialog", name="The new secret")
+        secret = await told.locator("#rotated-secret").inner_text()
+        curl = await told.locator("#rotated-curl").inner_text()
+        assert secret != made["secret"]
+        assert await run(curl) == '{"status":"accepted"}'
+        assert await run(made["curl"]) == '{"status":"accepted"}'
+        assert "bad_signature" in await run(curl.replace(secret, "somebody-else-s"))
+        await person.press("I have copied it", within=told)
+        await person.sees("The one before is valid until", within=section)
+
+
+async def run(line: str) -> str:
+    """What a shell answers that the line was pasted into."""
+    shell = await asyncio.create_subprocess_exec("/bin/bash", "-c", line, stdout=asyncio.subprocess.PIPE)
+    return (await shell.communicate())[0].decode()
 
 
 async def test_a_session_that_ends_in_the_middle_of_a_form_costs_nothing(chromium: Browser, database_url: str) -> None:

@@ -135,8 +135,8 @@ MUTANTS: Final[dict[str, Mutant]] = {
     ),
     "believes what was confirmed, whatever was sold since": Mutant(
         f"{PUSH}/domain/listings.py",
-        "believed = self.confirmed + self.confirmed_taken - self.target_taken",
-        "believed = self.confirmed + self.confirmed_taken - self.confirmed_taken",
+        "return _whole(self.confirmed + self.confirmed_taken - self.target_taken)",
+        "return _whole(self.confirmed + self.confirmed_taken - self.confirmed_taken)",
     ),
     "forgets which sales a number included": Mutant(
         f"{PUSH}/storage/work.py",
@@ -150,9 +150,19 @@ MUTANTS: Final[dict[str, Mutant]] = {
         "sold and brought back",
     ),
     "shows less than nothing": Mutant(
-        f"{PUSH}/domain/listings.py",
-        "return min(max(0, int(available.to_integral_value(rounding=ROUND_FLOOR))), QUANTITY_MAX)",
-        "return min(int(available.to_integral_value(rounding=ROUND_FLOOR)), QUANTITY_MAX)",
+        f"{PUSH}/domain/rules.py",
+        "units = int(max(available - buffer, ZERO).to_integral_value(rounding=ROUND_FLOOR))",
+        "units = int((available - buffer).to_integral_value(rounding=ROUND_FLOOR))",
+    ),
+    "forgets what is kept back": Mutant(
+        f"{PUSH}/domain/rules.py",
+        "buffer = store.buffer if sku.buffer is None else sku.buffer",
+        "buffer = ZERO if sku.buffer is None else sku.buffer",
+    ),
+    "forgets the most that may be shown": Mutant(
+        f"{PUSH}/domain/rules.py",
+        "shown_max = store.shown_max if sku.shown_max is None else sku.shown_max",
+        "shown_max = sku.shown_max",
     ),
     "writes the target over sales not yet told": Mutant(
         f"{PUSH}/domain/decisions.py", "shifted = max(0, shown + target - believed)", "shifted = target"

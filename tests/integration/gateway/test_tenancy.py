@@ -100,6 +100,11 @@ def attempts(victim: Victim) -> dict[str, Attempt]:
         "POST /connections/woocommerce": Attempt(
             422, json={"storeUrl": "http://10.0.0.1", "consumerKey": "k", "consumerSecret": "s", "locationId": "L"}
         ),
+        "GET /api/v1/connections/{id}/secret": Attempt(404, path=f"/api/v1/connections/{store}/secret"),
+        "POST /api/v1/connections/{id}/secret": Attempt(404, path=f"/api/v1/connections/{store}/secret"),
+        "POST /api/v1/connections/shopify/app": Attempt(
+            422, json={"shop": "evil.example", "clientId": "c", "clientSecret": "s", "locationId": "L"}
+        ),
         "POST /connections/shopify": Attempt(
             422, json={"shop": "x", "accessToken": "t", "apiSecret": "s", "locationId": "L"}
         ),

@@ -73,6 +73,26 @@ async def test_every_item_and_sku_is_counted_once_and_says_why(database_url: str
         assert status == 404
 
 
+async def test_what_a_rule_or_a_plan_holds_says_so(database_url: str) -> None:
+    woo = woo_with(2)
+    async with woo.serve(), open_world(database_url) as world:
+        connection = await world.connect_woo(woo)
+        await world.tell_stock({"SKU-0001": 100, "SKU-0002": 100})
+        await world.until_settled(connection)
+        await world.execute(
+            "INSERT INTO push.sku_rule (connection_id, sku, business_id, push) VALUES ($1, 'SKU-0001', $2, 'never')",
+            connection,
+            world.business_id,
+        )
+        (ruled,) = await items(world, connection, "&kind=rule")
+        assert (ruled["sku"], ruled["why"]) == ("SKU-0001", "Not written to: a rule says never to write this SKU.")
+        await world.execute("UPDATE push.first_quantities SET state = 'held'")
+        (matched,) = await items(world, connection, "&kind=matched")
+        assert "Not now: the store's first quantities are not released." in matched["why"]
+        _, found = await world.ask(f"/internal/stores/{connection}/catalogue")
+        assert found["counts"] == {"matched": 1, "rule": 1}
+
+
 async def test_an_item_that_prokip_does_not_count_says_so(database_url: str) -> None:
     woo = woo_with(2)
     async with woo.serve(), poller_with([]) as poller, open_world(database_url) as world:

@@ -3,12 +3,16 @@ import hashlib
 import hmac
 import json
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 import asyncpg
+from pydantic import SecretStr
 
 from prokip_sandbox import Fault, ShopifyServer, WooCommerceStore
+from prokip_shared.connections import CustomCredentials
 from prokip_shared.messages import ConnectionHealthChangedV1
+from prokip_shared.platforms.signatures import sign
 from tests.integration.push.world import notified, open_world, simple_goods, unlimited
 from tests.support.eventually import eventually
 
@@ -98,6 +102,22 @@ async def test_a_custom_store_is_told_its_quantities_signed(database_url: str) -
             assert headers["X-Prokip-Store"] == "kiosk"
             told |= {line["sku"]: line["quantity"] for line in json.loads(body)["quantities"]}
         assert told == {"SKU-0001": 7, "SKU-0002": 0}
+
+
+async def test_a_custom_store_whose_secret_rotates_is_told_with_both_signatures(database_url: str) -> None:
+    async with notified() as (url, posted), open_world(database_url) as world:
+        credentials = CustomCredentials(
+            webhook_secret=SecretStr("new"),
+            notify_url=url,
+            previous_secret=SecretStr("old"),
+            previous_until=datetime.now(UTC) + timedelta(hours=1),
+        )
+        await world.tell_stock({"SKU-0001": 7})
+        await world.connect("custom", "kiosk", url, credentials)
+        await world.until(lambda: len(posted) >= 1, "the first delivery")
+        headers, body = posted[0]
+        assert headers["X-Prokip-Signature"] == sign(body, "new")
+        assert headers["X-Prokip-Signature-Previous"] == sign(body, "old")
 
 
 async def test_a_paused_store_is_not_written_and_gets_the_latest_on_resume(database_url: str) -> None:

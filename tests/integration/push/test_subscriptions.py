@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from pydantic import SecretStr
+
 from prokip_sandbox import Fault
 from prokip_shared.platforms import shopify_wire, woocommerce_wire
 from prokip_shared.platforms.webhook_addresses import webhook_url
 from tests.integration.push.test_pushing import shopify_with, woo_with
-from tests.integration.push.world import HOOKS, PushWorld, open_world
+from tests.integration.push.world import HOOKS, PushWorld, open_world, woo_credentials
 from tests.support.eventually import eventually
 
 
@@ -41,6 +43,25 @@ async def test_woocommerce_webhooks_are_made_anew_when_one_is_disabled_missing_o
         assert ours() == wanted
         state = await check(world, connection)
         assert state["webhooks_error"] is None
+
+
+async def test_woocommerce_webhooks_are_made_anew_when_the_secret_rotates(database_url: str) -> None:
+    woo = woo_with(1)
+    async with woo.serve(), open_world(database_url) as world:
+        connection = await world.connect_woo(woo)  # the next look by itself is a quarter of an hour away
+        await world.tell_change(connection, "updated")
+        await restored(world, connection, set(woocommerce_wire.WEBHOOK_TOPICS))
+        old = set(woo.state.webhooks)
+        rotated = woo_credentials(woo).model_copy(update={"webhook_secret": SecretStr("rotated")})
+        await world.replace_credentials(connection, woo.url, rotated)
+        await world.tell_change(connection, "updated")
+
+        async def remade() -> bool:
+            hooks = woo.state.webhooks
+            return not old & set(hooks) and [hook.secret for hook in hooks.values()] == ["rotated"] * len(old)
+
+        await eventually(remade, what="webhooks sign with the new secret", timeout_s=20)
+        assert sorted(hook.topic for hook in woo.state.webhooks.values()) == sorted(woocommerce_wire.WEBHOOK_TOPICS)
 
 
 async def test_a_shopify_subscription_that_was_removed_comes_back_and_the_others_stay(database_url: str) -> None:

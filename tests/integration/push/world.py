@@ -124,6 +124,15 @@ class PushWorld:
         )
         return int(connection_id)
 
+    async def replace_credentials(self, connection_id: int, store_key: str, credentials: Credentials) -> None:
+        """As the gateway does it when a secret rotates."""
+        settings = load_settings(StorePushSettings, service_environ(self.database_url, PUBLIC_WEBHOOK_URL=HOOKS))
+        vault = Vault(settings.encryption_key.get_secret_value())
+        sealed = seal_credentials(vault, self.business_id, store_key, credentials)
+        await self.fetch_value(
+            "UPDATE gateway.connection SET credentials = $2 WHERE id = $1 RETURNING id", connection_id, sealed
+        )
+
     async def connect_woo(self, store: WooCommerceStore) -> int:
         return await self.connect("woocommerce", store.url, store.url, woo_credentials(store))
 

@@ -660,6 +660,12 @@ async def start_first_quantities(tx: Transaction, connection_ids: Sequence[int])
     return []
 
 
+@subscriptions
+async def want_subscription_checks(tx: Transaction, connection_ids: Sequence[int]) -> list[Values]:
+    """As above."""
+    return []
+
+
 @sweeps
 async def start_sweeps(tx: Transaction, connection_ids: Sequence[int], moments: Sequence[datetime]) -> list[Values]:
     for key, connected_at in sorted(zip(connection_ids, moments, strict=True)):

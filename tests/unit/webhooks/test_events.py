@@ -13,7 +13,6 @@ from prokip_shared.platforms import shopify_webhooks
 from prokip_shared.platforms.webhooks import LevelHint, Meaning, Nothing, OrderFields, OrderSeen, Uninstalled
 from prokip_shared.platforms.woocommerce_webhooks import read_webhook, store_key_of
 from tests.unit.webhooks.recorded import shopify_payload, woo_steps
-from webhook_ingest.domain.dialects import webhook_secrets
 from webhook_ingest.domain.events import event_of
 
 CONNECTED_AT = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
@@ -94,9 +93,16 @@ def test_published_shopify_orders_are_said_as_the_validated_class_would_say_them
 
 
 def test_each_platform_signs_with_its_own_secret() -> None:
-    assert webhook_secrets(SHOP) == ("signs",)
+    assert SHOP.credentials.valid_secrets(CONNECTED_AT) == ("signs",)
     kiosk = replace(SHOP, platform="custom", credentials=CustomCredentials(webhook_secret=SecretStr("kiosk")))
-    assert webhook_secrets(kiosk) == ("kiosk",)
+    assert kiosk.credentials.valid_secrets(CONNECTED_AT) == ("kiosk",)
+
+
+def test_the_secret_before_stays_valid_until_its_end_and_not_at_it() -> None:
+    until = CONNECTED_AT + timedelta(hours=1)
+    rotated = CustomCredentials(webhook_secret=SecretStr("new"), previous_secret=SecretStr("old"), previous_until=until)
+    assert rotated.valid_secrets(until - timedelta(microseconds=1)) == ("new", "old")
+    assert rotated.valid_secrets(until) == ("new",)
 
 
 @pytest.mark.parametrize(

@@ -134,6 +134,10 @@ class World:
                 "urlTemplate": f"{self.shopify.url}/{{shop}}",
                 "apiSecret": self.shopify.api_secret,
                 "clientId": self.shopify.app_access.client_id,
+                "ownApp": {
+                    "clientId": self.shopify.own_app.client_id,
+                    "clientSecret": self.shopify.own_app.client_secret,
+                },
                 "shops": [
                     {"shop": shop.domain, "accessToken": shop.access_token, "locationIds": shop.location_ids}
                     for shop in self.shopify.shops.values()

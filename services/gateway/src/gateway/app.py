@@ -11,7 +11,10 @@ from gateway import keys
 from gateway.callers import Doorkeeper
 from gateway.config import GatewaySettings
 from gateway.connecting.prokip import ProkipOffice
-from gateway.connecting.shopify_consent import ShopifyConsent, TokenKeeper
+from gateway.connecting.secrets import SecretDesk
+from gateway.connecting.shopify_consent import ShopifyConsent
+from gateway.connecting.shopify_own_app import ShopifyOwnApp
+from gateway.connecting.shopify_tokens import TokenKeeper
 from gateway.connecting.stores import StoreOffice, WayOut
 from gateway.connecting.woocommerce_approval import WooApprovalDesk
 from gateway.dashboard import add_dashboard
@@ -36,7 +39,7 @@ from gateway.upstream import InternalApi, Upstream
 from prokip_shared import messages
 from prokip_shared.bus.open import Bus, open_bus
 from prokip_shared.bus.port import M, Subscription
-from prokip_shared.database import DATABASE_TROUBLE, Pool, open_pool
+from prokip_shared.database import DATABASE_TROUBLE, open_pool
 from prokip_shared.directory import Directory
 from prokip_shared.http import open_client
 from prokip_shared.logs import Log
@@ -103,7 +106,16 @@ async def open_app(context: ServiceContext, settings: GatewaySettings) -> None:
     app[keys.CONNECTIONS] = connections
     way_out = _way_out(settings, session)
     app[keys.STORES] = office = StoreOffice(connections, way_out)
-    app[keys.CONSENT] = _open_consent(context, settings, pool, office, way_out, grants)
+    shopify_app = _shopify_app(settings)
+    keeper = TokenKeeper(pool, grants, way_out, shopify_app, messages.utc_now)
+    context.side_task("tokens", keeper.run())
+    app[keys.CONSENT] = (
+        None
+        if shopify_app is None or settings.public_url is None
+        else ShopifyConsent(grants, office, way_out, shopify_app, settings.public_url)
+    )
+    app[keys.SECRETS] = SecretDesk(office, way_out, messages.utc_now)
+    app[keys.OWN_APP] = ShopifyOwnApp(office, way_out)
     app[keys.APPROVAL] = (
         None if settings.public_url is None else WooApprovalDesk(approvals, office, way_out, settings.public_url)
     )
@@ -128,21 +140,13 @@ def _way_out(settings: GatewaySettings, session: ClientSession) -> WayOut:
     )
 
 
-def _open_consent(
-    context: ServiceContext,
-    settings: GatewaySettings,
-    pool: Pool,
-    office: StoreOffice,
-    way_out: WayOut,
-    grants: ShopifyGrants,
-) -> ShopifyConsent | None:
+def _shopify_app(settings: GatewaySettings) -> AppCredentials | None:
     """None where no Shopify app is set up."""
-    if not settings.shopify_client_id or settings.shopify_client_secret is None or settings.public_url is None:
+    if not settings.shopify_client_id or settings.shopify_client_secret is None:
         return None
-    app = AppCredentials(settings.shopify_client_id, settings.shopify_client_secret)
-    keeper = TokenKeeper(pool, grants, way_out, app, messages.utc_now)
-    context.side_task("tokens", keeper.run())
-    return ShopifyConsent(grants, office, way_out, app, settings.public_url)
+    return AppCredentials(
+        settings.shopify_client_id, settings.shopify_client_secret, settings.shopify_client_secret_previous
+    )
 
 
 async def _open_upstream(context: ServiceContext, settings: GatewaySettings) -> Upstream:

@@ -32,8 +32,11 @@ class GatewaySettings(OutwardSettings):
     shopify_client_id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     """Of the Shopify app whose consent page shops are connected by; without it they are connected by a pasted token."""
     shopify_client_secret: Annotated[SecretStr | None, Field(validate_default=True)] = None
+    shopify_client_secret_previous: SecretStr | None = None
+    """While the app's secret is rotated: the older one, until it is revoked at Shopify and a day has passed."""
     public_url: Annotated[HttpUrl | None, Field(validate_default=True)] = None
-    """Where browsers reach this gateway; Shopify's consent page leads back to it."""
+    """Where browsers and stores reach this gateway: Shopify's consent page and WooCommerce's approval page lead back to
+    it, and a WooCommerce store posts its keys there."""
     shopify_url_template: Annotated[str, Field(pattern=r"^https?://.*\{shop\}.*$")] = "https://{shop}"
     store_timeout_s: Annotated[float, Field(gt=0, le=120)] = 15.0
 

@@ -6,7 +6,9 @@ from aiohttp import web
 
 from gateway.config import GatewaySettings
 from gateway.connecting.prokip import ProkipOffice
+from gateway.connecting.secrets import SecretDesk
 from gateway.connecting.shopify_consent import ShopifyConsent
+from gateway.connecting.shopify_own_app import ShopifyOwnApp
 from gateway.connecting.stores import StoreOffice
 from gateway.connecting.woocommerce_approval import WooApprovalDesk
 from gateway.live.hub import EventHub
@@ -27,8 +29,10 @@ PASSWORDS: Final = web.AppKey("passwords", Passwords)
 CONNECTIONS: Final = web.AppKey("connections", Connections)
 CONSENT: Final[web.AppKey[ShopifyConsent | None]] = web.AppKey("consent")
 """None where no Shopify app is set up."""
+OWN_APP: Final = web.AppKey("own_app", ShopifyOwnApp)
 APPROVAL: Final[web.AppKey[WooApprovalDesk | None]] = web.AppKey("approval")
 """None where stores do not know the way back to us."""
+SECRETS: Final = web.AppKey("secrets", SecretDesk)
 STORES: Final = web.AppKey("stores", StoreOffice)
 ROUNDS: Final = web.AppKey("rounds", Rounds)
 LIVE_EVENTS: Final = web.AppKey("live_events", LiveEvents)

@@ -9,6 +9,7 @@ from typing_extensions import override
 
 from prokip_shared.connections import ConnectionRecord, CustomCredentials, ShopifyCredentials, WooCredentials
 from prokip_shared.directory import Directory, DirectoryUnavailable
+from prokip_shared.messages import utc_now
 from prokip_shared.platforms.custom import CustomClient
 from prokip_shared.platforms.errors import Refused
 from prokip_shared.platforms.exchange import ExchangeLimits
@@ -120,12 +121,12 @@ class Stores(StoreDirectory):
                 )
             case WooCredentials() as credentials:
                 return WooStore(self._session, store_url=record.store_url, credentials=credentials, limits=self._limits)
-            case CustomCredentials(notify_url=str(notify_url), webhook_secret=secret):
+            case CustomCredentials(notify_url=str(notify_url)) as credentials:
                 return CustomStore(
                     self._session,
                     store_key=record.store_key,
                     notify_url=notify_url,
-                    secret=secret,
+                    secrets=lambda: credentials.valid_secrets(utc_now()),
                     limits=self._limits,
                 )
             case CustomCredentials():

@@ -22,6 +22,7 @@ from webhook_ingest.door import Door, Spool
 from webhook_ingest.drain import SpoolDrain
 from webhook_ingest.handlers.webhooks import Limits, Webhooks
 from webhook_ingest.parked import ParkedWebhooks
+from webhook_ingest.secrets import SecretUseApi, SecretUses, SecretUseTable
 from webhook_ingest.storage import ParkedTable, SpoolTable
 from webhook_ingest.stores import Stores
 
@@ -77,7 +78,11 @@ async def open_app(context: ServiceContext, settings: IngestSettings) -> None:
         answer_timeout_s=settings.answer_timeout_s,
         allow_unsigned_custom=settings.allow_unsigned_custom,
     )
-    webhooks = Webhooks(stores, door, parked_table, limits)
+    use_table = SecretUseTable(pool)
+    uses = SecretUses(use_table)
+    context.side_task("secret uses", uses.run())
+    use_api = SecretUseApi(use_table, uses, lambda business_id: [one.id for one in directory.of_business(business_id)])
+    webhooks = Webhooks(stores, door, parked_table, uses, limits)
     parked = ParkedWebhooks(pool, parked_table, stores, door)
     check = require_business(InternalTokens(settings.internal_secret.get_secret_value()))
     context.web.router.add_routes(
@@ -87,6 +92,7 @@ async def open_app(context: ServiceContext, settings: IngestSettings) -> None:
             web.post("/webhook/{platform}", webhooks.custom),
             # Around these routes only: a middleware of the application would cost every webhook.
             *(web.route(one.method, one.path, partial(check, handler=one.handler)) for one in parked_routes(parked)),
+            web.get("/internal/secrets", partial(check, handler=use_api.list_uses)),
         ]
     )
 

@@ -1,28 +1,22 @@
 """Custom stores: new quantities are posted, signed, to the address that the store named."""
 
-import base64
-import hashlib
-import hmac
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from aiohttp import ClientSession
-from pydantic import SecretStr
 
 from prokip_shared.platforms.errors import failure_of_status
 from prokip_shared.platforms.exchange import ExchangeLimits, exchange
+from prokip_shared.platforms.signatures import sign
 from prokip_shared.platforms.store import ItemKey, QuantityWrite, WriteResult, chunks
 
 LINES_MAX: Final = 500
 STORE_HEADER: Final = "X-Prokip-Store"
 SIGNATURE_HEADER: Final = "X-Prokip-Signature"
-
-
-def signature(secret: str, body: bytes) -> str:
-    """base64(HMAC-SHA256(body)), the same form in which the store signs what it posts to us."""
-    return base64.b64encode(hmac.digest(secret.encode(), body, hashlib.sha256)).decode()
+PREVIOUS_SIGNATURE_HEADER: Final = "X-Prokip-Signature-Previous"
+"""While the secret rotates: by the one before, for a store that does not know the new one yet."""
 
 
 def quantities_body(store_key: str, delivery_id: str, lines: Sequence[QuantityWrite]) -> bytes:
@@ -36,7 +30,10 @@ def quantities_body(store_key: str, delivery_id: str, lines: Sequence[QuantityWr
 
 
 class CustomClient:
-    """A store without a readable level: what was delivered is what it is believed to show."""
+    """A store without a readable level: what was delivered is what it is believed to show.
+
+    `secrets` tells what is valid at the moment, the active one first.
+    """
 
     def __init__(
         self,
@@ -44,13 +41,13 @@ class CustomClient:
         *,
         store_key: str,
         notify_url: str,
-        secret: SecretStr,
+        secrets: Callable[[], Sequence[str]],
         limits: ExchangeLimits | None = None,
     ) -> None:
         self._session = session
         self._store_key = store_key
         self._notify_url = notify_url
-        self._secret = secret
+        self._secrets = secrets
         self._limits = limits or ExchangeLimits()
 
     def groups(self, keys: Sequence[ItemKey]) -> list[tuple[ItemKey, ...]]:
@@ -60,11 +57,7 @@ class CustomClient:
     async def write(self, lines: Sequence[QuantityWrite], *, attempt_key: str) -> dict[ItemKey, WriteResult]:
         """Any 2xx accepts the whole delivery. Raises StoreError."""
         body = quantities_body(self._store_key, attempt_key, lines)
-        headers = {
-            "Content-Type": "application/json",
-            STORE_HEADER: self._store_key,
-            SIGNATURE_HEADER: signature(self._secret.get_secret_value(), body),
-        }
+        headers = {"Content-Type": "application/json", STORE_HEADER: self._store_key} | self._signatures(body)
         answer = await exchange(
             self._session, "POST", self._notify_url, headers=headers, limits=self._limits, body=body
         )
@@ -72,3 +65,8 @@ class CustomClient:
         if failure is not None:
             raise failure
         return {line.key: WriteResult("written", line.quantity) for line in lines}
+
+    def _signatures(self, body: bytes) -> dict[str, str]:
+        """The active secret signs first."""
+        names = (SIGNATURE_HEADER, PREVIOUS_SIGNATURE_HEADER)
+        return {name: sign(body, secret) for name, secret in zip(names, self._secrets(), strict=False)}

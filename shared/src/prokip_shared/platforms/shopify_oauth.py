@@ -1,6 +1,8 @@
-"""Shopify's authorization code grant: the consent page, its callback, tokens that expire and are refreshed.
+"""How Shopify lets an app in: the consent page, its callback and tokens that are refreshed (authorization code grant),
+and tokens for an app of the shop's own organization (client credentials grant).
 
 https://shopify.dev/docs/apps/build/authentication-authorization/access-tokens/authorization-code-grant
+https://shopify.dev/docs/apps/build/authentication-authorization/access-tokens/client-credentials-grant
 """
 
 import hashlib
@@ -23,7 +25,12 @@ CONSENT_PATH: Final = "/admin/oauth/authorize"
 GRANT_PATH: Final = "/admin/oauth/access_token"
 SIGNATURE: Final = "hmac"
 NO_SUCH_GRANT: Final = frozenset({400, 401})
-"""A code or refresh token that is used up, expired or withdrawn."""
+"""A code or refresh token that is used up, expired or withdrawn; an app that is not let in."""
+PLAIN_WORDS: Final = {
+    "shop_not_permitted": "the app may not enter this shop by itself: both must belong to the same Shopify organization, "
+    "and the app must be installed in the shop",
+    "invalid_client": "the client id and secret are not those of an app",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,16 @@ class AppCredentials:
 
     client_id: str
     client_secret: SecretStr
+    previous_secret: SecretStr | None = None
+    """While the secret rotates and the older one is not revoked: Shopify signs with that.
+
+    https://shopify.dev/docs/apps/build/authentication-authorization/client-secrets/rotate-revoke-client-credentials
+    """
+
+    @property
+    def secrets(self) -> tuple[SecretStr, ...]:
+        """What Shopify may have signed with."""
+        return (self.client_secret,) if self.previous_secret is None else (self.client_secret, self.previous_secret)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +79,9 @@ def callback_is_genuine(query: Sequence[tuple[str, str]], app: AppCredentials) -
     given = fields.pop(SIGNATURE, "")
     if len(fields) + 1 != len(query):
         return False
-    secret = app.client_secret.get_secret_value().encode()
     matches = [
-        hmac.compare_digest(hmac.digest(secret, text.encode(), hashlib.sha256).hex(), given)
+        hmac.compare_digest(hmac.digest(secret.get_secret_value().encode(), text.encode(), hashlib.sha256).hex(), given)
+        for secret in app.secrets
         for text in _signed_forms(fields)
         if given.isascii()
     ]
@@ -102,6 +119,13 @@ class ShopifyOAuth:
         """
         return await self._ask({"grant_type": "refresh_token", "refresh_token": refresh_token.get_secret_value()}, now)
 
+    async def client_credentials(self, *, now: datetime) -> ShopTokens:
+        """For an app of the shop's own organization: a token for 24 hours, asked for again instead of refreshed.
+
+        Raises StoreError: NeedsReauthorisation where the app is not let in.
+        """
+        return await self._ask({"grant_type": "client_credentials"}, now)
+
     async def _ask(self, grant: Mapping[str, str], now: datetime) -> ShopTokens:
         app = {"client_id": self._app.client_id, "client_secret": self._app.client_secret.get_secret_value()}
         answer = await exchange(
@@ -127,6 +151,9 @@ def _words(body: bytes) -> str:
         return ""
     if not isinstance(said, Mapping):
         return ""
+    code = said.get("error")
+    if isinstance(code, str) and code in PLAIN_WORDS:
+        return PLAIN_WORDS[code]
     return str(said.get("error_description") or said.get("error") or "")[:DETAIL_CHARS_MAX]
 
 

@@ -92,7 +92,7 @@ class WooClient:
         created = []
         for topic in wire.WEBHOOK_TOPICS:
             fields = {
-                "name": f"prokip-sync {topic}",
+                "name": wire.webhook_name(topic, secret.get_secret_value()),
                 "topic": topic,
                 "delivery_url": delivery_url,
                 "secret": secret.get_secret_value(),
@@ -103,13 +103,14 @@ class WooClient:
         return tuple(created)
 
     async def restore_webhooks(self, *, delivery_url: str, secret: SecretStr) -> tuple[str, ...]:
-        """Makes the webhooks of this address anew unless each topic has just one and it is active; tells which did not.
+        """Makes the webhooks of this address anew unless each topic has just one, active and signing with `secret`; tells
+        which did not.
 
         WooCommerce disables a webhook after repeated failures and goes on counting from there when it is switched on
         again, so only a new one starts clean.
         """
         rows = [row for row in await self._all("/webhooks", []) if row.get("delivery_url") == delivery_url]
-        wrong = wire.webhooks_wrong(rows)
+        wrong = wire.webhooks_wrong(rows, secret.get_secret_value())
         if wrong:
             await self.create_webhooks(delivery_url=delivery_url, secret=secret)
         return wrong

@@ -14,6 +14,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from prokip_shared.platforms.errors import StoreUnavailable
+from prokip_shared.platforms.signatures import fingerprint
 from prokip_shared.platforms.store import CatalogueItem, ItemKey, Level, QuantityWrite, WriteResult, clean_name
 
 PAGE_ITEMS_MAX: Final = 100
@@ -166,10 +167,19 @@ def _item_result(line: QuantityWrite, item: Any) -> WriteResult:
 # webhooks
 
 
-def webhooks_wrong(rows: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
-    """The topics that are not told by exactly one active webhook."""
-    active = Counter(str(row.get("topic")) for row in rows if row.get("status") == "active")
-    idle = {str(row.get("topic")) for row in rows if row.get("status") != "active"}
+def webhook_name(topic: str, secret: str) -> str:
+    """Tells which secret a webhook was made with, because WooCommerce never does."""
+    return f"prokip-sync {topic} {fingerprint(secret)}"
+
+
+def webhooks_wrong(rows: Sequence[Mapping[str, Any]], secret: str) -> tuple[str, ...]:
+    """The topics that are not told by exactly one active webhook that signs with this secret."""
+
+    def fits(row: Mapping[str, Any]) -> bool:
+        return row.get("status") == "active" and row.get("name") == webhook_name(str(row.get("topic")), secret)
+
+    active = Counter(str(row.get("topic")) for row in rows if fits(row))
+    idle = {str(row.get("topic")) for row in rows if not fits(row)}
     return tuple(topic for topic in WEBHOOK_TOPICS if active[topic] != 1 or topic in idle)
 
 

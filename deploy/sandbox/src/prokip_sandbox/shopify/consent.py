@@ -1,6 +1,8 @@
-"""How an app is let into a shop: the consent page, codes, access tokens that expire and refresh tokens that rotate.
+"""How an app is let into a shop: the consent page, codes, access tokens that expire and refresh tokens that rotate; and
+the client credentials grant for an app of the shop's own organization.
 
 https://shopify.dev/docs/apps/build/authentication-authorization/access-tokens/authorization-code-grant
+https://shopify.dev/docs/apps/build/authentication-authorization/access-tokens/client-credentials-grant
 """
 
 import hashlib
@@ -20,6 +22,7 @@ from prokip_sandbox.values import ApiError, Clock, made_up_key
 
 CODE_LIVES_S = 60.0
 ACCESS_LIVES_S = 3600
+OWN_APP_LIVES_S = 86_399
 REFRESH_LIVES_S = 7_776_000
 REFRESH_AGAIN_S = 30 * 86400.0
 """How long a refresh token stays good after its first use, unless the new one is used before."""
@@ -27,11 +30,20 @@ REFRESH_AGAIN_S = 30 * 86400.0
 
 @dataclass
 class App:
-    """The one app that the simulated shops know."""
+    """An app that the simulated shops know."""
 
     client_id: str
     client_secret: str
     access_lives_s: int = ACCESS_LIVES_S
+    older_secret: str = ""
+    """While the app's secret rotates: not revoked yet, so it is good too, and signs the webhooks."""
+
+    @property
+    def signing_secret(self) -> str:
+        return self.older_secret or self.client_secret
+
+    def knows(self, secret: object) -> bool:
+        return isinstance(secret, str) and secret in {self.client_secret, self.older_secret} - {""}
 
 
 @dataclass
@@ -42,11 +54,20 @@ class Code:
 
 SANDBOX_APP = App(made_up_key("", "prokip-sync app id"), made_up_key("shpss_", "prokip-sync app"))
 """Known beforehand, as a real app's credentials are."""
+OWN_APP = App(
+    made_up_key("", "a merchant's own app id"), made_up_key("shpss_", "a merchant's own app"), OWN_APP_LIVES_S
+)
+"""Made and installed by the shops' own organization."""
 
 
 class Consent:
-    def __init__(self, app: App, states: Mapping[str, ShopState], clock: Clock, scopes: frozenset[str]) -> None:
+    def __init__(
+        self, app: App, own_app: App, states: Mapping[str, ShopState], clock: Clock, scopes: frozenset[str]
+    ) -> None:
         self._app = app
+        self._own_app = own_app
+        self.own_app_shops = set(states)
+        """Where it is installed, which only its own organization can do."""
         self._states = states
         self._clock = clock
         self._scopes = scopes
@@ -83,12 +104,24 @@ class Consent:
 
     async def grant(self, shop: str, request: web.Request) -> web.Response:
         fields = await _fields(request)
-        known = fields.get("client_id"), fields.get("client_secret")
-        if known != (self._app.client_id, self._app.client_secret):
+        apps = {app.client_id: app for app in (self._app, self._own_app)}
+        app = apps.get(str(fields.get("client_id")))
+        if app is None or not app.knows(fields.get("client_secret")):
             raise _refused("invalid_client", "The client credentials are not valid", 401)
+        if fields.get("grant_type") == "client_credentials":
+            return web.json_response(self._own(shop, app))
         if fields.get("grant_type") == "refresh_token":
             return web.json_response(self._refresh(shop, str(fields.get("refresh_token"))))
         return web.json_response(self._exchange(shop, str(fields.get("code")), expiring=fields.get("expiring") == "1"))
+
+    def client_id_of(self, shop: str, token: str) -> str:
+        """The app to which a token was given."""
+        own = token in self._states[shop].own_app_tokens
+        return self._own_app.client_id if own else self._app.client_id
+
+    def signing_secret(self, client_id: str) -> str:
+        app = self._own_app if client_id == self._own_app.client_id else self._app
+        return app.signing_secret
 
     def accepts(self, shop: str, token: str) -> bool:
         return self._states[shop].access_tokens.get(token, 0.0) > self._clock()
@@ -97,6 +130,16 @@ class Consent:
         """The merchant removes the app: nothing that it was given is good any more."""
         self._states[shop].access_tokens.clear()
         self._states[shop].refresh_grants.clear()
+        self.own_app_shops.discard(shop)
+
+    def _own(self, shop: str, app: App) -> dict[str, Any]:
+        """One token after another, each for a day; nothing to refresh it with."""
+        if app is not self._own_app or shop not in self.own_app_shops:
+            raise _refused("shop_not_permitted", "Client credentials cannot be performed on this shop.")
+        state, access = self._states[shop], f"shpat_{secrets.token_hex(16)}"
+        state.access_tokens[access] = self._clock() + app.access_lives_s
+        state.own_app_tokens.append(access)
+        return {"access_token": access, "scope": ",".join(sorted(self._scopes)), "expires_in": app.access_lives_s}
 
     def _exchange(self, shop: str, text: str, *, expiring: bool) -> dict[str, Any]:
         code = self._codes.pop(text, None)

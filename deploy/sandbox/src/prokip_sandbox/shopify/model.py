@@ -147,6 +147,7 @@ class Subscription:
     include_fields: list[str] = field(default_factory=list)
     filter: str | None = None
     name: str | None = None
+    client_id: str = ""  # the app that made it, whose secret signs its deliveries
 
 
 @dataclass
@@ -177,6 +178,7 @@ class ShopState:
     subscriptions: dict[int, Subscription] = field(default_factory=dict)
     remembered: dict[str, Remembered] = field(default_factory=dict)
     access_tokens: dict[str, float] = field(default_factory=dict)  # until when, in seconds since the epoch
+    own_app_tokens: list[str] = field(default_factory=list)  # those of them that the shop's own app was given
     refresh_grants: dict[str, RefreshGrant] = field(default_factory=dict)
     last_id: int = 7_000_000_000_000
 

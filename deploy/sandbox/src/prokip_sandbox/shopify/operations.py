@@ -189,11 +189,16 @@ class Operations:
             self._views.order,
         )
 
+    def _subscriptions_of_app(self) -> list[Subscription]:
+        """An app sees its own only."""
+        asking = self._webhooks.asking_client_id
+        return [one for one in self._state.subscriptions.values() if one.client_id == asking]
+
     def _subscriptions(self, arguments: Json) -> Json:
         topics, uri = arguments.get("topics"), arguments.get("uri") or arguments.get("callbackUrl")
         rows = [
             one
-            for one in self._state.subscriptions.values()
+            for one in self._subscriptions_of_app()
             if (not topics or one.topic in topics) and (not uri or one.uri == uri)
         ]
         return page(rows, arguments, _by_id, self._views.subscription)
@@ -314,7 +319,9 @@ class Operations:
         if error:
             return {"webhookSubscription": None, "userErrors": [_user_error(["webhookSubscription", "uri"], error)]}
         now_s = self._site.clock()
-        subscription = Subscription(self._state.next_id(), arguments["topic"], uri, now_s, now_s)
+        subscription = Subscription(
+            self._state.next_id(), arguments["topic"], uri, now_s, now_s, client_id=self._webhooks.asking_client_id
+        )
         _apply(subscription, fields)
         self._state.subscriptions[subscription.id] = subscription
         return {"webhookSubscription": self._views.subscription(subscription), "userErrors": []}
@@ -341,7 +348,7 @@ class Operations:
         if not uri.startswith(("https://", "http://")):
             return "Address is invalid"
         wanted = (topic, uri, fields.get("filter"))
-        if any((one.topic, one.uri, one.filter) == wanted for one in self._state.subscriptions.values()):
+        if any((one.topic, one.uri, one.filter) == wanted for one in self._subscriptions_of_app()):
             return "Address for this topic has already been taken"
         return ""
 

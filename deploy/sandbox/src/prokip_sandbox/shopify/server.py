@@ -28,8 +28,8 @@ from prokip_sandbox.catalogue import Good
 from prokip_sandbox.courier import Courier, Disturbance
 from prokip_sandbox.server import CALL_KIND, CONTROL_PREFIX, SandboxServer, from_fields
 from prokip_sandbox.shopify.bodies import order_body
-from prokip_sandbox.shopify.consent import SANDBOX_APP, Consent
-from prokip_sandbox.shopify.model import API_VERSIONS, ShopState
+from prokip_sandbox.shopify.consent import OWN_APP, SANDBOX_APP, Consent
+from prokip_sandbox.shopify.model import API_VERSIONS, SCOPES, ShopState
 from prokip_sandbox.shopify.shop import Shop, ShopOptions
 from prokip_sandbox.shopify.throttle import Limits, actual_cost, requested_cost
 from prokip_sandbox.shopify.webhooks import CONNECT_TIMEOUT_S, TOTAL_TIMEOUT_S, WebhookOptions
@@ -58,15 +58,18 @@ class ShopifyServer(SandboxServer):
         super().__init__(seed=seed)
         self.api_secret = SANDBOX_APP.client_secret
         self.courier = Courier(self.rng, connect_timeout_s=CONNECT_TIMEOUT_S, total_timeout_s=TOTAL_TIMEOUT_S)
-        webhooks = WebhookOptions(self.api_secret, retry_time_scale, webhook_delay_s)
-        options = ShopOptions(webhooks, limits or Limits())
-        if scopes is not None:
-            options = dataclasses.replace(options, scopes=frozenset(scopes))
+        granted = frozenset(SCOPES if scopes is None else scopes)
+        domains = list(shops)
+        self.app_access, self.own_app = dataclasses.replace(SANDBOX_APP), dataclasses.replace(OWN_APP)
+        states = {domain: ShopState() for domain in domains}
+        self.consent = Consent(self.app_access, self.own_app, states, clock, granted)
+        webhooks = WebhookOptions(self.consent.signing_secret, retry_time_scale, webhook_delay_s)
+        options = ShopOptions(webhooks, limits or Limits(), granted)
         places = tuple(locations)
-        self.shops = {domain: Shop(domain, places, options, self.courier, self.rng, clock) for domain in shops}
-        self.app_access = dataclasses.replace(SANDBOX_APP)
-        states = {domain: shop.state for domain, shop in self.shops.items()}
-        self.consent = Consent(self.app_access, states, clock, options.scopes)
+        self.shops = {
+            domain: Shop(domain, state, places, options, self.courier, self.rng, clock)
+            for domain, state in states.items()
+        }
 
     def shop(self, domain: str | None = None) -> Shop:
         """The named shop, or the first."""
@@ -145,6 +148,7 @@ class ShopifyServer(SandboxServer):
             text, variables = str(asked["query"]), asked.get("variables") or {}
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ApiError(400, {"errors": {"query": "Required parameter missing or invalid"}}) from error
+        shop.webhooks.asking_client_id = self.consent.client_id_of(shop.domain, token)
         version = request.match_info["version"]
         response = web.Response(
             text=compact_json(self._answer(request, shop, text, variables, asked.get("operationName"))),

@@ -44,12 +44,19 @@ class Shop:
     """`domain` makes the access token, so it stays the same over restarts."""
 
     def __init__(
-        self, domain: str, locations: Iterable[str], options: ShopOptions, courier: Courier, rng: Random, clock: Clock
+        self,
+        domain: str,
+        state: ShopState,
+        locations: Iterable[str],
+        options: ShopOptions,
+        courier: Courier,
+        rng: Random,
+        clock: Clock,
     ) -> None:
         self.domain = domain
         self.access_token = made_up_key("shpat_", domain)
         self.bucket = Bucket(options.limits)
-        self.state = ShopState()
+        self.state = state
         for n, name in enumerate(locations):
             self.state.locations[FIRST_LOCATION_ID + n] = Location(FIRST_LOCATION_ID + n, name, clock())
         site = ShopSite(domain, clock)

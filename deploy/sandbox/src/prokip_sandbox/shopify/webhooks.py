@@ -34,7 +34,8 @@ Tree = Mapping[str, "Tree | None"]
 class WebhookOptions:
     """`retry_time_scale` shortens the waits between retries; `delay_s` is the time from event to first attempt."""
 
-    api_secret: str
+    secret_of: Callable[[str], str]
+    """By client id: what signs the webhooks of an app."""
     retry_time_scale: float = 1.0
     delay_s: float = 0.0
 
@@ -50,6 +51,7 @@ class Webhooks:
         self._rng = rng
         self._parallel = asyncio.Semaphore(PARALLEL_MAX)
         self._under_way: set[asyncio.Task[None]] = set()
+        self.asking_client_id = ""  # the app whose call is being carried out
         self.event_id = ""  # shared by all deliveries of one merchant action
         self.new_action()
 
@@ -99,7 +101,7 @@ class Webhooks:
     def _headers(
         self, subscription: Subscription, body: bytes, event_id: str, triggered_s: float
     ) -> list[tuple[str, str]]:
-        digest = hmac.digest(self._options.api_secret.encode(), body, hashlib.sha256)
+        digest = hmac.digest(self._options.secret_of(subscription.client_id).encode(), body, hashlib.sha256)
         nanoseconds = f"{round(triggered_s % 1 * 1e9):09d}"[:9]
         headers = [
             ("User-Agent", "Shopify-Captain-Hook"),

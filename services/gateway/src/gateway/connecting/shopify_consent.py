@@ -1,44 +1,32 @@
-"""To Shopify's consent page and back, and the tokens that come of it, kept fresh.
+"""To Shopify's consent page and back.
 
 A way there is bound to the person and to the browser that was sent: the state is good once and counts only together
 with a cookie that no other site can set or read. See docs/adr/0015-shopify-consent.md.
 """
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from gateway.connecting.problems import StoreProblems, wrong_address
-from gateway.connecting.stores import StoreOffice, WayOut, tokens_due_at
+from gateway.connecting.shopify_tokens import granted_credentials
+from gateway.connecting.stores import StoreOffice, WayOut
 from gateway.connecting.ways import WAY_LIVES_S, hash_of, new_secret, refused
 from gateway.domain.addresses import AddressProblem, parse_shop_domain
-from gateway.storage.shopify_oauth import Consent, DueTokens, Install, ShopifyGrants
-from prokip_shared.bus.failures import Verdict, describe, verdict_of
-from prokip_shared.connections import ShopifyCredentials
-from prokip_shared.database import Pool
-from prokip_shared.logs import Log
-from prokip_shared.platforms.errors import NeedsReauthorisation, StoreError
-from prokip_shared.platforms.shopify import shopify_base_url
+from gateway.storage.shopify_oauth import Consent, Install, ShopifyGrants
 from prokip_shared.platforms.shopify_oauth import (
     AppCredentials,
-    ShopifyOAuth,
     ShopTokens,
     callback_is_genuine,
     consent_url,
 )
 from prokip_shared.platforms.store import StoreLocation
-from prokip_shared.security.vault import VaultError
 from prokip_shared.web.problems import Problem
 
 CALLBACK_PATH: Final = "/connections/callback/shopify"
 INSTALL_LIVES_S: Final = 3600.0
-RENEW_LOOK_S: Final = 1.0
-RENEW_AGAIN_S: Final = 60.0
-
-log = Log("shopify_consent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +69,7 @@ class ShopifyConsent:
             location_id=location_id,
             lives_s=WAY_LIVES_S,
         )
-        url = consent_url(self._shop_url(shop), self._app, redirect_uri=self._redirect_uri, state=state)
+        url = consent_url(self._way_out.shop_url(shop), self._app, redirect_uri=self._redirect_uri, state=state)
         return WayToConsent(url, browser)
 
     async def finish(self, query: Sequence[tuple[str, str]], browser: str, *, now: datetime) -> Granted:
@@ -98,8 +86,8 @@ class ShopifyConsent:
                 "unknown_state", "This way to Shopify was used already, is too old, or is not yours. Begin again."
             )
         with StoreProblems():
-            tokens = await self._oauth(shop).exchange_code(fields.get("code", ""), now=now)
-        return await self._connect(shop, consent, tokens)
+            tokens = await self._way_out.shopify_oauth(shop, self._app).exchange_code(fields.get("code", ""), now=now)
+        return await self._connect(shop, consent, tokens, now)
 
     async def places(self, business_id: int, install_id: UUID) -> tuple[str, list[StoreLocation]]:
         """The shop that waits, and its active locations. Raises Problem."""
@@ -123,8 +111,8 @@ class ShopifyConsent:
             raise Problem(404, "Not found", code="no_such_install", detail="Nothing waits under this number any more.")
         return install
 
-    async def _connect(self, shop: str, consent: Consent, tokens: ShopTokens) -> Granted:
-        credentials = credentials_of(tokens, self._app)
+    async def _connect(self, shop: str, consent: Consent, tokens: ShopTokens, now: datetime) -> Granted:
+        credentials = granted_credentials(tokens, self._app, now=now)
         try:
             connection_id = await self._office.connect_granted_shop(
                 consent.business_id, shop, credentials, place_id=None, location_id=consent.location_id
@@ -136,85 +124,6 @@ class ShopifyConsent:
             install_id = await self._grants.save_install(consent.business_id, install, lives_s=INSTALL_LIVES_S)
             return Granted(None, install_id)
         return Granted(connection_id, None)
-
-    def _shop_url(self, shop: str) -> str:
-        return shopify_base_url(self._way_out.shopify_url_template, shop)
-
-    def _oauth(self, shop: str) -> ShopifyOAuth:
-        return ShopifyOAuth(
-            self._way_out.session, shop_url=self._shop_url(shop), app=self._app, limits=self._way_out.limits
-        )
-
-
-def credentials_of(tokens: ShopTokens, app: AppCredentials) -> ShopifyCredentials:
-    """Webhooks of an app are signed with the app's secret."""
-    return ShopifyCredentials(
-        access_token=tokens.access_token,
-        api_secret=app.client_secret,
-        refresh_token=tokens.refresh_token,
-        expires_at=tokens.expires_at,
-    )
-
-
-class TokenKeeper:
-    """Exchanges tokens before they expire; any number of replicas may do so."""
-
-    def __init__(
-        self,
-        pool: Pool,
-        grants: ShopifyGrants,
-        way_out: WayOut,
-        app: AppCredentials,
-        clock: Callable[[], datetime],
-    ) -> None:
-        self._pool = pool
-        self._grants = grants
-        self._way_out = way_out
-        self._app = app
-        self._clock = clock
-
-    async def run(self) -> None:
-        """Runs until cancelled; a database that is away is waited out."""
-        while True:
-            try:
-                while await self.renew_next():
-                    pass
-            except Exception as error:
-                if verdict_of(error) is not Verdict.HOLD:
-                    raise
-                log.warning("tokens.waiting_for_database", cause=describe(error))
-            await asyncio.sleep(RENEW_LOOK_S)
-
-    async def renew_next(self) -> bool:
-        """One pair that is due; False when none is."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            try:
-                due = await self._grants.claim_due(connection)
-            except VaultError as error:
-                log.error("tokens.sealed", cause=str(error))
-                return False
-            if due is None:
-                return False
-            try:
-                tokens = await self._exchange(due)
-            except NeedsReauthorisation as error:
-                await self._grants.withdrawn(connection, due)
-                log.warning("tokens.withdrawn", connection_id=due.connection_id, shop=due.shop, reason=str(error))
-            except StoreError as error:
-                await self._grants.later(connection, due, in_s=RENEW_AGAIN_S)
-                log.warning("tokens.not_renewed", connection_id=due.connection_id, shop=due.shop, reason=str(error))
-            else:
-                credentials = credentials_of(tokens, self._app)
-                await self._grants.save_tokens(connection, due, credentials, tokens_due_at(credentials))
-                log.info("tokens.renewed", connection_id=due.connection_id, shop=due.shop)
-        return True
-
-    async def _exchange(self, due: DueTokens) -> ShopTokens:
-        if due.credentials.refresh_token is None:
-            raise NeedsReauthorisation("the shop gave no refresh token")
-        shop_url = shopify_base_url(self._way_out.shopify_url_template, due.shop)
-        oauth = ShopifyOAuth(self._way_out.session, shop_url=shop_url, app=self._app, limits=self._way_out.limits)
-        return await oauth.refresh(due.credentials.refresh_token, now=self._clock())
 
 
 def _shop_of(text: str) -> str:

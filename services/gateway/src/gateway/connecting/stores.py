@@ -25,6 +25,7 @@ from prokip_shared.messages import Platform, utc_now
 from prokip_shared.platforms.errors import StoreError
 from prokip_shared.platforms.exchange import ExchangeLimits
 from prokip_shared.platforms.shopify import ShopifyClient, shopify_base_url
+from prokip_shared.platforms.shopify_oauth import AppCredentials, ShopifyOAuth
 from prokip_shared.platforms.store import StoreLocation
 from prokip_shared.platforms.webhook_addresses import webhook_url
 from prokip_shared.platforms.woocommerce import WooClient
@@ -34,8 +35,9 @@ SECRET_BYTES: Final = 32
 STORE_KEY_RANDOM_BYTES: Final = 4
 AT_ONCE_MAX: Final = 3
 """Each holds a database connection while the store is asked, so most of the pool stays free."""
-RENEW_BEFORE: Final = timedelta(minutes=15)
-"""Tokens live for an hour; whoever holds one must find it good until the new one has reached them."""
+RENEW_SHARE: Final = 0.25
+"""Of a token's life is left when the next one is asked for: a quarter of an hour of an hour, six hours of a day. Whoever
+holds one must find it good until the new one has reached them, also when the shop does not answer for a while."""
 SALE_EXAMPLE: Final = {"orderId": "1001", "sku": "SKU-1", "quantity": 2, "status": "completed"}
 
 
@@ -56,6 +58,12 @@ class WayOut:
     def webhook_url(self, platform: Platform) -> str:
         return webhook_url(self.public_webhook_url, platform)
 
+    def shop_url(self, shop: str) -> str:
+        return shopify_base_url(self.shopify_url_template, shop)
+
+    def shopify_oauth(self, shop: str, app: AppCredentials) -> ShopifyOAuth:
+        return ShopifyOAuth(self.session, shop_url=self.shop_url(shop), app=app, limits=self.limits)
+
     def woocommerce(self, store_url: str, consumer_key: SecretStr, consumer_secret: SecretStr) -> WooClient:
         return WooClient(
             self.session,
@@ -68,7 +76,7 @@ class WayOut:
     def shopify(self, shop: str, access_token: SecretStr) -> ShopifyClient:
         return ShopifyClient(
             self.session,
-            base_url=shopify_base_url(self.shopify_url_template, shop),
+            base_url=self.shop_url(shop),
             access_token=access_token,
             limits=self.limits,
         )
@@ -151,7 +159,7 @@ class StoreOffice:
         location_id: str,
         choice: Choice | None = None,
     ) -> int:
-        """A shop that has let us in, by a pasted token or by its consent page."""
+        """A shop that has let us in: by a pasted token, by its consent page, or an app of its own."""
         client = self._way_out.shopify(shop, credentials.access_token)
         with StoreProblems():
             checked = await client.check()
@@ -174,7 +182,7 @@ class StoreOffice:
                     choice=choice,
                     connected_at=checked.store_clock or utc_now(),
                     credentials=credentials,
-                    tokens_due_at=tokens_due_at(credentials),
+                    tokens_due_at=tokens_due_at(credentials, now=utc_now()),
                 )
             )
 
@@ -196,7 +204,7 @@ class StoreOffice:
                     credentials=CustomCredentials(webhook_secret=SecretStr(secret), notify_url=notify_url),
                 )
             )
-        return CustomStore(connection_id, store_key, secret, self._curl(store_key, secret))
+        return CustomStore(connection_id, store_key, secret, curl_line(self._way_out, store_key, secret))
 
     async def disconnect(self, record: ConnectionRecord) -> str | None:
         """Takes the webhooks away and forgets the credentials; None, or what the store said against the former.
@@ -211,6 +219,12 @@ class StoreOffice:
                 refusal = str(error)
             await store.disconnect(record.id)
         return refusal
+
+    @asynccontextmanager
+    async def in_hand(self, record: ConnectionRecord) -> AsyncIterator[StoreInHand]:
+        """A connected store that nobody else changes meanwhile. Raises Problem."""
+        async with self._store(record.business_id, record.platform, record.store_key) as store:
+            yield store
 
     async def _remove_webhooks(self, record: ConnectionRecord) -> None:
         url = self._way_out.webhook_url(record.platform)
@@ -239,18 +253,24 @@ class StoreOffice:
         except AddressProblem as error:
             raise wrong_address(error) from error
 
-    def _curl(self, store_key: str, secret: str) -> str:
-        body = shlex.quote(json.dumps(SALE_EXAMPLE, separators=(",", ":")))
-        signature = f'"X-Prokip-Signature: $(printf %s {body} | openssl dgst -sha256 -hmac {secret} -binary | base64)"'
-        return (
-            f"curl -sS -X POST {self._way_out.webhook_url('custom')} -H 'Content-Type: application/json'"
-            f" -H 'X-Prokip-Store: {store_key}' -H {signature} --data-raw {body}"
-        )
+
+def curl_line(way_out: WayOut, store_key: str, secret: str) -> str:
+    """A sale as a custom store tells it, signed by the shell that it is pasted into."""
+    body = shlex.quote(json.dumps(SALE_EXAMPLE, separators=(",", ":")))
+    signature = (
+        f'"X-Prokip-Signature: $(printf %s {body} | openssl dgst -sha256 -hmac {shlex.quote(secret)} -binary | base64)"'
+    )
+    return (
+        f"curl -sS -X POST {way_out.webhook_url('custom')} -H 'Content-Type: application/json'"
+        f" -H 'X-Prokip-Store: {store_key}' -H {signature} --data-raw {body}"
+    )
 
 
-def tokens_due_at(credentials: ShopifyCredentials) -> datetime | None:
-    """When a pair of tokens is to be exchanged; None for those that do not expire."""
-    return None if credentials.expires_at is None else credentials.expires_at - RENEW_BEFORE
+def tokens_due_at(credentials: ShopifyCredentials, *, now: datetime) -> datetime | None:
+    """When tokens are to be exchanged that were given at `now`; None for those that do not expire."""
+    if credentials.expires_at is None:
+        return None
+    return credentials.expires_at - RENEW_SHARE * max(credentials.expires_at - now, timedelta())
 
 
 def choose_place(places: list[StoreLocation], place_id: str | None) -> StoreLocation:

@@ -10,6 +10,7 @@ MatchKind = Literal[
     "matched",
     "only_in_store",
     "only_in_prokip",
+    "rule",
     "left_alone",
     "no_quantity",
     "duplicate_sku",

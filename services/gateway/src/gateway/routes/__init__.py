@@ -15,6 +15,8 @@ from gateway.routes.reads import READ_ROUTES
 from gateway.routes.rounds import ROUND_ROUTES
 from gateway.routes.rules import RULE_ROUTES
 from gateway.routes.sales import SALE_ROUTES
+from gateway.routes.secrets import SECRET_ROUTES
+from gateway.routes.shopify_own_app import SHOPIFY_OWN_APP_ROUTES
 from gateway.routes.stock import STOCK_ROUTES
 from gateway.routes.upkeep import UPKEEP_ROUTES
 from gateway.routes.woocommerce_approval import WOOCOMMERCE_APPROVAL_ROUTES
@@ -29,6 +31,8 @@ ROUTES: Final[tuple[Route, ...]] = (
     *FIRST_QUANTITY_ROUTES,
     *UPKEEP_ROUTES,
     *PRODUCT_PLAN_ROUTES,
+    *SHOPIFY_OWN_APP_ROUTES,
+    *SECRET_ROUTES,
     *ROUND_ROUTES,
     *LIVE_ROUTES,
     *STOCK_ROUTES,

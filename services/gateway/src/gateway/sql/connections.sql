@@ -74,6 +74,18 @@ UPDATE gateway.connection SET sync_enabled = NOT sync_enabled
 WHERE business_id = $1 AND id = $2 AND status <> 'disconnected'
 RETURNING sync_enabled;
 
+-- name: lock_credentials
+-- Nobody exchanges or replaces them until the transaction ends.
+SELECT credentials FROM gateway.connection
+WHERE business_id = $1 AND id = $2 AND status <> 'disconnected'
+FOR NO KEY UPDATE;
+
+-- name: replace_credentials
+-- Of a store that is connected; $5: it has let us in with them, whatever it said before.
+UPDATE gateway.connection
+SET credentials = $3, tokens_due_at = $4, status = CASE WHEN $5 THEN 'connected' ELSE status END
+WHERE business_id = $1 AND id = $2;
+
 -- name: disconnect
 -- Credentials are gone for good; the row, its orders and its stock stay.
 UPDATE gateway.connection

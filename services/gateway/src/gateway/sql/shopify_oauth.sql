@@ -55,3 +55,10 @@ UPDATE gateway.connection SET tokens_due_at = now() + make_interval(secs => $2) 
 -- name: tokens_withdrawn
 -- The shop does not accept the grant any more: only a person can connect it again.
 UPDATE gateway.connection SET status = 'needs_reauthorisation', tokens_due_at = NULL WHERE id = $1;
+
+-- name: say_why_withdrawn
+-- For the operator, who sees it beside the state; a later word of the store itself replaces it.
+INSERT INTO gateway.connection_state AS s (connection_id, business_id, health, health_since, health_detail)
+VALUES ($1, $2, 'needs_reauthorisation', now(), $3)
+ON CONFLICT (connection_id) DO UPDATE SET
+    health = 'needs_reauthorisation', health_since = now(), health_detail = excluded.health_detail;

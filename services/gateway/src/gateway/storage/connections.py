@@ -9,7 +9,7 @@ import asyncpg
 from prokip_shared.bus.outbox import Outbox, OutboxTransaction
 from prokip_shared.connections import Credentials, ProkipCredentials
 from prokip_shared.database import Pool, load_queries
-from prokip_shared.directory import seal_credentials, seal_prokip_credentials
+from prokip_shared.directory import open_credentials, seal_credentials, seal_prokip_credentials
 from prokip_shared.messages import ConnectionChangedV1, ConnectionHealth, Platform
 from prokip_shared.security.vault import Vault
 
@@ -195,6 +195,38 @@ class StoreInHand:
         )
         self.transaction.say(_changed(self.business_id, connection_id, "connected"))
         return connection_id
+
+    async def credentials(self, connection_id: int, platform: Platform, store_key: str) -> Credentials | None:
+        """As they are now, locked until the transaction ends; None for a store that is not connected.
+
+        Raises VaultError.
+        """
+        sealed = await self.transaction.connection.fetchval(
+            self.queries["lock_credentials"], self.business_id, connection_id
+        )
+        if sealed is None:
+            return None
+        return open_credentials(self.vault, self.business_id, platform, store_key, sealed)
+
+    async def replace_credentials(
+        self,
+        connection_id: int,
+        store_key: str,
+        credentials: Credentials,
+        *,
+        tokens_due_at: datetime | None,
+        proved: bool,
+    ) -> None:
+        """Every service reads the new ones at once. `proved`: the store let us in with them just now."""
+        sealed = seal_credentials(self.vault, self.business_id, store_key, credentials)
+        await self.transaction.connection.execute(
+            self.queries["replace_credentials"], self.business_id, connection_id, sealed, tokens_due_at, proved
+        )
+        if proved:
+            await self.transaction.connection.execute(
+                self.queries["reset_connection_state"], connection_id, self.business_id
+            )
+        self.transaction.say(_changed(self.business_id, connection_id, "updated"))
 
     async def disconnect(self, connection_id: int) -> None:
         """Forgets the credentials for good; the row, its orders and its stock stay."""

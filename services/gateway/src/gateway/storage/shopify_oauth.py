@@ -7,7 +7,7 @@ from uuid import UUID, uuid4
 from prokip_shared.connections import ShopifyCredentials
 from prokip_shared.database import Connection, Pool, load_queries
 from prokip_shared.directory import open_credentials, seal_credentials
-from prokip_shared.security.vault import Vault
+from prokip_shared.security.vault import Vault, VaultError
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,8 @@ class DueTokens:
     connection_id: int
     business_id: int
     shop: str
-    credentials: ShopifyCredentials
+    credentials: ShopifyCredentials | None
+    """None: sealed with another key than ours."""
 
 
 class ShopifyGrants:
@@ -87,7 +88,10 @@ class ShopifyGrants:
         row = await connection.fetchrow(self._queries["claim_due_tokens"])
         if row is None:
             return None
-        credentials = self._open(row["business_id"], row["store_key"], row["credentials"])
+        try:
+            credentials = self._open(row["business_id"], row["store_key"], row["credentials"])
+        except VaultError:
+            credentials = None
         return DueTokens(row["id"], row["business_id"], row["store_key"], credentials)
 
     async def save_tokens(
@@ -99,8 +103,9 @@ class ShopifyGrants:
     async def later(self, connection: Connection, due: DueTokens, *, in_s: float) -> None:
         await connection.execute(self._queries["tokens_later"], due.connection_id, in_s)
 
-    async def withdrawn(self, connection: Connection, due: DueTokens) -> None:
+    async def withdrawn(self, connection: Connection, due: DueTokens, *, detail: str) -> None:
         await connection.execute(self._queries["tokens_withdrawn"], due.connection_id)
+        await connection.execute(self._queries["say_why_withdrawn"], due.connection_id, due.business_id, detail)
 
     def _open(self, business_id: int, shop: str, sealed: bytes) -> ShopifyCredentials:
         credentials = open_credentials(self._vault, business_id, "shopify", shop, sealed)

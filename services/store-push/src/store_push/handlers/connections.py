@@ -56,6 +56,7 @@ class ConnectionHandlers:
         if revived:
             await self.connections.forgive(connection, revived)
             await self.connections.start_catalogue_reads(connection, revived)
+            await self.subscriptions.want(connection, revived)
             await self.targets.wake_workers(connection)
         return ()
 

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+from dataclasses import fields
 from typing import Annotated, Any, Final
 
 import asyncpg
@@ -13,13 +14,14 @@ from prokip_shared.database import Pool
 from prokip_shared.web.internal import BUSINESS
 from prokip_shared.web.problems import Problem, read_json, validate
 from store_push.choosing import ChoiceRefused, Choosing, NoSuchListing
-from store_push.domain.explaining import MatchKind, explain_match
+from store_push.domain.explaining import Match, MatchKind, explain_match
 from store_push.domain.matching import ItemChoice
 from store_push.handlers.api import ID_MAX, PAGE_ROWS_DEFAULT, PAGE_ROWS_MAX, json_row
 from store_push.storage.connections import ConnectionStorage
 from store_push.storage.matching import MatchingStorage
 
 FIRST: Final = ("", "")
+MATCH_FIELDS: Final = tuple(field.name for field in fields(Match))
 
 
 class ItemsQuery(BaseModel):
@@ -121,8 +123,8 @@ def path_id(request: web.Request, name: str) -> int:
 
 
 def _item(row: asyncpg.Record) -> dict[str, Any]:
-    why = explain_match(row["kind"], row["state"], row["reason"], row["store_sku"], row["sku"])
-    return {**json_row(row), "why": why}
+    match = Match(**{name: row[name] for name in MATCH_FIELDS})
+    return {**json_row(row), "why": explain_match(match)}
 
 
 def _name_of(row: asyncpg.Record) -> str:

@@ -17,24 +17,30 @@ WITH told AS (
         CASE WHEN l.state = 'matched' AND told.available IS NULL THEN coalesce(a.reason, l.reason) ELSE l.reason END
             AS reason,
         l.target, l.confirmed + l.confirmed_taken - l.target_taken AS believed, told.available,
-        o.kind AS choice,
+        o.kind AS choice, coalesce(s.push, 'on') AS rule, w.active, f.state AS plan, l.held_since IS NOT NULL AS asked,
         CASE
             WHEN l.state <> 'matched' THEN l.state
+            WHEN s.push <> 'on' THEN 'rule'
             WHEN told.available IS NULL AND a.sku IS NOT NULL THEN 'left_alone'
             WHEN told.sku IS NULL THEN 'only_in_store'
             WHEN told.available IS NULL THEN 'no_quantity'
             ELSE 'matched'
         END AS kind
     FROM push.listing l
+    JOIN push.connection_work w ON w.connection_id = l.connection_id
+    LEFT JOIN push.first_quantities f ON f.connection_id = l.connection_id
+    LEFT JOIN push.sku_rule s ON s.connection_id = l.connection_id AND s.sku = l.sku
     LEFT JOIN push.catalogue_item i ON i.connection_id = l.connection_id AND i.item_ref = l.item_ref
     LEFT JOIN push.item_choice o ON o.connection_id = l.connection_id AND o.item_ref = l.item_ref
     LEFT JOIN told ON told.sku = l.sku
-    LEFT JOIN push.left_alone a ON a.business_id = l.business_id AND a.location_id = l.location_id AND a.sku = l.sku
+    LEFT JOIN push.left_alone a ON a.business_id = l.business_id
+        AND a.location_id = coalesce(w.own_location_id, w.location_id) AND a.sku = l.sku
     WHERE l.business_id = $1 AND l.connection_id = $2
 ), missing AS (
     SELECT NULL::bigint AS id, '' AS item_ref, NULL::text AS parent_ref, told.sku, NULL::text AS store_sku, '' AS name,
         NULL::text AS state, '' AS reason, NULL::bigint AS target, NULL::numeric AS believed, told.available,
-        NULL::text AS choice, 'only_in_prokip' AS kind
+        NULL::text AS choice, 'on' AS rule, true AS active, NULL::text AS plan, false AS asked,
+        'only_in_prokip' AS kind
     FROM told
     WHERE told.available IS NOT NULL AND NOT EXISTS (
         SELECT FROM push.listing l WHERE l.connection_id = $2 AND l.sku = told.sku AND l.state <> 'gone'
@@ -56,14 +62,18 @@ WITH told AS (
 )
 SELECT CASE
         WHEN l.state <> 'matched' THEN l.state
+        WHEN s.push <> 'on' THEN 'rule'
         WHEN told.available IS NULL AND a.sku IS NOT NULL THEN 'left_alone'
         WHEN told.sku IS NULL THEN 'only_in_store'
         WHEN told.available IS NULL THEN 'no_quantity'
         ELSE 'matched'
     END AS kind, count(*) AS items
 FROM push.listing l
+JOIN push.connection_work w ON w.connection_id = l.connection_id
+LEFT JOIN push.sku_rule s ON s.connection_id = l.connection_id AND s.sku = l.sku
 LEFT JOIN told ON told.sku = l.sku
-LEFT JOIN push.left_alone a ON a.business_id = l.business_id AND a.location_id = l.location_id AND a.sku = l.sku
+LEFT JOIN push.left_alone a ON a.business_id = l.business_id
+    AND a.location_id = coalesce(w.own_location_id, w.location_id) AND a.sku = l.sku
 WHERE l.business_id = $1 AND l.connection_id = $2
 GROUP BY 1
 UNION ALL

@@ -7,6 +7,10 @@ WHERE w.connection_id = ANY($1::bigint[]) AND w.platform <> 'custom'
 ORDER BY w.connection_id
 ON CONFLICT (connection_id) DO NOTHING;
 
+-- name: want_subscription_checks
+-- Something about these stores has changed: their webhooks are looked at now.
+UPDATE push.subscription_check SET due_at = least(due_at, now()) WHERE connection_id = ANY($1::bigint[]);
+
 -- name: next_subscription_check_in_s
 -- How long until a store's webhooks are to be looked at; NULL: none.
 SELECT extract(epoch FROM min(due_at) - now())::double precision FROM push.subscription_check;

@@ -25,6 +25,10 @@ class SubscriptionStorage:
         """For connections that are not looked after yet."""
         await connection.execute(self._queries["start_subscription_checks"], connection_ids, first_in_s)
 
+    async def want(self, connection: Connection, connection_ids: Sequence[int]) -> None:
+        """Their webhooks may have to sign with another secret now."""
+        await connection.execute(self._queries["want_subscription_checks"], connection_ids)
+
     async def next_in_s(self, pool: Pool) -> float | None:
         wait_s: float | None = await pool.fetchval(self._queries["next_subscription_check_in_s"])
         return wait_s

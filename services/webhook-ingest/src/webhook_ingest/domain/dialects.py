@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from msgspec.json import Decoder
 
-from prokip_shared.connections import ConnectionRecord, ShopifyCredentials
 from prokip_shared.messages import Platform
 from prokip_shared.platforms import custom_webhooks, shopify_webhooks, woocommerce_webhooks
 from prokip_shared.platforms.webhooks import Meaning
@@ -51,10 +50,3 @@ CUSTOM: Final = Dialect(
     project=custom_webhooks.project,
 )
 DIALECTS: Final[dict[Platform, Dialect]] = {one.platform: one for one in (SHOPIFY, WOOCOMMERCE, CUSTOM)}
-
-
-def webhook_secrets(connection: ConnectionRecord) -> tuple[str, ...]:
-    """What may have signed a webhook of this connection."""
-    credentials = connection.credentials
-    secret = credentials.api_secret if isinstance(credentials, ShopifyCredentials) else credentials.webhook_secret
-    return (secret.get_secret_value(),)

@@ -16,15 +16,16 @@ from prokip_shared.directory import DirectoryUnavailable
 from prokip_shared.logs import Log
 from prokip_shared.messages import utc_now
 from prokip_shared.platforms import custom_webhooks, shopify_webhooks, woocommerce_webhooks
-from prokip_shared.platforms.signatures import signature_matches
+from prokip_shared.platforms.signatures import signing_secret
 from prokip_shared.platforms.webhooks import UnusableWebhook
 from prokip_shared.web.middleware import CORRELATION
 from prokip_shared.web.problems import Problem
-from webhook_ingest.domain.dialects import CUSTOM, SHOPIFY, WOOCOMMERCE, Dialect, webhook_secrets
+from webhook_ingest.domain.dialects import CUSTOM, SHOPIFY, WOOCOMMERCE, Dialect
 from webhook_ingest.domain.events import event_of
 from webhook_ingest.door import Door
 from webhook_ingest.ids import make_message_id
 from webhook_ingest.metrics import count_webhook
+from webhook_ingest.secrets import SecretUses
 from webhook_ingest.storage import DATABASE_AWAY, ParkedTable, UnusableBody
 from webhook_ingest.stores import Stores
 
@@ -61,10 +62,11 @@ class Webhook(NamedTuple):
 
 
 class Webhooks:
-    def __init__(self, stores: Stores, door: Door, parked: ParkedTable, limits: Limits) -> None:
+    def __init__(self, stores: Stores, door: Door, parked: ParkedTable, uses: SecretUses, limits: Limits) -> None:
         self._stores = stores
         self._door = door
         self._parked = parked
+        self._uses = uses
         self._limits = limits
 
     async def shopify(self, request: web.Request) -> web.Response:
@@ -138,8 +140,13 @@ class Webhooks:
         dialect = webhook.dialect
         if connection is None:
             raise Problem(404, "Unknown store", code="unknown_store", detail="This store is not connected.")
-        if webhook.signed and not signature_matches(body, webhook.signature or "", webhook_secrets(connection)):
-            raise _bad_signature(webhook)
+        now = utc_now()
+        if webhook.signed:
+            secrets = connection.credentials.valid_secrets(now)
+            secret = signing_secret(body, webhook.signature or "", secrets)
+            if secret is None:
+                raise _bad_signature(webhook)
+            self._uses.note(connection, secret, now)
         if webhook.topic not in dialect.topics:
             return "ignored"
         payload = parse(body, dialect)
@@ -154,7 +161,7 @@ class Webhooks:
             connection,
             topic=webhook.topic,
             message_id=make_message_id(),
-            observed_at=utc_now(),
+            observed_at=now,
             correlation_id=webhook.correlation_id,
         )
         if event is None:

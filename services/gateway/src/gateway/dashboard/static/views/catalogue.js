@@ -19,6 +19,7 @@ const KINDS = {
   matched: "Written to",
   only_in_store: "Only in the store",
   only_in_prokip: "Only in Prokip",
+  rule: "Left alone by a rule",
   left_alone: "Not counted by Prokip",
   no_quantity: "No quantity in Prokip",
   duplicate_sku: "SKU used twice",

@@ -41,7 +41,7 @@ const FORMS = {
     hint: "A WordPress site with the WooCommerce plugin.",
     render: wooWays,
   },
-  shopify: { article: "a Shopify store", hint: "On Shopify's own page, or with an access token.", render: shopifyWays },
+  shopify: { article: "a Shopify store", hint: "On Shopify's own page, with an app of your own, or an access token.", render: shopifyWays },
   custom: { article: "your own store", hint: "Anything that can send and receive signed HTTP.", render: customForm },
 };
 
@@ -126,7 +126,7 @@ const REFUSED = {
   unknown_state: "That way there and back was used already or took too long.",
   not_approved: "Access was not approved in the store.",
   no_keys: "The store has sent no keys.",
-  store_refused: "The store does not accept its own keys.",
+  store_refused: "The store does not let us in with what it gave us.",
   wrong_shop: "That address is no Shopify store.",
   store_taken: "This store is connected to another business already.",
   store_not_ready: "The app was not given all the access that it needs.",
@@ -135,18 +135,23 @@ const REFUSED = {
 const refusal = (code, otherwise) =>
   code && notice("warn", h.p(`${REFUSED[code] ?? otherwise} Please begin again.`));
 
-/** Shopify's consent page first; a pasted token for whoever has an app of their own. */
+/** By the name that follows the address; Shopify's own page first. */
+const SHOPIFY_WAYS = [
+  { name: "", label: "Connect on Shopify's own page instead", render: (prokip) => consentForm(prokip) },
+  { name: "app", label: "Use an app of your own instead", render: (prokip) => ownAppForm(prokip) },
+  { name: "token", label: "Use an access token instead", render: (prokip) => shopifyForm(prokip) },
+];
+
 function shopifyWays(prokip, { query, signal }) {
   const install = query.install;
   if (install) return installChoice(install, signal);
+  const open = SHOPIFY_WAYS.find(({ name }) => name && query[name] !== undefined) ?? SHOPIFY_WAYS[0];
   return h.div(
     { class: "stack" },
     refusal(query.refused, "Shopify could not be connected."),
-    query.token !== undefined ? shopifyForm(prokip) : consentForm(prokip),
-    h.p(
-      query.token !== undefined
-        ? h.a({ href: "/dashboard/stores/connect/shopify" }, "Connect on Shopify's own page instead")
-        : h.a({ href: "/dashboard/stores/connect/shopify?token" }, "Use an access token instead"),
+    open.render(prokip),
+    SHOPIFY_WAYS.filter((way) => way !== open).map(({ name, label }) =>
+      h.p(h.a({ href: `/dashboard/stores/connect/shopify${name && `?${name}`}` }, label)),
     ),
   );
 }
@@ -160,7 +165,7 @@ const consentForm = (prokip) =>
         location.assign((await get(withQuery("/connections/shopify", values))).authorizeUrl);
       },
     },
-    field("shop", "Shop", { required: true, placeholder: "mystore.myshopify.com", autocapitalize: "off" }),
+    field("shop", "Shop", SHOP),
     locationField(prokip),
   );
 
@@ -178,22 +183,10 @@ async function installChoice(install, signal) {
   );
 }
 
-function shopifyForm(prokip) {
-  const places = h.div({ class: "places" });
-  return form(
-    {
-      key: "connect-shopify",
-      submitLabel: "Connect",
-      submit: async (values) => {
-        try {
-          return await connected((await post("/api/v1/connections/shopify", filled(values))).connection);
-        } catch (error) {
-          if (error.code !== "choose_location") throw error;
-          return places.replaceChildren(placeChoice(error.body.places, error.message));
-        }
-      },
-    },
-    field("shop", "Shop", { required: true, placeholder: "mystore.myshopify.com", autocapitalize: "off" }),
+const SHOP = { required: true, placeholder: "mystore.myshopify.com", autocapitalize: "off" };
+
+const shopifyForm = (prokip) =>
+  shopKeysForm("/api/v1/connections/shopify", prokip, [
     secretField("accessToken", "Access token", {
       required: true,
       hint: "In Shopify: Settings → Apps → your app → API credentials. It begins with shpat_.",
@@ -202,6 +195,39 @@ function shopifyForm(prokip) {
       required: true,
       hint: "On the same page; it proves that a webhook comes from Shopify.",
     }),
+  ]);
+
+const ownAppForm = (prokip) =>
+  shopKeysForm("/api/v1/connections/shopify/app", prokip, [
+    field("clientId", "Client ID", {
+      required: true,
+      spellcheck: "false",
+      hint: "In Shopify's Dev Dashboard: your app → Settings. App and shop belong to the same organization.",
+    }),
+    secretField("clientSecret", "Client secret", {
+      required: true,
+      hint: "On the same page. Access is renewed with it every day, by itself.",
+    }),
+  ]);
+
+/** A shop with several locations asks which one is written before it is connected. */
+function shopKeysForm(path, prokip, secrets) {
+  const places = h.div({ class: "places" });
+  return form(
+    {
+      key: `connect-${path}`,
+      submitLabel: "Connect",
+      submit: async (values) => {
+        try {
+          return await connected((await post(path, filled(values))).connection);
+        } catch (error) {
+          if (error.code !== "choose_location") throw error;
+          return places.replaceChildren(placeChoice(error.body.places, error.message));
+        }
+      },
+    },
+    field("shop", "Shop", SHOP),
+    ...secrets,
     locationField(prokip),
     places,
   );

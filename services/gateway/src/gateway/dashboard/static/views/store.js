@@ -3,6 +3,7 @@ import { badge, reason } from "../components/badge.js";
 import { choice, filters, searchBox } from "../components/filters.js";
 import { empty } from "../components/notices.js";
 import { health, storeActions } from "../components/store-card.js";
+import { secretSection } from "../components/secret.js";
 import { skuLink } from "../components/sku-link.js";
 import { pages, table } from "../components/table.js";
 import { time } from "../components/times.js";
@@ -29,8 +30,9 @@ export const store = {
   refreshOn: STORE_EVENTS,
   async render({ params, query, signal, refresh }) {
     const path = `/api/v1/connections/${encodeURIComponent(params.id)}`;
-    const [connection, listings] = await Promise.all([
+    const [connection, secretUse, listings] = await Promise.all([
       get(path, { signal }),
+      get(`${path}/secret`, { signal }).catch(() => null),
       get(withQuery(`${path}/listings`, { search: query.search, state: query.state, cursor: query.cursor }), {
         signal,
       }),
@@ -63,6 +65,7 @@ export const store = {
       ),
       listings.items.length ? listingTable(listings.items, connection) : nothing(query),
       pages(listings.next, query.cursor),
+      connection.status !== "disconnected" && secretSection(connection, secretUse, refresh),
     );
   },
 };
