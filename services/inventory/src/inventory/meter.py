@@ -3,8 +3,8 @@
 See docs/adr/0020-gap-meter.md.
 """
 
-import asyncio
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 import asyncpg
@@ -20,9 +20,9 @@ from inventory.domain.gaps import (
     in_all,
     per_cent,
 )
-from prokip_shared.bus.failures import Verdict, describe, verdict_of
 from prokip_shared.database import Pool, load_queries
 from prokip_shared.logs import Log
+from prokip_shared.loops import keep_on
 from prokip_shared.messages import utc_now
 
 QUERIES: Final = load_queries("inventory", "gaps.sql")
@@ -62,14 +62,7 @@ async def meters_of(pool: Pool, business_id: int, now: datetime) -> list[dict[st
 
 async def keep_meter(pool: Pool) -> None:
     """Runs until cancelled."""
-    while True:
-        try:
-            await tend(pool)
-        except Exception as error:
-            if verdict_of(error) is not Verdict.HOLD:
-                raise
-            log.warning("meter.not_kept", reason=describe(error))
-        await asyncio.sleep(FOLD_INTERVAL_S)
+    await keep_on(partial(tend, pool), every_s=FOLD_INTERVAL_S, log=log, waiting="meter.not_kept")
 
 
 async def tend(pool: Pool) -> None:

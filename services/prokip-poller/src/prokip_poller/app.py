@@ -1,6 +1,5 @@
 """The composition root: what there is, in birth order."""
 
-import asyncio
 from functools import partial
 from typing import Final
 
@@ -30,11 +29,11 @@ from prokip_poller.storage.sales import Sales
 from prokip_poller.storage.views import Views
 from prokip_poller.tokens import KnownTokens
 from prokip_shared.bus import Subscription, open_bus, parked_routes
-from prokip_shared.bus.failures import Verdict, describe, verdict_of
 from prokip_shared.database import close_pool, database_problem, open_pool
 from prokip_shared.directory import Directory
 from prokip_shared.http import open_client
 from prokip_shared.logs import Log
+from prokip_shared.loops import keep_on
 from prokip_shared.messages import ConnectionChangedV1, SaleDueV1, SyncRequestedV1
 from prokip_shared.platforms.prokip_connector_calls import ConnectorLimits
 from prokip_shared.platforms.prokip_simple import SimpleLimits
@@ -150,37 +149,27 @@ async def open_app(context: ServiceContext, settings: PollerSettings) -> None:
 
 async def keep_gauges(views: Views) -> None:
     """Runs for ever: the numbers that an operator watches."""
-    while True:
-        try:
-            locations, sales, doubts = await views.gauges(), await views.sale_gauges(), await views.doubt_gauges()
-        except Exception as error:
-            if verdict_of(error) is not Verdict.HOLD:
-                raise
-            log.debug("gauges.not_measured", cause=describe(error))
-        else:
-            for row in locations:
-                metrics.READ_AGE_S.labels(row["business_id"], row["location_id"]).set(row["read_age_s"])
-                metrics.LEFT_OUT.labels(row["business_id"], row["location_id"]).set(row["left_out"])
-                metrics.HELD_READS.labels(row["business_id"], row["location_id"]).set(row["held_reads"])
-            metrics.SALES.clear()
-            for row in sales:
-                metrics.SALES.labels(row["business_id"], row["state"]).set(row["sales"])
-            metrics.DOUBTS.clear()
-            for row in doubts:
-                metrics.DOUBTS.labels(row["business_id"], row["settled_by"]).set(row["doubts"])
-        await asyncio.sleep(GAUGE_INTERVAL_S)
+
+    async def measure() -> None:
+        locations, sales, doubts = await views.gauges(), await views.sale_gauges(), await views.doubt_gauges()
+        for row in locations:
+            metrics.READ_AGE_S.labels(row["business_id"], row["location_id"]).set(row["read_age_s"])
+            metrics.LEFT_OUT.labels(row["business_id"], row["location_id"]).set(row["left_out"])
+            metrics.HELD_READS.labels(row["business_id"], row["location_id"]).set(row["held_reads"])
+        metrics.SALES.clear()
+        for row in sales:
+            metrics.SALES.labels(row["business_id"], row["state"]).set(row["sales"])
+        metrics.DOUBTS.clear()
+        for row in doubts:
+            metrics.DOUBTS.labels(row["business_id"], row["settled_by"]).set(row["doubts"])
+
+    await keep_on(measure, every_s=GAUGE_INTERVAL_S, log=log, waiting="gauges.not_measured")
 
 
 async def forget_old_reads(reads: Reads, *, kept_s: float) -> None:
     """Runs for ever: what reads changed long ago is no longer undone by anybody."""
-    while True:
-        try:
-            await reads.forget_old_reads(kept_s=kept_s, reads_max=FORGET_READS_MAX)
-        except Exception as error:
-            if verdict_of(error) is not Verdict.HOLD:
-                raise
-            log.debug("reads.not_forgotten", cause=describe(error))
-        await asyncio.sleep(FORGET_INTERVAL_S)
+    forget = partial(reads.forget_old_reads, kept_s=kept_s, reads_max=FORGET_READS_MAX)
+    await keep_on(forget, every_s=FORGET_INTERVAL_S, log=log, waiting="reads.not_forgotten")
 
 
 def _guard_limits(settings: PollerSettings) -> GuardLimits:

@@ -18,12 +18,12 @@ from prokip_poller.domain.looks import Found, LookPolicy, must_read_all, return_
 from prokip_poller.domain.requests import Return, return_request, sale_request
 from prokip_poller.domain.sales import GiveBack, Kind, RecordSale, Sell
 from prokip_poller.domain.telling import OrderKey
-from prokip_poller.loops import end_all, keep_on
 from prokip_poller.settling import Answer, Settling
 from prokip_poller.storage.polls import LocationKey
 from prokip_poller.storage.sales import Doubt, LookLater, Sales
 from prokip_shared.bus.failures import Verdict, describe, verdict_of
 from prokip_shared.logs import Log, bind_correlation
+from prokip_shared.loops import end_all, keep_on
 from prokip_shared.platforms.prokip import ProkipError, RecordedSale, Sale, SaleLookup, Unavailable
 
 TICK_S: Final = 0.2

@@ -23,9 +23,9 @@ from prokip_poller.domain.observations import (
     Seen,
     compare_page,
 )
-from prokip_poller.loops import end_all
 from prokip_poller.storage.polls import FreeLocation
 from prokip_poller.storage.reads import Counted, Look, Reads
+from prokip_shared.loops import end_all
 from prokip_shared.platforms.prokip import Goods, StockPage, Unusable
 
 LOOK_SKUS_MAX: Final = 1000

@@ -16,7 +16,6 @@ from prokip_poller.accounts import Accounts
 from prokip_poller.clients import ProkipClients
 from prokip_poller.domain.observations import needs_quiet
 from prokip_poller.domain.telling import Round
-from prokip_poller.loops import end_all, keep_on
 from prokip_poller.outcomes import Claim, FailedRead, GoodRead, Health, Outcomes
 from prokip_poller.pages import LeaseLost, PageReads
 from prokip_poller.storage.polls import FreeLocation, LocationKey, Polls, WaitingRound
@@ -25,6 +24,7 @@ from prokip_shared.bus.failures import Verdict, describe, verdict_of
 from prokip_shared.bus.outbox import Outbox
 from prokip_shared.connections import ProkipAccount
 from prokip_shared.logs import Log, bind_correlation
+from prokip_shared.loops import end_all, keep_on
 from prokip_shared.platforms.prokip import (
     NotAuthorised,
     ProkipClient,

@@ -17,7 +17,6 @@ from prokip_poller.domain.looks import OpenDoubt, must_wait
 from prokip_poller.domain.requests import Request, reference_of, return_request, sale_request
 from prokip_poller.domain.sales import GiveBack, Kind, RecordSale, SaleState, Sell, by_hand, next_step
 from prokip_poller.domain.telling import OrderKey
-from prokip_poller.loops import end_all, keep_on
 from prokip_poller.reading import health_of
 from prokip_poller.settling import Answer, End, Settling
 from prokip_poller.storage.polls import LocationKey
@@ -25,6 +24,7 @@ from prokip_poller.storage.sales import Beginning, HeldSale, NewState, Sales
 from prokip_shared.bus.failures import Verdict, describe, verdict_of
 from prokip_shared.bus.outbox import Outbox, OutboxTransaction
 from prokip_shared.logs import Log, bind_correlation
+from prokip_shared.loops import end_all, keep_on
 from prokip_shared.platforms.prokip import (
     Goods,
     NotAuthorised,

@@ -1,15 +1,16 @@
 """Side tasks: listening for wake-ups, following the directory, gauges, and forgetting what is old."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import asyncpg
 
-from prokip_shared.bus.failures import Verdict, describe, verdict_of
+from prokip_shared.bus.failures import describe
 from prokip_shared.database import DATABASE_TROUBLE, Pool, load_queries
 from prokip_shared.directory import DirectoryUnavailable
 from prokip_shared.logs import Log
+from prokip_shared.loops import keep_on
 from store_push import metrics
 from store_push.first_quantities import FirstQuantities
 from store_push.handlers.connections import ConnectionHandlers
@@ -72,17 +73,17 @@ async def follow_directory(pool: Pool, handlers: ConnectionHandlers) -> None:
         except DirectoryUnavailable:
             return  # readiness tells; there is nothing to follow yet
 
-    await _every(DIRECTORY_INTERVAL_S, "directory.not_followed", look)
+    await keep_on(look, every_s=DIRECTORY_INTERVAL_S, log=log, waiting="directory.not_followed")
 
 
 async def judge_first_quantities(plans: FirstQuantities) -> None:
     """Runs until cancelled."""
-    await _every(plans.settle_s / 2, "first_quantities.not_judged", plans.look)
+    await keep_on(plans.look, every_s=plans.settle_s / 2, log=log, waiting="first_quantities.not_judged")
 
 
 async def follow_left_alone(follower: LeftAloneFollower) -> None:
     """Runs until cancelled."""
-    await _every(LEFT_ALONE_INTERVAL_S, "left_alone.not_saved", follower.follow)
+    await keep_on(follower.follow, every_s=LEFT_ALONE_INTERVAL_S, log=log, waiting="left_alone.not_saved")
 
 
 async def keep_gauges(reads: ReadStorage) -> None:
@@ -98,7 +99,7 @@ async def keep_gauges(reads: ReadStorage) -> None:
             metrics.OLDEST_SWEEP_S.set(row["oldest_sweep_s"])
             metrics.HELD_FIRST_QUANTITIES.set(row["held_first_quantities"])
 
-    await _every(GAUGE_INTERVAL_S, "gauges.not_measured", measure)
+    await keep_on(measure, every_s=GAUGE_INTERVAL_S, log=log, waiting="gauges.not_measured")
 
 
 async def prune(reads: ReadStorage, *, retention_days: float) -> None:
@@ -109,16 +110,4 @@ async def prune(reads: ReadStorage, *, retention_days: float) -> None:
             if await reads.prune(retention_days=retention_days) < PRUNE_ROWS_MAX:
                 return
 
-    await _every(PRUNE_INTERVAL_S, "history.not_pruned", bite)
-
-
-async def _every(interval_s: float, failed: str, work: Callable[[], Awaitable[None]]) -> None:
-    """Infrastructure that is away is waited out; anything else ends the process, because it is a bug."""
-    while True:
-        try:
-            await work()
-        except Exception as error:
-            if verdict_of(error) is not Verdict.HOLD:
-                raise
-            log.warning(failed, reason=describe(error))
-        await asyncio.sleep(interval_s)
+    await keep_on(bite, every_s=PRUNE_INTERVAL_S, log=log, waiting="history.not_pruned")

@@ -1,16 +1,15 @@
 """Access tokens of shops, kept fresh: those granted on Shopify's page, and those of merchants' own apps."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 
 from gateway.connecting.stores import WayOut, tokens_due_at
 from gateway.storage.shopify_oauth import DueTokens, ShopifyGrants
-from prokip_shared.bus.failures import Verdict, describe, verdict_of
 from prokip_shared.connections import ShopifyCredentials
 from prokip_shared.database import Connection, Pool
 from prokip_shared.logs import Log
+from prokip_shared.loops import keep_on
 from prokip_shared.platforms.errors import NeedsReauthorisation, StoreError, StoreUnavailable
 from prokip_shared.platforms.shopify_oauth import AppCredentials, ShopTokens
 
@@ -62,15 +61,11 @@ class TokenKeeper:
 
     async def run(self) -> None:
         """Runs until cancelled; a database that is away is waited out."""
-        while True:
-            try:
-                while await self.renew_next():
-                    pass
-            except Exception as error:
-                if verdict_of(error) is not Verdict.HOLD:
-                    raise
-                log.warning("tokens.waiting_for_database", cause=describe(error))
-            await asyncio.sleep(LOOK_S)
+        await keep_on(self._renew_due, every_s=LOOK_S, log=log, waiting="tokens.waiting_for_database")
+
+    async def _renew_due(self) -> None:
+        while await self.renew_next():
+            pass
 
     async def renew_next(self) -> bool:
         """One shop whose tokens are due; False when none is."""

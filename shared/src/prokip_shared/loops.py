@@ -1,4 +1,4 @@
-"""The loop that every worker of this service runs: look for what is due, wait out a database that is away."""
+"""The loop of work that is looked for by the clock: do what is due, wait out a database that is away."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
@@ -9,9 +9,12 @@ from prokip_shared.logs import Log
 
 
 async def keep_on(
-    step: Callable[[], Awaitable[None]], *, every_s: float, failed_s: float, log: Log, waiting: str
+    step: Callable[[], Awaitable[None]], *, every_s: float, failed_s: float | None = None, log: Log, waiting: str
 ) -> Never:
-    """Runs for ever; `waiting` is the log line's action while the database is away. Raises what is no infrastructure's."""
+    """Runs for ever; `waiting` is the log line's action while the database is away, `failed_s` the pause then.
+
+    Raises what is no infrastructure's: that is a bug, and the process ends.
+    """
     while True:
         pause_s = every_s
         try:
@@ -20,7 +23,7 @@ async def keep_on(
             if verdict_of(error) is not Verdict.HOLD:
                 raise
             log.warning(waiting, cause=describe(error))
-            pause_s = failed_s
+            pause_s = every_s if failed_s is None else failed_s
         await asyncio.sleep(pause_s)
 
 
