@@ -201,7 +201,7 @@ class ErpLink:
     async def _read(self, first: int) -> StockPage | None:
         await self._life.pass_through("stock page")
         world, weather, chance = self._erp.world, self._erp.world.weather, self._erp.world.mishaps
-        if world.loop.time() > DRIFTS_AFTER_S and chance.random() < weather.erp_drifts:
+        if world.loop.time() > DRIFTS_AFTER_S and world.system.knows_all() and chance.random() < weather.erp_drifts:
             chance.shuffle(self._erp.order)
         await asyncio.sleep(chance.uniform(*LATENCY_S))
         page, changes = self._erp.page(first), dict(self._erp.changes)
