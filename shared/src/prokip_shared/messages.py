@@ -146,8 +146,8 @@ class ProkipObservedV1(Message):
     """Rises with every read of the location; an older observation never wins."""
     items: tuple[Observation, ...]
     first_read_complete: bool
-    """True once the whole catalogue of the location has been read: a SKU never seen is then unknown to Prokip, when all
-    parts of the reading are here."""
+    """True in the one reading that tells the whole catalogue of the location: when all of its parts are here, a SKU that
+    none of them names is unknown to Prokip."""
     part: int = 1
     parts: int = 1
     """Of the reading with this sequence; they may arrive in any order."""

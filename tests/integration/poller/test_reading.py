@@ -195,6 +195,10 @@ async def test_rows_that_contradict_each_other_are_left_out_and_listed(database_
             del rows[0]
             (part,) = await world.read()
             assert part.first_read_complete
+            assert {item.sku for item in part.items} == {"A", "B"}, "all of it, not only what is new"
+            rows[0] = {"sku": "A", "quantity": "5"}
+            (later,) = await world.read()
+            assert (later.first_read_complete, [item.sku for item in later.items]) == (False, ["A"])
     finally:
         await runner.cleanup()
 

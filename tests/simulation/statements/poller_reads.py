@@ -280,6 +280,16 @@ async def changes_to_tell(tx: Transaction, read_id: int, after: str, items_max: 
 
 
 @reads
+async def sent(tx: Transaction, business_id: int, place: str, after: str, items_max: int) -> list[Values]:
+    rows = sorted(
+        (sku, row) for (business, at, sku), row in tx.rows("sku_snapshot") if (business, at) == (business_id, place)
+    )
+    return [{"sku": sku, "quantity": row["quantity"], "recorded": row["recorded"]} for sku, row in rows if sku > after][
+        :items_max
+    ]
+
+
+@reads
 async def keep_only_moved(tx: Transaction, read_id: int) -> list[Values]:
     for sku, row in _changes(tx, read_id):
         if not _moves_base(row):
@@ -347,7 +357,7 @@ async def fence(tx: Transaction, business_id: int, place: str) -> list[Values]:
     for row in rows:
         free = {"reader": None, "reader_until": None, "posting_held_until": None, "next_poll_at": tx.now}
         await tx.change("location", key, sequence=row["sequence"] + 1, **free)
-    return [{"sequence": row["sequence"] + 1, "first_read_complete": row["first_read_complete"]} for row in rows]
+    return [{"sequence": row["sequence"] + 1} for row in rows]
 
 
 @reads

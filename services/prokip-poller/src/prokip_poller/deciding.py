@@ -55,7 +55,6 @@ class _Fenced:
     transaction: OutboxTransaction
     read: ReadKey
     sequence: int
-    first_read_complete: bool
     correlation_id: str
     bundles: list[Bundle]
 
@@ -142,13 +141,13 @@ class Deciding:
             key = await self._reads.location_of(connection, business_id, read_id)
             if key is None:
                 raise NoSuchRead
-            sequence, complete = await self._reads.fence(connection, key)
+            sequence = await self._reads.fence(connection, key)
             state = await self._reads.lock_state(connection, business_id, read_id)
             if state is None:
                 raise NoSuchRead
             if state not in states:
                 raise NotDecided(STATES_IN_WORDS[state])
-            yield _Fenced(transaction, ReadKey(read_id, key), sequence, complete, uuid4().hex, bundles)
+            yield _Fenced(transaction, ReadKey(read_id, key), sequence, uuid4().hex, bundles)
         self._outbox.hand_over(bundles)
 
     @staticmethod
@@ -169,7 +168,7 @@ class Deciding:
     async def _tell(self, fenced: _Fenced, next_part: NextPart) -> int:
         """Part by part; how many SKUs that were."""
         connection, key = fenced.transaction.connection, fenced.read.key
-        read = LocationRead(key.location_id, fenced.sequence, 1, fenced.first_read_complete, news=True)
+        read = LocationRead(key.location_id, fenced.sequence, 1, first_read_complete=False, news=True)
         listener = Listener(fenced.correlation_id)
         skus, after = 0, FIRST_SKU
         while part := await next_part(after):

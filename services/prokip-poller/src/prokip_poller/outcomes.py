@@ -13,6 +13,7 @@ from prokip_poller.domain.observations import count_left_out, passing_reads
 from prokip_poller.domain.telling import (
     Listener,
     LocationRead,
+    Part,
     Round,
     failed_rounds,
     held_message,
@@ -74,6 +75,8 @@ class Judged:
     """Not empty: it is held, and only what does not move a base is told."""
     summary: ReadSummary
     to_tell: LocationRead
+    whole: bool
+    """Not only what is new is told: this read completes its location, and what earlier ones told may still be on its way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,14 +145,17 @@ class Outcomes:
         told = counted.changes - counted.changed if rules else counted.changes
         completes = summary.first_read_complete and not due.first_read_complete
         items_max = self._limits.observation_items_max
+        whole = completes and counted.known > 0
+        if whole:
+            told = counted.known + counted.never_told
         to_tell = LocationRead(
             location_id=due.key.location_id,
             sequence=due.sequence + 1,
             parts=max(1, -(-told // items_max)),
-            first_read_complete=summary.first_read_complete,
+            first_read_complete=completes,
             news=bool(told) or completes,
         )
-        return Judged(read, tally, rules, summary, to_tell)
+        return Judged(read, tally, rules, summary, to_tell, whole)
 
     def _summary(self, claim: Claim, read: GoodRead, *, held: bool) -> ReadSummary:
         due, findings = read.location, read.findings
@@ -176,26 +182,41 @@ class Outcomes:
 
         Returns those that leave from memory; what is beyond their limit is left to the outbox's relay.
         """
-        read_id, due = one.read.findings.read_id, one.read.location
+        due = one.read.location
         bundles: list[Bundle] = []
         after = FIRST_SKU
-        for number in range(1, one.to_tell.parts + 1):
-            part = []
-            if read_id is not None:
-                part = await self._reads.changes_to_tell(
-                    connection,
-                    read_id,
-                    after=after,
-                    items_max=self._limits.observation_items_max,
-                    only_unmoved=bool(one.rules),
-                )
-            if part:
+        if one.whole:
+            while part := await self._next_changes(connection, one, after):
                 after = part[-1][0]
-                await self._reads.save_sent(connection, due.key, one.to_tell.sequence, part)
+            after = FIRST_SKU
+        for number in range(1, one.to_tell.parts + 1):
+            if one.whole:
+                part = await self._reads.sent(
+                    connection, due.key, after=after, items_max=self._limits.observation_items_max
+                )
+            else:
+                part = await self._next_changes(connection, one, after)
+            after = part[-1][0] if part else after
             messages = part_messages(due.key.business_id, one.to_tell, listeners, number, part)
             written = await self._outbox.write(connection, messages)
             bundles += written if len(bundles) < BUNDLES_HELD_MAX else ()
         return bundles
+
+    async def _next_changes(self, connection: Connection, one: Judged, after: str) -> Part:
+        """The next part of what the read changes, kept as sent."""
+        read_id = one.read.findings.read_id
+        if read_id is None:
+            return []
+        part = await self._reads.changes_to_tell(
+            connection,
+            read_id,
+            after=after,
+            items_max=self._limits.observation_items_max,
+            only_unmoved=bool(one.rules),
+        )
+        if part:
+            await self._reads.save_sent(connection, one.read.location.key, one.to_tell.sequence, part)
+        return part
 
     async def _store_good(self, connection: Connection, claim: Claim, one: Judged) -> list[ProkipHeldV1]:
         due, findings = one.read.location, one.read.findings

@@ -233,6 +233,13 @@ ON CONFLICT (business_id, location_id, sku) DO UPDATE
 SET quantity = excluded.quantity, recorded = excluded.recorded, sequence = excluded.sequence
 WHERE held.sequence < excluded.sequence;
 
+-- name: sent
+-- The next part in SKU order, after $3, of all that was sent of a location.
+SELECT sku, quantity, recorded FROM prokip.sku_snapshot
+WHERE business_id = $1 AND location_id = $2 AND sku > $3
+ORDER BY sku
+LIMIT $4;
+
 -- name: end_read
 -- Gives a read its state and what was counted.
 UPDATE prokip.stock_read
@@ -265,7 +272,7 @@ SELECT state FROM prokip.stock_read WHERE business_id = $1 AND read_id = $2 FOR 
 UPDATE prokip.location
 SET sequence = sequence + 1, reader = NULL, reader_until = NULL, posting_held_until = NULL, next_poll_at = now()
 WHERE business_id = $1 AND location_id = $2
-RETURNING sequence, first_read_complete;
+RETURNING sequence;
 
 -- name: decide_read
 -- What a person said of a read.

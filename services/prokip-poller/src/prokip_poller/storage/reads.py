@@ -185,6 +185,13 @@ class Reads:
         rows = await connection.fetch(self._queries["changes_to_tell"], read_id, after, items_max, only_unmoved)
         return _pairs(rows)
 
+    async def sent(
+        self, connection: Connection, key: LocationKey, *, after: str, items_max: int
+    ) -> list[tuple[str, Pair]]:
+        """What was last sent of a location's SKUs, or is being sent now."""
+        rows = await connection.fetch(self._queries["sent"], key.business_id, key.location_id, after, items_max)
+        return _pairs(rows)
+
     async def changes_to_undo(
         self, connection: Connection, read: ReadKey, *, after: str, items_max: int
     ) -> list[tuple[str, Pair]]:
@@ -228,10 +235,10 @@ class Reads:
         state: ReadState | None = await connection.fetchval(self._queries["lock_read"], business_id, read_id)
         return state
 
-    async def fence(self, connection: Connection, key: LocationKey) -> tuple[int, bool]:
-        """The sequence of the decision, and whether the location has been told completely."""
-        (row,) = await connection.fetch(self._queries["fence"], key.business_id, key.location_id)
-        return row["sequence"], row["first_read_complete"]
+    async def fence(self, connection: Connection, key: LocationKey) -> int:
+        """The sequence of the decision."""
+        sequence: int = await connection.fetchval(self._queries["fence"], key.business_id, key.location_id)
+        return sequence
 
     async def decide_read(
         self, connection: Connection, read_id: int, state: ReadState, sequence: int | None = None
