@@ -32,8 +32,6 @@ FROZEN_S: Final = (85.0, 150.0)
 LATE_S_MAX: Final = 20.0
 """How long after everybody stopped waiting Prokip may still carry a request out."""
 PAGE_SKUS: Final = 3
-DRIFTS_AFTER_S: Final = 150.0
-"""A SKU that drift hides from the very first read counts as unknown to Prokip; see docs/simulation.md."""
 
 
 @dataclass(slots=True)
@@ -108,7 +106,11 @@ class Erp:
 
     def page(self, first: int) -> StockPage | None:
         skus = self.order[first : first + PAGE_SKUS]
-        return StockPage({sku: self.stock[sku] for sku in skus}) if skus else None
+        if not skus:
+            return None
+        numbers = sorted(self.stock)
+        quantities = {sku: self.stock[sku] for sku in skus}
+        return StockPage(quantities, rows_total=len(numbers), row_ids=[numbers.index(sku) for sku in skus])
 
 
 def _line_id(sold: Sold, sku: str) -> str:
@@ -200,8 +202,8 @@ class ErpLink:
 
     async def _read(self, first: int) -> StockPage | None:
         await self._life.pass_through("stock page")
-        world, weather, chance = self._erp.world, self._erp.world.weather, self._erp.world.mishaps
-        if world.loop.time() > DRIFTS_AFTER_S and world.system.knows_all() and chance.random() < weather.erp_drifts:
+        weather, chance = self._erp.world.weather, self._erp.world.mishaps
+        if chance.random() < weather.erp_drifts:
             chance.shuffle(self._erp.order)
         await asyncio.sleep(chance.uniform(*LATENCY_S))
         page, changes = self._erp.page(first), dict(self._erp.changes)

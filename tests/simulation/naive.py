@@ -135,9 +135,6 @@ class Naive(ABC):
     def basis(self, shop: Shop, sku: str) -> Basis | None:
         return self._bases.get((shop.connection_id, sku))
 
-    def knows_all(self) -> bool:
-        return True
-
     def parked(self) -> int:
         return 0
 

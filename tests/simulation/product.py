@@ -467,11 +467,6 @@ class Product:
                         f"push: revision {item.revision} of {item.sku} was heard and not kept"
                     )
 
-    def knows_all(self) -> bool:
-        stock = self.databases["inventory"].committed("stock")
-        rows = [stock.get((BUSINESS, sku, PLACE)) for sku in self._world.erp.base]
-        return all(row is not None and row["observed_sequence"] is not None for row in rows)
-
     def parked(self) -> int:
         return sum(len(database.committed("parked")) for database in self.databases.values())
 

@@ -57,10 +57,6 @@ class System(Protocol):
         """None where nothing is known of the write that is just arriving."""
         ...
 
-    def knows_all(self) -> bool:
-        """Each of Prokip's quantities has arrived."""
-        ...
-
     def parked(self) -> int: ...
 
     def at_rest(self) -> bool:

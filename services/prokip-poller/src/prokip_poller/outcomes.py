@@ -165,9 +165,12 @@ class Outcomes:
         reads = passing_reads(left_out)
         if reads:
             next_s = min(next_s, left_out_delay_s(reads, base_s=self._limits.left_out_retry_s, interval_s=interval_s))
+        complete = due.first_read_complete or (findings.whole and not findings.untold)
+        if not complete and not findings.whole and findings.counted.never_told:
+            next_s = min(next_s, self._limits.left_out_retry_s)
         return ReadSummary(
             next_poll_in_s=next_s,
-            first_read_complete=due.first_read_complete or not findings.untold,
+            first_read_complete=complete,
             skus=None if held else findings.named,
             skus_missing=findings.missing,
             rows_without_sku=findings.rows_without_sku,

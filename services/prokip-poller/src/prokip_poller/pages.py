@@ -52,6 +52,8 @@ class Findings:
     left_out: Mapping[str, LeftOutReason]
     untold: frozenset[str]
     """SKUs left out that have never been told."""
+    whole: bool
+    """Nothing moved between two pages unseen, so a SKU that was not named is not in Prokip."""
     lifted: frozenset[str]
     held_back: int
     rows_without_sku: int
@@ -115,6 +117,29 @@ class Batch:
         yield StockPage(quantities, unusable, goods=goods, left_alone=left_alone)
 
 
+class Whole:
+    """Whether a read named all that Prokip has: pages are no snapshot, and what moves between two may be on neither."""
+
+    def __init__(self) -> None:
+        self._pages = 0
+        self._row_ids: set[int] = set()
+        self._rows_without_id = 0
+        self._rows_total: int | None = None
+        """Of the newest page."""
+
+    def add(self, page: StockPage) -> None:
+        self._pages += 1
+        self._row_ids.update(page.row_ids)
+        self._rows_without_id += page.rows_without_id
+        self._rows_total = page.rows_total
+
+    def is_so(self, *, new_skus: int) -> bool:
+        """By the rows that Prokip counts; where it does not count, a read that found no new SKU will do."""
+        if self._rows_total is None:
+            return self._pages == 1 or not new_skus
+        return len(self._row_ids) + self._rows_without_id >= self._rows_total
+
+
 class PageReads:
     """Collects what one read finds. `changes_max` are held in memory at a time."""
 
@@ -137,6 +162,7 @@ class PageReads:
         self._left_alone_differed = False
         self._rows = 0
         self._rows_without_sku = 0
+        self._whole = Whole() if not due.first_read_complete else None
 
     async def read(self, source: AsyncIterator[StockPage]) -> Findings:
         """The next page is asked for while others are compared. Raises what the source raises, and LeaseLost.
@@ -149,6 +175,8 @@ class PageReads:
         asked = asyncio.create_task(_next(source), name="ask for a page")
         try:
             while (page := await asked) is not None:
+                if self._whole is not None:
+                    self._whole.add(page)
                 full = None if batch.takes(page) else batch
                 batch = Batch(under) if full else batch
                 batch.add(page)
@@ -273,6 +301,7 @@ class PageReads:
             named=self._seen.count + counted.never_told + len(untold),
             left_out=self._left_out,
             untold=frozenset(untold),
+            whole=self._whole is None or self._whole.is_so(new_skus=counted.never_told),
             lifted=frozenset(self._lifted - self._left_out.keys()),
             held_back=len(self._held_back - self._left_out.keys()),
             rows_without_sku=self._rows_without_sku,

@@ -4,7 +4,7 @@ Adapters: `prokip_simple` and `prokip_connector`. Every call ends in its result 
 "certainly not done" and "perhaps done" is what keeps a sale from being recorded twice.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -68,6 +68,11 @@ class StockPage:
     """Ids of the page's SKUs, where the dialect sells by id; also of those left alone."""
     left_alone: Mapping[str, str] = field(default_factory=dict)
     """SKUs that Prokip knows and tells no quantity for (not tracked, inactive, no stock row yet), with the reason."""
+    rows_total: int | None = None
+    """Of the whole list, as Prokip counts it; None: it does not tell."""
+    row_ids: Collection[int] = ()
+    """What Prokip calls the page's rows. One that is told again on another page has moved between the two."""
+    rows_without_id: int = 0
 
 
 @dataclass(frozen=True, slots=True)

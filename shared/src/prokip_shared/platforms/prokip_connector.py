@@ -72,11 +72,11 @@ class ConnectorProkip:
         location = wire.location_number(location_id)
         inactive = await inactive_variations(self._calls, location)
         rows_told = 0
-        pages = self._calls.pages(lambda page: stock.variations_request(location, page), stock.variations_of)
-        async for rows in pages:
-            rows_told += len(rows)
-            if rows:
-                yield stock.stock_page(rows, location, inactive)
+        pages = self._calls.counted_pages(lambda page: stock.variations_request(location, page), stock.variations_of)
+        async for found in pages:
+            rows_told += len(found.rows)
+            if found.rows:
+                yield stock.stock_page(found.rows, location, inactive, rows_total=found.total)
         if not rows_told:
             raise Unusable("Prokip answered an empty stock list; is the location right? Nothing was changed.")
 

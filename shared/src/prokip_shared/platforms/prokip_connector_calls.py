@@ -79,11 +79,18 @@ class ConnectorCalls:
         self, request_of: Callable[[int], wire.Request], read: Callable[[Answer], wire.Rows] = wire.rows_of
     ) -> AsyncIterator[Sequence[Any]]:
         """The rows of a list, page by page; each page is fetched when it is asked for. Raises as `rows`."""
+        async for found in self.counted_pages(request_of, read):
+            yield found.rows
+
+    async def counted_pages(
+        self, request_of: Callable[[int], wire.Request], read: Callable[[Answer], wire.Rows] = wire.rows_of
+    ) -> AsyncIterator[wire.Rows]:
+        """As `pages`, with what the ERP tells of the whole list."""
         for page in range(1, PAGES_MAX + 1):
             found = await self.rows(request_of(page), read)
             if found.page not in {None, page}:
                 raise Unusable(f"Prokip answers page {found.page} where page {page} was asked for.")
-            yield found.rows
+            yield found
             if found.is_last(page):
                 return
 

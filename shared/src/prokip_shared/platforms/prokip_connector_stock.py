@@ -60,6 +60,7 @@ class Variation(msgspec.Struct, gc=False):
 class _Meta(msgspec.Struct):
     current_page: Any = None
     last_page: Any = None
+    total: Any = None
 
 
 class _Variations(msgspec.Struct):
@@ -69,6 +70,7 @@ class _Variations(msgspec.Struct):
     meta: _Meta | None = None
     current_page: Any = None
     last_page: Any = None
+    total: Any = None
 
 
 _decode_variations: Final = msgspec.json.Decoder(_Variations).decode
@@ -86,7 +88,7 @@ def variations_of(answer: Answer) -> Rows:
         odd = rows_of(answer)
         return replace(odd, rows=[_variation(row) for row in odd.rows])
     meta = found.meta or found
-    return Rows(found.data, parse_id(meta.current_page), parse_id(meta.last_page))
+    return Rows(found.data, parse_id(meta.current_page), parse_id(meta.last_page), parse_id(meta.total))
 
 
 def _variation(row: Any) -> Variation | None:
@@ -103,7 +105,9 @@ def _variation(row: Any) -> Variation | None:
     )
 
 
-def stock_page(rows: Sequence[Variation | None], location: int, inactive: Collection[int]) -> StockPage:
+def stock_page(
+    rows: Sequence[Variation | None], location: int, inactive: Collection[int], *, rows_total: int | None = None
+) -> StockPage:
     """What one page of variations tells of a location. `inactive` are variation ids.
 
     The SKU of a variation is its `sub_sku`; `sku` is the product's. Raises Unusable where no row names a SKU.
@@ -133,6 +137,7 @@ def stock_page(rows: Sequence[Variation | None], location: int, inactive: Collec
                 left_alone[sku] = why
             case _Defect(why):
                 unusable[sku] = why
+    row_ids = [number for row in rows if row is not None and (number := parse_id(row.variation_id)) is not None]
     if rows_without_sku == len(rows):
         raise Unusable("No row of Prokip's stock list names a SKU; is this the address of a Prokip API?")
     return StockPage(
@@ -141,6 +146,9 @@ def stock_page(rows: Sequence[Variation | None], location: int, inactive: Collec
         rows_without_sku,
         _without(goods, unusable),
         _without(left_alone, unusable),
+        rows_total,
+        row_ids,
+        len(rows) - len(row_ids),
     )
 
 
