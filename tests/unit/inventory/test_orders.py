@@ -145,6 +145,17 @@ def test_two_contents_in_one_second_take_the_later_delivery_and_ask_for_a_sweep(
     assert not world.order("1").needs_sweep
 
 
+def test_of_two_contents_in_one_second_the_one_that_tells_less_of_the_order_is_the_older() -> None:
+    """Its webhook came minutes late; should the order really have gone back, a sweep says so."""
+    world = stocked(A=10)
+    cancelled = seen("1", 1, line("l", "A", 0, ordered=2), status="Cancelled")
+    for late in (seen("1", 1, line("l", "A", 2)), seen("1", 1, line("l", "A", 1, ordered=2))):
+        world.sell(cancelled, late)
+        assert world.available("A") == 10
+    world.sell(seen("1", 1, line("l", "A", 2), source="sweep"))
+    assert world.available("A") == 8
+
+
 def test_a_newer_version_settles_the_doubt_of_one_second() -> None:
     world = stocked(A=10)
     world.sell(seen("1", 1, line("l", "A", 2)), seen("1", 1, line("l", "A", 1)), seen("1", 2, line("l", "A", 1)))

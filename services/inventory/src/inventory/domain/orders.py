@@ -12,7 +12,15 @@ from msgspec.structs import replace
 
 from inventory.domain.gaps import GapCount, Told
 from inventory.domain.observed import OrderObserved
-from inventory.domain.snapshots import Age, age_of, first_lines, lines_taught_by_older, newest_lines
+from inventory.domain.snapshots import (
+    CANCELLED_STATUSES,
+    Age,
+    age_of,
+    first_lines,
+    goes_back,
+    lines_taught_by_older,
+    newest_lines,
+)
 from inventory.domain.values import (
     ZERO,
     Count,
@@ -28,7 +36,6 @@ from inventory.domain.values import (
     StockKey,
 )
 
-CANCELLED_STATUSES: Final = frozenset({"cancelled", "canceled", "voided", "trash"})
 PRICE_STEP: Final = Decimal("0.0001")
 
 
@@ -113,6 +120,8 @@ class _Work:
             return
         snapshot = message.order
         age = age_of(snapshot, held)
+        if age is Age.SAME and message.source != "sweep" and goes_back(snapshot, held):
+            age = Age.OLDER
         if age is Age.OLDER:
             told = self._gaps.older_state(held.told, message)
             lines = lines_taught_by_older(held, snapshot)
