@@ -105,14 +105,14 @@ def _counters_are_true(world: "World", prokip: Database) -> Iterator[str]:
 
 def _nothing_drifted(world: "World", push: Database) -> Iterator[str]:
     """Where nobody edits quantities and no answer gets lost, orders explain every difference of a store with
-    compare-and-set; but for what a first number hid.
+    compare-and-set (in a strict world of any store); but for what a first number hid.
     """
     if not world.steady or world.edited:
         return
     shops = {shop.connection_id: shop for shop in world.shops}
     for row in push.committed("drift").values():
         shop = shops[push.committed("listing")[row["listing_id"]]["connection_id"]]
-        if shop.compare_and_set and row["sku"] not in shop.hidden:
+        if (shop.compare_and_set or world.scenario.strict) and row["sku"] not in shop.hidden:
             yield f"push: {row['sku']} was called drift: {row['shown']} instead of {row['expected']}"
 
 

@@ -227,7 +227,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
         "if listing.target_revision == listing.confirmed_revision or not _may",
         "if listing.target_taken == listing.confirmed_taken or not _may",
         scenario="late news",
-        caught_by=12,
+        caught_by=0,
     ),
     # sweeps
     "sweeps from after the last one": Mutant(

@@ -28,7 +28,8 @@ class Scenario:
     returns_s: float = 1.0
     """How long Prokip may take between reading a quantity and writing it back."""
     strict: bool = False
-    """A push that gives sold units back is wrong also where answers get lost."""
+    """A push that gives sold units back is wrong also where answers get lost, and a difference that no order explains
+    also where there is no compare-and-set."""
     delay_s_max: float = 40.0
     """For how long the broker may keep a message that it delays."""
     frozen: float = 0.0
@@ -63,7 +64,7 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         Weather(store_throttles=0.7), skus=2, stock=(20, 60), shopper_s=20.0, counter_s=1e6, mirrored=True
     ),
     "late news": Scenario(
-        Weather(webhook_late=0.9, webhook_lost=0.2), skus=2, stock=(2, 5), shopper_s=10.0, counter_s=20.0
+        Weather(webhook_late=0.9, webhook_lost=0.2), skus=2, stock=(2, 5), shopper_s=10.0, counter_s=20.0, strict=True
     ),
     "slow returns": Scenario(
         Weather(erp_fails=0.5), skus=1, stock=(60,), connector=True, shopper_s=12.0, returns_s=10.0
