@@ -22,6 +22,8 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR_S: Final = 3600
 TELLERS_MAX: Final = 12
 """Webhooks that are remembered of one state of an order."""
+SECOND_OVER_AFTER: Final = timedelta(seconds=15)
+"""A version is a second of the store's clock; this much later by ours it is over, whatever our own clocks are off."""
 MESSAGE_MASK: Final = 0xFFFFFFFFFFFF
 """Of a message's id, 48 bits: the messages about one state of one order only have to differ."""
 
@@ -44,6 +46,8 @@ class Told(Struct, frozen=True, gc=False, omit_defaults=True):
     """True: a sweep found the change first, and no webhook has told it yet."""
     older: tuple[str, ...] = ()
     """Webhooks that brought an older state after it."""
+    final: bool = False
+    """True: a sweep read it when the second of its version was over, so nothing else of that version can be newer."""
 
     def knows(self, message: str) -> bool:
         return message in self.older or any(teller.message == message for teller in self.by)
@@ -100,7 +104,8 @@ class GapCount:
     def same_state(self, told: Told | None, message: OrderObserved) -> Told | None:
         """What is known already is told again: by a sweep as it should be, by a redelivery of ours, or by the store."""
         if message.source == "sweep":
-            return told
+            over = told is not None and message.observed_at - told.at > SECOND_OVER_AFTER
+            return replace(told, final=True) if told is not None and over and not told.final else told
         teller = _teller(message)
         if told is None:
             return Told(message.observed_at, (teller,))
