@@ -38,7 +38,13 @@ STREAMS: Final = "text/event-stream"
 ONE_TIME: Final = ("post", "/connections/callback/woocommerce/{ticket}")
 """Its path is the secret: who does not know it is told that there is nothing, before anything is read."""
 OPEN: Final = frozenset(
-    {("post", "/auth/register"), ("post", "/auth/login"), ("get", "/connections/callback/shopify"), ONE_TIME}
+    {
+        ("post", "/auth/register"),
+        ("post", "/auth/login"),
+        ("get", "/connections/callback/shopify"),
+        ("get", "/connections/return/woocommerce"),
+        ONE_TIME,
+    }
 )
 """The last is where Shopify sends a browser, which has a cookie for it: tests/integration/gateway/test_shopify_consent.py."""
 ENDS_THE_SESSION: Final = frozenset({("post", "/auth/logout")})
@@ -165,7 +171,7 @@ def filled(path: str) -> str:
     """The path with ids that look right and are nobody's."""
     named = path.replace("{service}", "inventory")
     named = re.sub(r"(/sync|/parked/inventory)/\{id\}", r"\1/00000000-0000-0000-0000-000000000000", named)
-    return named.replace("{id}", "999999")
+    return named.replace("{id}", "999999").replace("{item}", "999999")
 
 
 def resolve(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -40,6 +40,14 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     "late messages": Scenario(
         Weather(broker_delays=0.5, crash=0.0001), skus=2, shopper_s=300.0, counter_s=4.0, delay_s_max=150.0
     ),
+    "late answers": Scenario(
+        Weather(broker_delays=0.5, erp_fails=0.5, crash=0.0001),
+        skus=3,
+        stock=(60,),
+        connector=True,
+        shopper_s=20.0,
+        delay_s_max=150.0,
+    ),
     "bursts": Scenario(Weather(crash=0.02, webhook_late=0.1), skus=2, stock=(60,), shopper_s=3.0),
     "sold and brought back": Scenario(
         Weather(store_throttles=0.7), skus=2, stock=(20, 60), shopper_s=20.0, counter_s=1e6, mirrored=True

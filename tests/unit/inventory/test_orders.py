@@ -151,9 +151,13 @@ def test_a_late_webhook_of_a_second_that_a_sweep_found_over_is_an_older_state() 
     early = seen("1", 1, line("l", "A", 0, ordered=2), status="cancelled", source="sweep", delay_s=10)
     world.sell(early, seen("1", 1, line("l", "A", 1), delay_s=20))
     assert world.available("A") == 9, "that sweep may have read before the second was over"
-    found = seen("1", 1, line("l", "A", 0, ordered=2), status="cancelled", source="sweep", delay_s=30)
-    again = seen("1", 1, line("l", "A", 0, ordered=2), status="cancelled", source="sweep", delay_s=60)
-    world.sell(found, again, seen("1", 1, line("l", "A", 2), delay_s=200))
+    found = seen("1", 1, line("l", "A", 0, ordered=2), status="cancelled", source="sweep", delay_s=50)
+    again = seen("1", 1, line("l", "A", 0, ordered=2), status="cancelled", source="sweep", delay_s=90)
+    world.sell(found)
+    assert world.available("A") == 10
+    world.sell(seen("1", 1, line("l", "A", 2), delay_s=60))
+    assert world.available("A") == 10, "by then it was known for long enough"
+    world.sell(again, seen("1", 1, line("l", "A", 2), delay_s=200))
     assert (world.available("A"), world.order("1").needs_sweep) == (Decimal(10), False)
     world.sell(seen("1", 2, line("l", "A", 2), delay_s=300))
     assert world.available("A") == 8, "a newer version counts as ever"

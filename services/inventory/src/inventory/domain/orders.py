@@ -124,7 +124,11 @@ class _Work:
             swept = message.source == "sweep"
             wanted = replace(wanted, needs_sweep=not swept and (changed or held.needs_sweep))
         known = not changed and (age is Age.SAME or snapshot.modified_at is None)
-        told = self._gaps.same_state(held.told, message) if known else self._gaps.new_state(message, changed=changed)
+        if known:
+            told = self._gaps.same_state(held.told, message)
+        else:
+            before = held.told if age is Age.SAME else None
+            told = self._gaps.new_state(message, changed=changed, before=before)
         self._move_to(held, replace(wanted, told=told), message.correlation_id)
 
     @staticmethod
