@@ -32,7 +32,7 @@ simulate: $(STAMP) ## run seeded histories of a simulated world; SEEDS=1000, a-b
 	$(BIN)/python -m tests.simulation $(SEEDS)
 
 simulate-mutations: $(STAMP) ## plant known bugs one at a time; the simulation must catch each
-	$(BIN)/python -m tests.simulation $(or $(SEEDS),60) --mutations
+	$(BIN)/python -m tests.simulation $(or $(SEEDS),100) --mutations
 
 migrate: $(STAMP) ## bring every schema of DATABASE_URL up to date
 	$(BIN)/python -m prokip_onebox migrate

@@ -104,8 +104,8 @@ class Judge:
             self.row.wrong_in_window += 1
             return
         self.row.wrong_pushes += 1
-        if self.world.steady:
-            self.wrong.append(f"{shop.name} {sku}: {what}, although nothing broke")
+        if self.world.steady or self.world.scenario.strict:
+            self.wrong.append(f"{shop.name} {sku}: {what}" + (", although nothing broke" if self.world.steady else ""))
 
     def recorded(self, reference: str) -> None:
         """At no moment does Prokip hold more units of an order than the order ever had, not even to give some back."""

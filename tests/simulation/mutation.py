@@ -209,16 +209,18 @@ MUTANTS: Final[dict[str, Mutant]] = {
         caught_by=3,
     ),
     "writes again what may have been written": Mutant(
-        f"{PUSH}/domain/decisions.py",
-        "    if listing.in_doubt:\n        return _look",
-        "    if False:\n        return _look",
-        caught_by=72,
+        f"{PUSH}/domain/listings.py",
+        "return self.believed_if_written is not None and self.believed_if_written != self.believed",
+        "return self.believed_if_written is None and self.believed_if_written != self.believed",
+        scenario="unanswered",
+        caught_by=0,
     ),
     "forgets a write that was not answered": Mutant(
         f"{PUSH}/pusher.py",
         "report.unanswered |= {write.listing.listing_id for write in writes}",
         "report.unanswered |= set()",
-        caught_by=68,
+        scenario="unanswered",
+        caught_by=0,
     ),
     "does not look after a sale and a return at once": Mutant(
         f"{PUSH}/domain/decisions.py",

@@ -27,6 +27,8 @@ class Scenario:
     """For each sale as many units come in at the counter, so that the stock is what it was."""
     returns_s: float = 1.0
     """How long Prokip may take between reading a quantity and writing it back."""
+    strict: bool = False
+    """A push that gives sold units back is wrong also where answers get lost."""
     delay_s_max: float = 40.0
     """For how long the broker may keep a message that it delays."""
     frozen: float = 0.0
@@ -47,6 +49,14 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         connector=True,
         shopper_s=20.0,
         delay_s_max=150.0,
+    ),
+    "unanswered": Scenario(
+        Weather(store_fails=0.5, crash=0.001, webhook_late=0.3),
+        skus=1,
+        stock=(60,),
+        shopper_s=8.0,
+        counter_s=20.0,
+        strict=True,
     ),
     "bursts": Scenario(Weather(crash=0.02, webhook_late=0.1), skus=2, stock=(60,), shopper_s=3.0),
     "sold and brought back": Scenario(

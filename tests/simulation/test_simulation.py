@@ -1,7 +1,9 @@
 """A small fixed set of histories on every test run; `make simulate` runs as many as you like."""
 
+import multiprocessing
 import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
@@ -45,6 +47,26 @@ def _command(*arguments: str) -> "subprocess.CompletedProcess[bytes]":
 
 def test_two_seeds_are_two_histories() -> None:
     assert runs.run_product(1).digest != runs.run_product(2).digest
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "takes the state as a difference",
+        "writes balances without what is taken",
+        "takes Q without R",
+        "confirms the number before the write",
+        "sends Q alone",
+        "sells the whole order again",
+        "moves R up for a return",
+    ],
+)
+def test_a_planted_bug_is_found(name: str) -> None:
+    """Those that show in almost any history; `make simulate-mutations` hunts all of them."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        found = pool.submit(mutation.hunt, name, range(5)).result(timeout=100)
+    assert found.seed is not None, found
 
 
 @pytest.mark.parametrize("name", mutation.MUTANTS)
