@@ -73,9 +73,17 @@ async def background(page: Page) -> str:
     return found
 
 
+TOO_WIDE = """(width) =>
+  [...document.querySelectorAll("main *")]
+    .filter((element) => element.getBoundingClientRect().right > width)
+    .map((element) => element.outerHTML.slice(0, 200))
+    .slice(-3)"""
+
+
 async def narrow_enough(page: Page) -> None:
     await page.set_viewport_size({"width": PHONE[0], "height": PHONE[1]})
-    assert await page.evaluate("document.documentElement.scrollWidth") <= PHONE[0], f"{page.url} scrolls sideways"
+    fits = await page.evaluate("document.documentElement.scrollWidth") <= PHONE[0]
+    assert fits, f"{page.url} scrolls sideways: {await page.evaluate(TOO_WIDE, PHONE[0])}"
 
 
 async def readable(page: Page) -> None:

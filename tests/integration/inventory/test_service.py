@@ -67,6 +67,11 @@ async def open_neighbours(ledger_url: str, broker_url: str) -> AsyncIterator[Nei
             await open_pool(ledger_url, service="neighbours", connections_max=4)
         )
         bus = await open_bus(context, BusAt(ledger_url, broker_url), pool, schema="neighbours")
+
+        async def connected() -> bool:
+            return not await context.problems()
+
+        await eventually(connected, what="the neighbours are connected")
         yield Neighbours(bus)
 
 

@@ -10,6 +10,7 @@ import pytest
 from aiohttp import ClientSession
 
 from prokip_shared.http import open_client
+from prokip_shared.platforms import prokip_connector
 from prokip_shared.platforms.prokip import (
     Goods,
     InDoubt,
@@ -330,12 +331,14 @@ async def test_a_sale_that_is_not_there_is_not_found(client_of: Clients, erp: Sc
 
 
 async def test_of_a_sale_that_is_twice_in_prokip_the_first_one_is_meant_and_the_other_named(
-    client_of: Clients, erp: ScriptedConnector, capsys: pytest.CaptureFixture[str]
+    client_of: Clients, erp: ScriptedConnector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    logged: list[str] = []
+    monkeypatch.setattr(prokip_connector.log, "error", lambda action, **_fields: logged.append(action))
     erp.says("GET", "/sell", {"data": [sell(42, SALE.reference), sell(41, SALE.reference, line(91, 101))]})
     found = (await client_of().find_sales("3", [SALE], whole=True))[SALE.reference]
     assert (found.sell_id, [one.sell_id for one in found.repeats]) == ("41", ["42"])
-    assert "sale.twice_in_prokip" in capsys.readouterr().out
+    assert logged == ["sale.twice_in_prokip"]
 
 
 async def test_a_look_that_fails_says_nothing(client_of: Clients, erp: ScriptedConnector) -> None:

@@ -22,6 +22,8 @@ EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 HOUR_S: Final = 3600
 TELLERS_MAX: Final = 12
 """Webhooks that are remembered of one state of an order."""
+SECOND_OVER_AFTER: Final = timedelta(seconds=15)
+"""A version is a second of the store's clock; this much later by ours it is over, whatever our own clocks are off."""
 MESSAGE_MASK: Final = 0xFFFFFFFFFFFF
 """Of a message's id, 48 bits: the messages about one state of one order only have to differ."""
 
@@ -44,6 +46,8 @@ class Told(Struct, frozen=True, gc=False, omit_defaults=True):
     """True: a sweep found the change first, and no webhook has told it yet."""
     older: tuple[str, ...] = ()
     """Webhooks that brought an older state after it."""
+    final: bool = False
+    """True: a sweep read it when the second of its version was over, so nothing else of that version can be newer."""
 
     def knows(self, message: str) -> bool:
         return message in self.older or any(teller.message == message for teller in self.by)
@@ -85,8 +89,8 @@ class GapCount:
         """An order from before the connection is a baseline: no webhook of it was ever due."""
         return self.new_state(message, changed=not message.predates_connection)
 
-    def new_state(self, message: OrderObserved, *, changed: bool) -> Told:
-        """A version that was not known. `changed`: it also differs from the one before."""
+    def new_state(self, message: OrderObserved, *, changed: bool, before: Told | None = None) -> Told:
+        """A version that was not known, or says something else than it did `before`. `changed`: it differs in content."""
         swept = message.source == "sweep"
         if changed:
             gaps = self._of(message)
@@ -95,12 +99,13 @@ class GapCount:
                 gaps.missed += 1
             elif _delay(message) > LATE_AFTER:
                 gaps.late += 1
-        return Told(message.observed_at, () if swept else (_teller(message),), found=swept and changed)
+        tellers = () if swept else (_teller(message),)
+        return Told(message.observed_at, tellers, found=swept and changed, final=_is_over(before, message))
 
     def same_state(self, told: Told | None, message: OrderObserved) -> Told | None:
         """What is known already is told again: by a sweep as it should be, by a redelivery of ours, or by the store."""
         if message.source == "sweep":
-            return told
+            return told if told is None or told.final else replace(told, final=_is_over(told, message))
         teller = _teller(message)
         if told is None:
             return Told(message.observed_at, (teller,))
@@ -132,6 +137,11 @@ class GapCount:
         if gaps is None:
             gaps = self._hours[key] = Gaps()
         return gaps
+
+
+def _is_over(told: Told | None, message: OrderObserved) -> bool:
+    """Whether a sweep reads a version that has been known for so long that its second is over."""
+    return message.source == "sweep" and told is not None and message.observed_at - told.at > SECOND_OVER_AFTER
 
 
 def _teller(message: OrderObserved) -> Teller:

@@ -11,16 +11,8 @@ from typing import Final
 from msgspec.structs import replace
 
 from inventory.domain.gaps import GapCount, Told
-from inventory.domain.observed import OrderObserved
-from inventory.domain.snapshots import (
-    CANCELLED_STATUSES,
-    Age,
-    age_of,
-    first_lines,
-    goes_back,
-    lines_taught_by_older,
-    newest_lines,
-)
+from inventory.domain.observed import OrderObserved, OrderSnapshot
+from inventory.domain.snapshots import Age, age_of, first_lines, lines_taught_by_older, newest_lines
 from inventory.domain.values import (
     ZERO,
     Count,
@@ -36,6 +28,7 @@ from inventory.domain.values import (
     StockKey,
 )
 
+CANCELLED_STATUSES: Final = frozenset({"cancelled", "canceled", "voided", "trash"})
 PRICE_STEP: Final = Decimal("0.0001")
 
 
@@ -120,28 +113,29 @@ class _Work:
             return
         snapshot = message.order
         age = age_of(snapshot, held)
-        if age is Age.SAME and message.source != "sweep" and goes_back(snapshot, held):
-            age = Age.OLDER
-        if age is Age.OLDER:
+        if age is Age.OLDER or (age is Age.SAME and self._came_before(message, held)):
             told = self._gaps.older_state(held.told, message)
             lines = lines_taught_by_older(held, snapshot)
             self._move_to(held, replace(held, lines=lines, told=told), message.correlation_id)
             return
-        wanted = replace(
-            held,
-            order_number=snapshot.order_number,
-            status=snapshot.status,
-            modified_at=_later(held.modified_at, snapshot.modified_at),
-            needs_sweep=held.needs_sweep if snapshot.partial else False,
-            lines=newest_lines(held, snapshot),
-        )
+        wanted = _with_snapshot(held, snapshot)
         changed = _says_more(held, wanted)
         if age is Age.SAME:
             swept = message.source == "sweep"
             wanted = replace(wanted, needs_sweep=not swept and (changed or held.needs_sweep))
         known = not changed and (age is Age.SAME or snapshot.modified_at is None)
-        told = self._gaps.same_state(held.told, message) if known else self._gaps.new_state(message, changed=changed)
+        if known:
+            told = self._gaps.same_state(held.told, message)
+        else:
+            before = held.told if age is Age.SAME else None
+            told = self._gaps.new_state(message, changed=changed, before=before)
         self._move_to(held, replace(wanted, told=told), message.correlation_id)
+
+    @staticmethod
+    def _came_before(message: OrderObserved, held: HeldOrder) -> bool:
+        """Whether a webhook says something else of the held version than a sweep found when its second was over."""
+        final = held.told is not None and held.told.final and message.source != "sweep"
+        return final and _says_more(held, _with_snapshot(held, message.order))
 
     def _move_to(self, held: HeldOrder, wanted: HeldOrder, correlation_id: str) -> None:
         """Who told it is kept with the order, but is no change of it."""
@@ -255,6 +249,17 @@ class _Work:
             key = StockKey(order.key.business_id, sku, order.location_id)
             lines.append(DueLine(key, counted if counted > 0 else ZERO, prices.get(sku)))
         return Due(order, lines, correlation_id)
+
+
+def _with_snapshot(held: HeldOrder, snapshot: OrderSnapshot) -> HeldOrder:
+    return replace(
+        held,
+        order_number=snapshot.order_number,
+        status=snapshot.status,
+        modified_at=_later(held.modified_at, snapshot.modified_at),
+        needs_sweep=held.needs_sweep if snapshot.partial else False,
+        lines=newest_lines(held, snapshot),
+    )
 
 
 def _says_more(held: HeldOrder, wanted: HeldOrder) -> bool:

@@ -14,7 +14,6 @@ UNITS_MAX: Final = Decimal(1_000_000_000)
 UNITS_EXPONENT_MIN: Final = -9
 """Nine digits after the point: with UNITS_MAX every sum stays exact in 28-digit decimal arithmetic."""
 
-CANCELLED_STATUSES: Final = frozenset({"cancelled", "canceled", "voided", "trash"})
 SKU_CHARS_MAX: Final = 255
 """As in the messages that name SKUs (`prokip_shared.messages.Sku`)."""
 
@@ -46,22 +45,6 @@ def age_of(snapshot: OrderSnapshot, held: HeldOrder) -> Age:
     if snapshot.modified_at == held.modified_at:
         return Age.SAME
     return Age.NEWER if snapshot.modified_at > held.modified_at else Age.OLDER
-
-
-def goes_back(snapshot: OrderSnapshot, held: HeldOrder) -> bool:
-    """Whether it tells less of an order's life than is known: of two states within one second of the store's clock.
-
-    An order is placed, grows, gives back and is cancelled. A store tells an event's own state minutes later, so that the
-    last to arrive need not be the last; where an order did go back within that second, the next sweep says so.
-    """
-    lines = snapshot.lines
-    return _progress(
-        snapshot.status, sum(line.ordered for line in lines), sum(line.taken for line in lines)
-    ) < _progress(held.status, sum(line.ordered for line in held.lines), sum(line.taken for line in held.lines))
-
-
-def _progress(status: str, ordered: Decimal | int, taken: Decimal | int) -> tuple[bool, Decimal | int, Decimal | int]:
-    return status.lower() in CANCELLED_STATUSES, ordered, ordered - taken
 
 
 def exact(units: Decimal) -> Decimal:
