@@ -112,7 +112,7 @@ def _nothing_drifted(world: "World", push: Database) -> Iterator[str]:
     shops = {shop.connection_id: shop for shop in world.shops}
     for row in push.committed("drift").values():
         shop = shops[push.committed("listing")[row["listing_id"]]["connection_id"]]
-        if (shop.compare_and_set or world.scenario.strict) and row["sku"] not in shop.hidden:
+        if (shop.compare_and_set or world.scenario.strict) and row["sku"] not in shop.hidden | shop.brought_back:
             yield f"push: {row['sku']} was called drift: {row['shown']} instead of {row['expected']}"
 
 

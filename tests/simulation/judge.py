@@ -94,6 +94,8 @@ class Judge:
             untold = shop.taken[sku] - basis.known
             if basis.first and untold > 0:
                 shop.hidden.add(sku)
+            if basis.first and untold < 0:
+                shop.brought_back.add(sku)
             if untold > 0 and quantity > max(0, basis.target - untold):
                 self._wrong_push(shop, sku, f"{before} -> {quantity} gives back {untold} sold there", basis)
         self.stock_changed(sku)

@@ -103,6 +103,8 @@ class Shop:
         """Units that orders since the connection hold, by SKU."""
         self.hidden: set[str] = set()
         """SKUs whose first number from us was written over sales that we had not been told of."""
+        self.brought_back: set[str] = set()
+        """The same of cancellations and returns."""
         self.edited: set[str] = set()
         """SKUs whose quantity a person changed: from then on it does not tell sales alone."""
         self.keys: dict[str, dict[ItemKey, WriteResult]] = {}

@@ -325,6 +325,9 @@ def test_a_doubt_that_nothing_settles_ends_with_the_higher_belief() -> None:
     decision = decide(moving, own(98), SHOPIFY, PATIENCE, NOW, SWEPT)
     assert isinstance(decision, Settled)
     assert (decision.in_doubt, decision.confirmed, decision.gap) == (False, 100, Gap(-2, Decimal(0), NOW))
+    decision = decide(replace(moving, gap=None), own(95), SHOPIFY, PATIENCE, NOW, SWEPT)
+    assert isinstance(decision, Settled)
+    assert (decision.in_doubt, decision.confirmed, decision.gap) == (False, 95, None)
 
 
 def test_a_first_number_in_doubt_is_what_the_store_shows_after_a_sweep() -> None:

@@ -288,16 +288,19 @@ def _look_into(listing: DueListing, shown: int, patience: Patience, now: datetim
     """Whether an earlier write happened, from what the store shows; nothing is written before that is known.
 
     One number can mean both: the write, or an order that nobody has told yet. So it counts when it stayed the same over
-    a sweep of the store's orders. Where it never does, the higher belief is taken: a difference left then reads as a sale.
+    a sweep of the store's orders. Where it never does, the one that it shows after `drift_after_s` is taken, or the higher
+    one: a difference left then reads as a sale.
     """
     written = [number for number in (listing.believed, listing.believed_if_written) if number is not None]
     gap = _gap_of(listing, shown - written[0], now)
     since = now if listing.intent is None else listing.intent.since
     if gap.since < since:
         gap = Gap(gap.units, gap.taken, now)  # from before that write
-    if patience.counted(gap, now, swept) and (shown in written or listing.believed is None):
+    counted = patience.counted(gap, now, swept)
+    waited = patience.judges(Gap(gap.units, gap.taken, since), now, swept)
+    if ((counted or waited) and shown in written) or (counted and listing.believed is None):
         believed = shown
-    elif patience.judges(Gap(gap.units, gap.taken, since), now, swept):
+    elif waited:
         believed = max(written)
     else:
         reason = f"it is not known whether {written[-1]} was written; shows {shown}, waiting for the store's orders"
