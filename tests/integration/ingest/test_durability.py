@@ -93,6 +93,7 @@ async def test_events_that_no_queue_takes_wait_and_follow_when_one_does(broker_u
             assert await timed_status(world, order_body(ref)) == 200
         assert await spooled(world) == 5
         async with listening(broker_url, database_url) as listener:
+            await listener.wait_for(5, timeout_s=30)
             assert await listener.order_refs(5) == ["1", "2", "3", "4", "5"]
 
             async def empty() -> bool:

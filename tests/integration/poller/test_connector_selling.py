@@ -211,9 +211,10 @@ async def test_whatever_interleaves_the_sums_are_the_truth(database_url: str, pr
         prokip.faults.clear()
 
         async def all_recorded() -> bool:
+            """Also that they have all arrived: before that none waits either."""
             location = await world.location(number)
             assert location["sales"] == {}, location
-            return True
+            return all(prokip.recorded(sku) == day.taken(sku) for sku in SKUS)
 
         await eventually(all_recorded, timeout_s=60, what="every order recorded")
         for sku in SKUS:

@@ -70,9 +70,9 @@ class StockPage:
     """SKUs that Prokip knows and tells no quantity for (not tracked, inactive, no stock row yet), with the reason."""
     rows_total: int | None = None
     """Of the whole list, as Prokip counts it; None: it does not tell."""
-    row_ids: Collection[int] = ()
+    row_ids: Collection[int] = field(default=(), compare=False)
     """What Prokip calls the page's rows. One that is told again on another page has moved between the two."""
-    rows_without_id: int = 0
+    rows_without_id: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
