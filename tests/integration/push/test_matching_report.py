@@ -153,7 +153,12 @@ async def test_a_linked_item_shows_the_other_sku_s_stock_and_its_sales_are_told_
         await world.tell_stock({"SHIRT": 7})
         status, answer = await say(world, connection, "SHOP-1", "link", {"sku": "SHIRTS"})
         assert (status, answer["code"]) == (409, "sku_not_in_prokip")
-        assert (await say(world, connection, "SHOP-1", "link", {"sku": "SHIRT"}))[0] == 200
+
+        async def linked() -> bool:
+            """As soon as the SKU's quantity has come."""
+            return (await say(world, connection, "SHOP-1", "link", {"sku": "SHIRT"}))[0] == 200
+
+        await eventually(linked, what="linked")
         await world.until(lambda: woo.stock("SHOP-1") == 7, "written")
         await world.until(lambda: held_by(world) == {"SHOP-1": "SHIRT"}, "told to the ledger")
         again = await world.fetch_value("SELECT read_at FROM push.catalogue_read")
