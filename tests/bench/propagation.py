@@ -69,7 +69,7 @@ class Witness:
 
     def _begin(self, sale: SaleDueV1, accepted: datetime) -> None:
         wanted = {line.sku: line.stock_revision for line in sale.lines}
-        done = self.tracker.sale(sale.connection_id, "", sale.order_ref, sale.order_number, accepted, wanted)
+        done = self.tracker.sale(sale.connection_id, sale.order_ref, sale.order_number, accepted, wanted)
         if done is not None:
             self.finished.append(done)
 
