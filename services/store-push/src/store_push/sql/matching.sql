@@ -92,14 +92,14 @@ LEFT JOIN push.item_choice o ON o.connection_id = l.connection_id AND o.item_ref
 WHERE l.business_id = $1 AND l.id = $2;
 
 -- name: items_meaning
--- Items that have one of these SKUs, or are linked to one.
+-- Items that have one of these SKUs, or are linked to one; and the named ones.
 SELECT i.item_ref, i.parent_ref, i.place_ref, i.sku, i.parent_sku, i.name, i.product_ref, i.variant_ref, i.price,
     i.level_state, i.quantity
 FROM push.catalogue_item i
 WHERE i.connection_id = $1 AND (
     i.sku = ANY($2::text[])
     OR i.item_ref IN (SELECT o.item_ref FROM push.item_choice o WHERE o.connection_id = $1 AND o.sku = ANY($2::text[]))
-    OR i.item_ref = $3
+    OR i.item_ref = ANY($3::text[])
 )
 ORDER BY i.item_ref;
 
