@@ -134,6 +134,13 @@ class ConnectionUninstalledV1(Message):
     reason: str
 
 
+class ConnectionRedactedV1(Message):
+    """The platform wants what is kept of a store that has left to be erased."""
+
+    type: Literal["connection.redacted.v1"] = "connection.redacted.v1"
+    connection_id: int
+
+
 class ConnectionChangedV1(Message):
     """An operator changed a connection (or Prokip's settings, connection_id None); readers look it up again."""
 
@@ -350,6 +357,7 @@ MESSAGE_TYPES: Final[dict[str, type[Message]]] = {
         OrderObservedV1,
         LevelHintedV1,
         ProductHintedV1,
+        ConnectionRedactedV1,
         ConnectionUninstalledV1,
         ConnectionChangedV1,
         SyncRequestedV1,

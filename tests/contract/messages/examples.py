@@ -8,6 +8,7 @@ from uuid import UUID
 from prokip_shared.messages import (
     ConnectionChangedV1,
     ConnectionHealthChangedV1,
+    ConnectionRedactedV1,
     ConnectionUninstalledV1,
     DriftFoundV1,
     LevelHintedV1,
@@ -89,6 +90,7 @@ EXAMPLES: tuple[Message, ...] = (
         product=PRODUCT,
     ),
     ProductHintedV1(**COMMON, connection_id=3, product=PRODUCT, observed_at=AT),
+    ConnectionRedactedV1(**COMMON, connection_id=3),
     ConnectionUninstalledV1(**COMMON, connection_id=3, reason="app/uninstalled"),
     ConnectionChangedV1(**COMMON, connection_id=3, change="paused"),
     SyncRequestedV1(**COMMON, round_id=ROUND_ID, connection_id=None),

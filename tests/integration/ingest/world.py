@@ -18,6 +18,7 @@ from prokip_shared.connections import Credentials, CustomCredentials, ShopifyCre
 from prokip_shared.database import Connection, migrate, open_pool
 from prokip_shared.directory import seal_credentials
 from prokip_shared.messages import (
+    ConnectionRedactedV1,
     ConnectionUninstalledV1,
     LevelHintedV1,
     Message,
@@ -41,7 +42,13 @@ SHOP_SECRET: Final = "shpss-made-up"
 CUSTOM_STORE: Final = "kiosk"
 CUSTOM_SECRET: Final = "kiosk-made-up"
 CONNECTED_AT: Final = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
-HEARD: Final[tuple[type[Message], ...]] = (OrderObservedV1, LevelHintedV1, ProductHintedV1, ConnectionUninstalledV1)
+HEARD: Final[tuple[type[Message], ...]] = (
+    OrderObservedV1,
+    LevelHintedV1,
+    ProductHintedV1,
+    ConnectionUninstalledV1,
+    ConnectionRedactedV1,
+)
 
 
 @dataclass(frozen=True, slots=True)

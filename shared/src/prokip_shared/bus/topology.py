@@ -11,6 +11,7 @@ from typing import Final
 from prokip_shared.messages import (
     ConnectionChangedV1,
     ConnectionHealthChangedV1,
+    ConnectionRedactedV1,
     ConnectionUninstalledV1,
     DriftFoundV1,
     LevelHintedV1,
@@ -43,6 +44,7 @@ HEARD: Final[Mapping[str, tuple[type[Message], ...]]] = {
         ListingPushedV1,
         ConnectionHealthChangedV1,
         ConnectionUninstalledV1,
+        ConnectionRedactedV1,
         SyncCompletedV1,
     ),
 }

@@ -56,6 +56,12 @@ LEVEL_TOPIC: Final = "inventory_levels/update"
 PRODUCT_TOPICS: Final = frozenset({"products/create", "products/update"})
 PRODUCT_GONE_TOPIC: Final = "products/delete"
 UNINSTALLED_TOPIC: Final = "app/uninstalled"
+REDACT_TOPIC: Final = "shop/redact"
+"""Two days after an app was removed: erase what is kept of the shop."""
+COMPLIANCE_TOPICS: Final = frozenset({"customers/data_request", "customers/redact", REDACT_TOPIC})
+"""Told by an app's own setup, not by a shop's subscriptions, and signed with that app's secret also when the shop has
+left. https://shopify.dev/docs/apps/build/compliance/privacy-law-compliance
+"""
 SILENT_TOPICS: Final = frozenset(
     {
         # No orders: a refund and an edit name only an order's id. orders/updated follows both, with the whole
@@ -64,14 +70,15 @@ SILENT_TOPICS: Final = frozenset(
         "orders/edited",
         # Carries an id alone; deleting an order gives no stock back, and a level that moves is told by itself.
         "orders/delete",
-        # Compliance: personal data is dropped at this door, so there is nothing to hand out or to erase.
-        # https://shopify.dev/docs/apps/build/compliance/privacy-law-compliance
-        "customers/data_request",
-        "customers/redact",
-        "shop/redact",
     }
 )
-TOPICS: Final = ORDER_TOPICS | PRODUCT_TOPICS | SILENT_TOPICS | {LEVEL_TOPIC, PRODUCT_GONE_TOPIC, UNINSTALLED_TOPIC}
+TOPICS: Final = (
+    ORDER_TOPICS
+    | PRODUCT_TOPICS
+    | SILENT_TOPICS
+    | COMPLIANCE_TOPICS
+    | {LEVEL_TOPIC, PRODUCT_GONE_TOPIC, UNINSTALLED_TOPIC}
+)
 
 RESTOCKING: Final = frozenset({"return", "cancel", "legacy_restock"})
 """`no_restock` refunds leave the stock as it is. https://shopify.dev/docs/api/admin-rest/latest/resources/refund"""
@@ -114,6 +121,7 @@ class Body(TypedDict, total=False):
     available: Any
     line_items: list[LineBody]
     refunds: list[RefundBody]
+    shop_domain: Any
     variants: list[VariantBody]
     variant_gids: list[Any]
 

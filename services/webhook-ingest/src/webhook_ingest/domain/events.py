@@ -6,7 +6,14 @@ from typing import Any, Final, NamedTuple
 from msgspec.json import Encoder
 
 from prokip_shared.connections import ConnectionRecord
-from prokip_shared.messages import ConnectionUninstalledV1, LevelHintedV1, Message, OrderObservedV1, ProductHintedV1
+from prokip_shared.messages import (
+    ConnectionRedactedV1,
+    ConnectionUninstalledV1,
+    LevelHintedV1,
+    Message,
+    OrderObservedV1,
+    ProductHintedV1,
+)
 from prokip_shared.platforms.webhooks import (
     LevelHint,
     Meaning,
@@ -26,6 +33,7 @@ def _name(message: type[Message]) -> str:
 ORDER_OBSERVED: Final = _name(OrderObservedV1)
 LEVEL_HINTED: Final = _name(LevelHintedV1)
 PRODUCT_HINTED: Final = _name(ProductHintedV1)
+CONNECTION_REDACTED: Final = _name(ConnectionRedactedV1)
 CONNECTION_UNINSTALLED: Final = _name(ConnectionUninstalledV1)
 ENCODER: Final = Encoder()
 
@@ -65,6 +73,12 @@ def event_of(
         "type": message_type,
     }
     return Event(message_type, ENCODER.encode(head | said))
+
+
+def redaction_of(connection_id: int, business_id: int, *, message_id: str, correlation_id: str) -> Event:
+    head = {"message_id": message_id, "correlation_id": correlation_id, "business_id": business_id}
+    said = {"type": CONNECTION_REDACTED, "connection_id": connection_id}
+    return Event(CONNECTION_REDACTED, ENCODER.encode(head | said))
 
 
 def _order(order: OrderFields, connection: ConnectionRecord, observed_at: datetime, topic: str) -> dict[str, Any]:
