@@ -46,9 +46,9 @@ async def until_state(world: PushWorld, connection_id: int, wanted: dict[str | N
     await eventually(so, what=f"{wanted}")
 
 
-def counted(server: ShopifyServer | WooCommerceStore, **asked: str) -> Fault:
+def counted(server: ShopifyServer | WooCommerceStore, *, path: str = "", body: str = "") -> Fault:
     """Disturbs nothing; its `met` counts the questions that fit."""
-    return server.faults.add(Fault("slow", hold_s=0, times=None, **asked))
+    return server.faults.add(Fault("slow", path=path, body=body, hold_s=0, times=None))
 
 
 async def test_a_product_that_is_made_renamed_and_removed_in_a_shop_is_followed_at_once(database_url: str) -> None:
@@ -103,7 +103,8 @@ async def test_what_our_own_writes_make_a_shop_tell_asks_it_nothing(database_url
         looks = counted(shopify, body="ProductItems")
         for quantity in (4, 5, 6):
             await world.tell_stock({"TEE-S": quantity})
-            await world.until(lambda wanted=quantity: shop.stock("TEE-S") == wanted, "written")
+            await world.until_settled(connection)
+            assert shop.stock("TEE-S") == quantity
             await tell(world, connection, shopify, tee)
         shop.rename_sku("TEE-M", "TEE-MEDIUM")
         await tell(world, connection, shopify, tee)
