@@ -14,14 +14,14 @@ WITH told AS (
     WHERE w.business_id = $1 AND w.connection_id = $2
 ), listed AS (
     SELECT l.id, l.item_ref, l.parent_ref, l.sku, i.sku AS store_sku, coalesce(i.name, '') AS name, l.state,
-        CASE WHEN l.state = 'matched' AND told.available IS NULL THEN coalesce(a.reason, l.reason) ELSE l.reason END
+        CASE WHEN l.state = 'matched' THEN coalesce(a.reason, l.reason) ELSE l.reason END
             AS reason,
         l.target, l.confirmed + l.confirmed_taken - l.target_taken AS believed, told.available,
         o.kind AS choice, coalesce(s.push, 'on') AS rule, w.active, f.state AS plan, l.held_since IS NOT NULL AS asked,
         CASE
             WHEN l.state <> 'matched' THEN l.state
             WHEN s.push <> 'on' THEN 'rule'
-            WHEN told.available IS NULL AND a.sku IS NOT NULL THEN 'left_alone'
+            WHEN a.sku IS NOT NULL THEN 'left_alone'
             WHEN told.sku IS NULL THEN 'only_in_store'
             WHEN told.available IS NULL THEN 'no_quantity'
             ELSE 'matched'
@@ -63,7 +63,7 @@ WITH told AS (
 SELECT CASE
         WHEN l.state <> 'matched' THEN l.state
         WHEN s.push <> 'on' THEN 'rule'
-        WHEN told.available IS NULL AND a.sku IS NOT NULL THEN 'left_alone'
+        WHEN a.sku IS NOT NULL THEN 'left_alone'
         WHEN told.sku IS NULL THEN 'only_in_store'
         WHEN told.available IS NULL THEN 'no_quantity'
         ELSE 'matched'
