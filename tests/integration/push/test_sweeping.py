@@ -116,7 +116,12 @@ async def test_a_difference_asks_for_a_sweep_and_an_order_explains_it(database_u
             return str(order) in newest(world, connection)
 
         await eventually(told, what="the order was told")
-        assert first["swept_at"] < (await swept(world, connection))["swept_at"]
+
+        async def over() -> bool:
+            """What a sweep finds is told before it is over."""
+            return bool(first["swept_at"] < (await swept(world, connection))["swept_at"])
+
+        await eventually(over, what="the sweep is over")
         await world.tell_stock({"SKU-0001": 83}, {connection: 7})
         await world.until_settled(connection)
         assert shopify.shop().stock("SKU-0001") == 83
