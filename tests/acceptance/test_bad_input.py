@@ -360,7 +360,7 @@ async def test_wrong_values_in_queries_never_crash_a_route(database_url: str) ->
                     await probe.attack(operation, f"{path}?{query_of(operation, **{one['name']: value})}")
             if operation.method == "get":
                 answer = await probe.attack(operation, f"{path}?{query_of(operation, nobody='1')}")
-                assert answer.status in {200, 403, 404, 422, 501}, operation.named
+                assert answer.status in {200, 403, 404, 409, 422}, operation.named
         assert not probe.crashed, "\n".join(probe.crashed)
         await attacker.expect_ready()
 

@@ -61,6 +61,7 @@ from store_push.storage.catalogue import CatalogueStorage
 from store_push.storage.connections import ConnectionStorage
 from store_push.storage.first_quantities import FirstQuantityStorage
 from store_push.storage.intents import IntentStorage
+from store_push.storage.product_looks import ProductLookStorage
 from store_push.storage.rounds import RoundStorage
 from store_push.storage.rules import RuleStorage
 from store_push.storage.subscriptions import SubscriptionStorage
@@ -293,7 +294,7 @@ class Product:
         life.spawn(catalogue_timer.run())
         life.spawn(sweep_timer.run())
         life.spawn(_follow(pool, follower))
-        stock = StockHandlers(targets, rounds, catalogues, SETTLE_S)
+        stock = StockHandlers(targets, rounds, catalogues, ProductLookStorage(), SETTLE_S)
         consume = partial(self._consume, life, "push", pool, outbox)
         consume(Subscription("store-push", StockChangedV1, pace_s=0), stock.mark_due)
         consume(Subscription("store-push", LevelHintedV1, pace_s=SETTLE_S * HINT_PACE_SHARE), stock.note_hints)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 from prokip_shared.connections import ConnectionRecord
 from prokip_shared.platforms import shopify_webhooks, woocommerce_webhooks
-from prokip_shared.platforms.errors import StoreUnavailable, Throttled
+from prokip_shared.platforms.errors import Refused, StoreUnavailable, Throttled
 from prokip_shared.platforms.store import (
     CatalogueItem,
     CataloguePage,
@@ -381,6 +381,9 @@ class ShopLink:
             return OrdersPage(snapshots, (), str(first + PAGE_ITEMS_MAX) if more else None, self._shop.clock())
 
         return await self._ask("orders", page)
+
+    async def items_of(self, product_refs: Sequence[str]) -> Sequence[CatalogueItem]:
+        raise Refused("not_readable", f"the simulated shops tell of no products ({len(product_refs)} asked)")
 
     async def keep_webhooks(self, public_webhook_url: str) -> tuple[str, ...]:
         return ()

@@ -28,6 +28,14 @@ class Market:
         shops = [shop.stock(sku) for shop in self.world.shopify.shops.values()]
         return [*(store.stock(sku) for store in self.world.woocommerce), *shops]
 
+    async def expect_available(self, sku: str, quantity: int) -> None:
+        """In the ledger, whatever stores show."""
+
+        async def so() -> bool:
+            return await self.available(sku) == quantity
+
+        await eventually(so, timeout_s=15.0, what=f"{sku} is {quantity} in the ledger")
+
     async def expect(self, sku: str, quantity: int, *, timeout_s: float = 15.0) -> None:
         """The same quantity in the ledger, in every store and in Prokip."""
 

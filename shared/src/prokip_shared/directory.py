@@ -130,6 +130,15 @@ class Directory:
         finally:
             connection.terminate()
 
+    async def ever_connected(self, platform: Platform, store_key: str) -> tuple[int, int] | None:
+        """The ids of the connection and the business of a store, also when it ended. Raises what asyncpg raises."""
+        connection = await self._connect()
+        try:
+            row = await connection.fetchrow(self._queries["connection_of_store"], platform, store_key)
+        finally:
+            connection.terminate()
+        return None if row is None else (row["id"], row["business_id"])
+
     async def follow(self) -> None:
         """Runs for ever: listens for changes, reads again, reconnects when Postgres comes back."""
         while True:

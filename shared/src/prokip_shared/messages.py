@@ -82,6 +82,26 @@ class OrderObservedV1(Message):
     """The webhook's, in the platform's words; None: from a sweep."""
 
 
+class ProductItem(Value):
+    """What a store's webhook tells of one item."""
+
+    item_ref: str
+    """WooCommerce product or variation id; Shopify inventory item id (digits)."""
+    sku: str | None
+    tracked: bool | None
+    """Whether the store counts it; None where it is not told."""
+
+
+class ProductHint(Value):
+    """What a store's webhook tells of one product: enough to see whether its catalogue was read like that."""
+
+    product_ref: str
+    items_count: int | None
+    """How many items it has in all; 0: it is gone. None where it is not told."""
+    items: tuple[ProductItem, ...]
+    """Not all of them where there are many."""
+
+
 class LevelHintedV1(Message):
     """A store says that a quantity changed; worth a look, never a number to believe."""
 
@@ -93,6 +113,17 @@ class LevelHintedV1(Message):
     """Shopify location id (digits); None elsewhere."""
     quantity: Decimal | None
     observed_at: AwareDatetime
+    product: ProductHint | None = None
+    """WooCommerce tells a quantity in the same breath as the product that has it."""
+
+
+class ProductHintedV1(Message):
+    """A store says that a product was made, changed or removed; worth a look, never a catalogue to believe."""
+
+    type: Literal["product.hinted.v1"] = "product.hinted.v1"
+    connection_id: int
+    product: ProductHint
+    observed_at: AwareDatetime
 
 
 class ConnectionUninstalledV1(Message):
@@ -101,6 +132,13 @@ class ConnectionUninstalledV1(Message):
     type: Literal["connection.uninstalled.v1"] = "connection.uninstalled.v1"
     connection_id: int
     reason: str
+
+
+class ConnectionRedactedV1(Message):
+    """The platform wants what is kept of a store that has left to be erased."""
+
+    type: Literal["connection.redacted.v1"] = "connection.redacted.v1"
+    connection_id: int
 
 
 class ConnectionChangedV1(Message):
@@ -318,6 +356,8 @@ MESSAGE_TYPES: Final[dict[str, type[Message]]] = {
     for cls in (
         OrderObservedV1,
         LevelHintedV1,
+        ProductHintedV1,
+        ConnectionRedactedV1,
         ConnectionUninstalledV1,
         ConnectionChangedV1,
         SyncRequestedV1,

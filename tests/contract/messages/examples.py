@@ -8,6 +8,7 @@ from uuid import UUID
 from prokip_shared.messages import (
     ConnectionChangedV1,
     ConnectionHealthChangedV1,
+    ConnectionRedactedV1,
     ConnectionUninstalledV1,
     DriftFoundV1,
     LevelHintedV1,
@@ -17,6 +18,9 @@ from prokip_shared.messages import (
     OrderLine,
     OrderObservedV1,
     OrderSnapshot,
+    ProductHint,
+    ProductHintedV1,
+    ProductItem,
     ProkipHeldV1,
     ProkipObservedV1,
     PushedListing,
@@ -42,6 +46,14 @@ COMMON: dict[str, Any] = {
     "correlation_id": CORRELATION,
     "business_id": 7,
 }
+PRODUCT = ProductHint(
+    product_ref="44",
+    items_count=2,
+    items=(
+        ProductItem(item_ref="4401", sku="MUG-RED", tracked=True),
+        ProductItem(item_ref="4402", sku=None, tracked=None),
+    ),
+)
 PART = RoundPart(round_id=ROUND_ID, connection_id=3, part=1, parts=2)
 
 EXAMPLES: tuple[Message, ...] = (
@@ -68,7 +80,17 @@ EXAMPLES: tuple[Message, ...] = (
         ),
         topic="orders/updated",
     ),
-    LevelHintedV1(**COMMON, connection_id=3, item_ref="4401", place_ref="55", quantity=Decimal(98), observed_at=AT),
+    LevelHintedV1(
+        **COMMON,
+        connection_id=3,
+        item_ref="4401",
+        place_ref="55",
+        quantity=Decimal(98),
+        observed_at=AT,
+        product=PRODUCT,
+    ),
+    ProductHintedV1(**COMMON, connection_id=3, product=PRODUCT, observed_at=AT),
+    ConnectionRedactedV1(**COMMON, connection_id=3),
     ConnectionUninstalledV1(**COMMON, connection_id=3, reason="app/uninstalled"),
     ConnectionChangedV1(**COMMON, connection_id=3, change="paused"),
     SyncRequestedV1(**COMMON, round_id=ROUND_ID, connection_id=None),

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.contract.sandbox.conftest import GraphqlClient
+from prokip_sandbox import Good
+from tests.contract.sandbox.conftest import GraphqlClient, Receiver
 
 OpenShop = Callable[..., contextlib.AbstractAsyncContextManager[GraphqlClient]]
 
@@ -126,3 +127,39 @@ async def test_a_product_becomes_a_draft_and_gets_an_image(open_shop: OpenShop) 
         assert gone.body["data"]["productUpdate"]["userErrors"] == [
             {"field": ["id"], "message": "Product does not exist"}
         ]
+
+
+async def test_what_is_done_in_the_catalogue_is_told_with_all_its_variants(
+    shopify: GraphqlClient, receiver: Receiver
+) -> None:
+    await shopify.subscribe(receiver.url, "PRODUCTS_CREATE", "PRODUCTS_UPDATE", "PRODUCTS_DELETE")
+    shop = shopify.shop
+    shop.add_goods([Good(f"BIG-{n}", f"Big - {n}", 100, 1, "variation", "BIG", str(n)) for n in range(120)])
+    await shopify.server.settled()
+    shop.rename_sku("BIG-0", "SMALL")
+    await shopify.server.settled()
+    product = shop.product("SMALL")
+    shop.set_stock("SMALL", 9)  # no change of the product, unless a shop is one that says so
+    shop.delete_product("SMALL")
+    await shopify.server.settled()
+    created, updated, deleted = receiver.drain()
+    assert [one.topic for one in (created, updated, deleted)] == [
+        "products/create",
+        "products/update",
+        "products/delete",
+    ]
+    assert (len(updated.json["variants"]), len(updated.json["variant_gids"])) == (100, 120)
+    first = updated.json["variants"][0]
+    assert (first["sku"], first["inventory_management"]) == ("SMALL", "shopify")
+    assert deleted.json == {"id": product.id}
+
+
+async def test_some_shops_say_that_a_product_changed_when_its_stock_did(
+    shopify: GraphqlClient, receiver: Receiver
+) -> None:
+    await shopify.subscribe(receiver.url, "PRODUCTS_UPDATE")
+    shopify.shop.tells_products_of_stock = True
+    shopify.shop.set_stock("SKU-0001", 9)
+    await shopify.server.settled()
+    (told,) = receiver.drain()
+    assert told.json["variants"][0]["inventory_quantity"] == 9

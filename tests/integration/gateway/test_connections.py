@@ -265,7 +265,7 @@ async def test_a_token_of_another_shop_or_none_is_refused(alice: Person, world: 
 
 async def test_the_consent_page_is_said_to_be_missing(alice: Person) -> None:
     answer = await alice.call("GET", "/connections/shopify?shop=sandbox-1.myshopify.com")
-    assert (answer.status, answer.body["code"]) == (501, "oauth_not_set_up")
+    assert (answer.status, answer.body["code"]) == (409, "oauth_not_set_up")
     assert "access token" in answer.body["detail"]
 
 

@@ -11,7 +11,15 @@ from tests.integration.gateway.client import Gateway, Person, open_gateway
 
 
 @pytest.fixture
-async def gateway(environ: dict[str, str], http: ClientSession) -> AsyncIterator[Gateway]:
+def planned() -> list[dict[str, Any]]:
+    """The wishes of the plans that store-push was asked for."""
+    return []
+
+
+@pytest.fixture
+async def gateway(
+    environ: dict[str, str], http: ClientSession, planned: list[dict[str, Any]]
+) -> AsyncIterator[Gateway]:
     """Beside a store-push that knows three listings of any store, one a page."""
     rows: list[dict[str, Any]] = [
         {"id": 1, "sku": "shirt1", "item_ref": "11", "parent_ref": None, "state": "matched", "target": "100"},
@@ -25,8 +33,16 @@ async def gateway(environ: dict[str, str], http: ClientSession) -> AsyncIterator
         row = rows[after] | {"name": "", "price": None, "believed": None} | told
         return web.json_response({"items": [row], "next": after + 1 if after < 2 else None})
 
+    async def plan(request: web.Request) -> web.Response:
+        planned.append(await request.json())
+        now = "2026-11-22T12:00:00Z"
+        told = {"id": 7, "connection_id": int(request.match_info["connection"]), "state": "reading", "since": now}
+        told |= {"created_at": now, "wishes": planned[-1], "products_read": 0, "products_total": None}
+        return web.json_response(told | {"counts": {}, "error": None}, status=201)
+
     app = web.Application()
     app.router.add_get("/internal/listings", listings)
+    app.router.add_post("/internal/stores/{connection}/product-plans", plan)
     async with (
         TestServer(app) as server,
         open_gateway(environ | {"STORE_PUSH_URL": str(server.make_url(""))}, http) as opened,
@@ -85,13 +101,41 @@ async def test_several_stores_of_a_platform_have_to_be_told_apart(alice: Person)
     assert (await alice.call("POST", "/api/toggle", {"platform": "ebay"})).status == 422
 
 
-async def test_prices_and_images_are_refused_by_name(alice: Person) -> None:
+@pytest.mark.parametrize("form", [True, False])
+async def test_prices_and_images_become_a_plan_that_waits_to_be_looked_at(
+    alice: Person, planned: list[dict[str, Any]], form: bool
+) -> None:
+    image = "https://img.example.test/shirt.png"
+    fields = {"platform": "custom", "price_shirt1": "20.50", "image_shirt1": image, "price_hat": "3"}
+    pushed = await alice.ok("POST", "/api/push", **({"data": fields} if form else {"json": fields}))
+    assert pushed["planId"] == 7
+    assert pushed["message"].endswith("/product-plans/7")
+    assert planned == [
+        {
+            "create": True,
+            "update": False,
+            "publish": False,
+            "skus": ["hat", "shirt1"],
+            "prices": {"shirt1": "20.50", "hat": "3"},
+            "images": {"shirt1": image},
+        }
+    ]
+
+
+async def test_what_is_no_price_and_no_address_of_an_image_is_refused(
+    alice: Person, planned: list[dict[str, Any]]
+) -> None:
     form = FormData({"platform": "custom", "price_shirt1": "20"})
     form.add_field("image_shirt1", b"png", filename="shirt.png", content_type="image/png")
-    for body in ({"json": {"platform": "custom", "price_shirt1": 20, "image_shirt1": "x"}}, {"data": form}):
+    for body, code in (
+        ({"data": form}, "image_not_an_address"),
+        ({"json": {"platform": "custom", "colour_shirt1": "red"}}, "invalid_input"),
+        ({"json": {"platform": "custom", "price_shirt1": "cheap"}}, "invalid_input"),
+        ({"json": {"platform": "custom", "image_shirt1": "shirt.png"}}, "invalid_input"),
+    ):
         answer = await alice.call("POST", "/api/push", **body)
-        assert (answer.status, answer.body["code"]) == (501, "only_quantities")
-        assert "image_shirt1, price_shirt1" in answer.body["detail"]
+        assert (answer.status, answer.body["code"]) == (422, code)
+    assert planned == []
 
 
 async def test_a_push_without_prokip_says_so(alice: Person) -> None:

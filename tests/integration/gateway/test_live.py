@@ -12,6 +12,7 @@ from aiohttp import ClientSession
 from gateway.keys import HUB
 from prokip_shared.messages import (
     ConnectionHealthChangedV1,
+    ConnectionRedactedV1,
     ConnectionUninstalledV1,
     DriftFoundV1,
     ListingPushedV1,
@@ -210,6 +211,33 @@ async def test_a_store_that_removed_us_asks_to_be_connected_again(alice: Person,
     await neighbours.say(ConnectionUninstalledV1(business_id=business, connection_id=store, reason="app/uninstalled"))
     await wait_for_events(alice, 2)
     assert (await alice.ok("GET", f"/api/v1/connections/{store}"))["status"] == "needs_reauthorisation"
+
+
+async def test_a_store_that_left_for_good_is_forgotten_and_one_that_is_connected_is_not(
+    alice: Person, neighbours: Neighbours, database_url: str
+) -> None:
+    store, business = await store_of(alice)
+    redaction = ConnectionRedactedV1(business_id=business, connection_id=store)
+    await neighbours.say(redaction)
+    await neighbours.say(ConnectionUninstalledV1(business_id=business, connection_id=store, reason="app/uninstalled"))
+    await wait_for_events(alice, 2)
+    assert (await alice.ok("GET", f"/api/v1/connections/{store}"))["status"] == "needs_reauthorisation"
+    bob = await alice.gateway.person("bob")
+    await neighbours.say(ConnectionRedactedV1(business_id=await bob.business_id(), connection_id=store), redaction)
+
+    async def forgotten() -> bool:
+        return str((await alice.ok("GET", f"/api/v1/connections/{store}"))["status"]) == "disconnected"
+
+    await eventually(forgotten, what="the store is gone")
+    admin = await asyncpg.connect(database_url)
+    try:
+        row = await admin.fetchrow("SELECT store_key, store_url, store_name, credentials FROM gateway.connection")
+        assert row is not None
+        assert tuple(row) == (f"redacted-{store}", "", "Erased store", None)
+        events = await admin.fetch("SELECT body::text FROM gateway.live_event")
+        assert not any("Corner Shop" in event["body"] for event in events)
+    finally:
+        await admin.close()
 
 
 async def test_a_quiet_line_is_kept_open_and_ends_with_the_session(

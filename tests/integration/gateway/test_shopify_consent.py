@@ -187,7 +187,7 @@ async def test_without_an_app_it_says_what_is_missing(environ: dict[str, str], h
     async with open_gateway(environ, http) as bare:
         person = await bare.person()
         answer = await person.call("GET", "/connections/shopify?shop=some-shop")
-        assert (answer.status, answer.body["code"]) in {(501, "oauth_not_set_up"), (409, "prokip_not_configured")}
+        assert (answer.status, answer.body["code"]) in {(409, "oauth_not_set_up"), (409, "prokip_not_configured")}
 
 
 class TestSeveralLocations:

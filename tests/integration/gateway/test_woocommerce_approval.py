@@ -255,7 +255,7 @@ async def test_programs_get_the_address_as_json_and_wrong_addresses_words(
         (world.prokip.url, 502, "store_unreachable"),
         ("http://shop.example", 422, "invalid_input"),
         ("https://user:pw@shop.example", 422, "invalid_input"),
-        ("https://shop.example", 501, "approval_needs_https"),
+        ("https://shop.example", 409, "approval_needs_https"),
     ):
         answer = await alice.call("GET", f"{path}?{urlencode({'storeUrl': url})}")
         assert (answer.status, answer.body["code"]) == (status, code), (url, answer)
@@ -265,7 +265,7 @@ async def test_wordpress_posts_to_few_ports(environ: dict[str, str], http: Clien
     async with open_gateway(environ | {"PUBLIC_URL": "https://sync.example:8443"}, http) as bare:
         person = await with_prokip(await bare.person(), world)
         answer = await person.call("GET", "/connections/woocommerce/authorize?storeUrl=https://shop.example")
-        assert (answer.status, answer.body["code"]) == (501, "approval_needs_https")
+        assert (answer.status, answer.body["code"]) == (409, "approval_needs_https")
 
 
 async def test_without_a_way_back_it_says_what_is_missing(
@@ -274,4 +274,4 @@ async def test_without_a_way_back_it_says_what_is_missing(
     async with open_gateway(environ, http) as bare:
         person = await with_prokip(await bare.person(), world)
         answer = await person.call("GET", "/connections/woocommerce/authorize?storeUrl=https://shop.example")
-        assert (answer.status, answer.body["code"]) == (501, "approval_not_set_up")
+        assert (answer.status, answer.body["code"]) == (409, "approval_not_set_up")

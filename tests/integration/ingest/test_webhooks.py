@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from prokip_shared.messages import ConnectionUninstalledV1, LevelHintedV1, OrderObservedV1
+from prokip_shared.messages import (
+    ConnectionUninstalledV1,
+    LevelHintedV1,
+    OrderObservedV1,
+    ProductHint,
+    ProductHintedV1,
+)
 from prokip_shared.platforms.signatures import sign
 from tests.integration.ingest.world import (
     CUSTOM_STORE,
@@ -57,7 +63,7 @@ async def test_every_recorded_woocommerce_delivery_is_answered_200(world: World,
             **{name.replace("-", "_"): value for name, value in delivery.headers.items() if name.startswith("X-WC")},
         )
         assert response.status == 200
-    said = sum(not delivery.topic.endswith(".deleted") for delivery in deliveries)
+    said = sum(delivery.topic != "order.deleted" for delivery in deliveries)
     assert len(await listener.wait_for(said)) == said
 
 
@@ -75,6 +81,18 @@ async def test_a_shopify_order_a_level_and_an_uninstall_are_said(world: World, l
     assert [line.taken for line in seen.order.lines] == [Decimal(0), Decimal(1), Decimal(0)]
     assert (hint.item_ref, hint.place_ref, hint.quantity) == ("48513488879793", "75596366001", Decimal(0))
     assert found[ConnectionUninstalledV1].business_id == world.stores["shopify"].business_id
+
+
+async def test_a_shopify_product_is_said_with_its_items_and_without_its_texts(world: World, listener: Listener) -> None:
+    product = shopify_payload("product_rest_2026-07")
+    assert (await world.shopify(json.dumps(product).encode(), "products/update")).status == 200
+    assert (await world.shopify(b'{"id": 632910392}', "products/delete")).status == 200
+    changed, gone = await listener.wait_for(2)
+    assert isinstance(changed, ProductHintedV1)
+    assert isinstance(gone, ProductHintedV1)
+    assert changed.connection_id == gone.connection_id == world.stores["shopify"].id
+    assert [item.sku for item in changed.product.items] == [variant["sku"] for variant in product["variants"]]
+    assert gone.product == ProductHint(product_ref="632910392", items_count=0, items=())
 
 
 async def test_a_custom_stores_sale_is_said_as_one_line_of_its_order(world: World, listener: Listener) -> None:

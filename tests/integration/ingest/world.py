@@ -17,7 +17,15 @@ from prokip_shared.bus.port import Subscription
 from prokip_shared.connections import Credentials, CustomCredentials, ShopifyCredentials, WooCredentials
 from prokip_shared.database import Connection, migrate, open_pool
 from prokip_shared.directory import seal_credentials
-from prokip_shared.messages import ConnectionUninstalledV1, LevelHintedV1, Message, OrderObservedV1, Platform
+from prokip_shared.messages import (
+    ConnectionRedactedV1,
+    ConnectionUninstalledV1,
+    LevelHintedV1,
+    Message,
+    OrderObservedV1,
+    Platform,
+    ProductHintedV1,
+)
 from prokip_shared.platforms.signatures import sign
 from prokip_shared.runtime import RunningService, ServiceContext, running
 from prokip_shared.security.tokens import InternalTokens
@@ -34,7 +42,13 @@ SHOP_SECRET: Final = "shpss-made-up"
 CUSTOM_STORE: Final = "kiosk"
 CUSTOM_SECRET: Final = "kiosk-made-up"
 CONNECTED_AT: Final = datetime(2026, 11, 22, 10, 0, tzinfo=UTC)
-HEARD: Final[tuple[type[Message], ...]] = (OrderObservedV1, LevelHintedV1, ConnectionUninstalledV1)
+HEARD: Final[tuple[type[Message], ...]] = (
+    OrderObservedV1,
+    LevelHintedV1,
+    ProductHintedV1,
+    ConnectionUninstalledV1,
+    ConnectionRedactedV1,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,9 @@ from functools import partial
 
 import pytest
 
+from inventory import storage
+from inventory.domain.orders import count_orders, order_key
+from inventory.domain.values import Known
 from inventory.handlers.holders import apply_holder_batch
 from inventory.handlers.observations import apply_observation_batch
 from inventory.handlers.orders import apply_order_batch
@@ -129,11 +132,49 @@ async def test_a_sku_that_prokip_tells_while_its_sale_is_counted_is_counted_agai
 
 
 async def waits_for_a_lock(pool: Pool) -> bool:
-    return bool(
-        await pool.fetchval(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )
+    return bool(await waiting(pool))
+
+
+async def waiting(pool: Pool) -> int:
+    """How many wait for a lock."""
+    count: int = await pool.fetchval(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
     )
+    return count
+
+
+async def test_who_changes_an_order_that_another_takes_for_new_is_never_waited_for(pool: Pool) -> None:
+    """A looked before order 9 was there, and comes to it after its own 5. B changes 9, and takes 5 for new as well. C
+    keeps B at an order before 5, so that A and B meet: whoever inserts a row that somebody else is changing waits for
+    that one, who must not insert anything after it.
+    """
+    late = heard([seen("5", 1, line("l", "A", 1)), seen("9", 1, line("l", "A", 1))])
+    async with pool.acquire() as a, pool.acquire() as b, pool.acquire() as c:
+        await a.execute("BEGIN")
+        assert await storage.lock_orders(a, {order_key(message) for message in late}) == {}
+        await sell(pool, seen("9", 1, line("l", "A", 1)))
+        await c.execute("BEGIN")
+        await apply_order_batch(c, heard([seen("1", 1, line("l", "A", 1))]))
+        await b.execute("BEGIN")
+        mixed = heard([seen("1", 1, line("l", "A", 1)), seen("5", 1, line("l", "A", 1)), seen("9", 2)])
+        changing = asyncio.create_task(apply_order_batch(b, mixed))
+        await eventually(lambda: waits_for_a_lock(pool), what="B waits for C")
+        inserting = asyncio.create_task(storage.write_orders(a, count_orders(Known(), late)))
+
+        async def met() -> bool:
+            return inserting.done() or await waiting(pool) == 2
+
+        await eventually(met, what="A is over, or waits for B")
+        await c.execute("ROLLBACK")
+        with pytest.raises(LostRace):
+            await inserting
+        await changing
+        await b.execute("COMMIT")
+        await a.execute("ROLLBACK")
+    await apply_until_through(pool, [seen("5", 1, line("l", "A", 1)), seen("9", 1, line("l", "A", 1))])
+    ((_, row),) = (await held_stock(pool)).items()
+    assert row.taken == 2  # of orders 1 and 5; a later word on 9 was that it holds nothing
+    assert await unbalanced_skus(pool) == []
 
 
 async def test_batches_that_share_no_location_do_not_wait_for_each_other(pool: Pool) -> None:

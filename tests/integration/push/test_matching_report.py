@@ -193,6 +193,37 @@ async def test_a_link_that_would_be_ambiguous_is_refused_with_the_reason(databas
         assert (await say(world, shop, "B", "link", {"sku": "A"}))[0] == 200
 
 
+async def test_what_prokip_does_not_count_any_more_keeps_what_the_store_shows_until_it_does(database_url: str) -> None:
+    woo = woo_with(2)
+    async with woo.serve(), poller_with([]) as poller, open_world(database_url) as world:
+        connection = await world.connect_woo(woo)
+        await world.tell_stock({"SKU-0001": 5, "SKU-0002": 5})
+        await world.until_settled(connection)
+        async with await open_pool(database_url, service="follower", connections_max=1) as pool:
+            client = Poller(world.session, poller.url, InternalTokens(INTERNAL_SECRET), 5.0)
+            follower = LeftAloneFollower(pool, client)
+            poller.left_alone = [("L1", "SKU-0001", "Prokip does not track its stock")]
+            await follower.follow()
+            await no_rule_waits(world)
+            woo.set_stock("SKU-0001", 77)
+            await world.tell_stock({"SKU-0001": 4, "SKU-0002": 4})
+            await world.until(lambda: woo.stock("SKU-0002") == 4, "the other is written")
+            await world.until_settled(connection)
+            assert woo.stock("SKU-0001") == 77
+            (found,) = await items(world, connection, "&kind=left_alone")
+            assert found["sku"] == "SKU-0001"
+            poller.left_alone = []
+            await follower.follow()
+            await world.until(lambda: woo.stock("SKU-0001") == 4, "counted again")
+
+
+async def no_rule_waits(world: PushWorld) -> None:
+    async def none() -> bool:
+        return not await world.fetch_value("SELECT EXISTS (SELECT FROM push.rule_application)")
+
+    await eventually(none, what="rules applied")
+
+
 async def test_of_two_items_with_one_sku_the_one_that_is_left_is_written_to(database_url: str) -> None:
     shopify = ShopifyServer(limits=unlimited())
     shopify.seed_goods([Good("TWIN", "One", 100, 10), Good("TWIN", "Other", 100, 20)])

@@ -55,6 +55,25 @@ async def items(world: PushWorld, plan_id: int) -> dict[str, dict[str, Any]]:
     return {one["name"]: one for one in page["items"]}
 
 
+async def test_prices_and_images_may_be_chosen_with_the_wishes(database_url: str) -> None:
+    shopify = shopify_with(0)
+    image = "https://img.example.test/chosen.png"
+    async with (
+        shopify.serve(),
+        poller_with([SHIRT, MUG]) as poller,
+        open_world(database_url, shopify, PROKIP_POLLER_URL=poller.url) as world,
+    ):
+        connection = await world.connect_shop(shopify)
+        chosen = {"prices": {"S-M": "15.50", "NOBODYS": "1"}, "images": {"S-S": image}}
+        plan = await begin(world, connection, skus=["S-M", "S-S"], **chosen)
+        await say(world, plan["id"], "start", "done")
+        shop = shopify.shop()
+        prices = {sku: shop.state.variants[shop.item(sku).variant_id].price_cents for sku in ("S-S", "S-M")}
+        assert prices == {"S-S": 1000, "S-M": 1550}
+        (made,) = shop.state.products.values()
+        assert made.images == [image]
+
+
 def woo_products(woo: WooCommerceStore) -> dict[str, Any]:
     return {product.sku: product for product in woo.state.products.values()}
 

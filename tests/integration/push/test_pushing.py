@@ -32,6 +32,12 @@ def shopify_with(count: int, quantity: int = 100) -> ShopifyServer:
     return shopify
 
 
+def asked_by_pushes(shopify: ShopifyServer) -> dict[str, int]:
+    """Without the care of webhooks, sweeps and readings, which come when they come."""
+    background = ("webhook", "orders", "productVariants")
+    return {kind: count for kind, count in shopify.calls.counts.items() if not any(one in kind for one in background)}
+
+
 async def test_a_change_reaches_a_woocommerce_and_a_shopify_store(database_url: str) -> None:
     woo, shopify = woo_with(3), shopify_with(3)
     async with woo.serve(), shopify.serve(), open_world(database_url, shopify) as world:
@@ -53,7 +59,7 @@ async def test_the_store_that_sold_is_confirmed_without_a_write(database_url: st
         shopify.calls.reset()
         await world.tell_stock({"SKU-0001": 98}, taken={shop: 2})
         await world.until_settled(shop)
-        assert not shopify.calls.counts
+        assert not asked_by_pushes(shopify)
         assert (await world.listing(shop, "SKU-0001"))["confirmed"] == 98
 
 
@@ -179,7 +185,7 @@ async def test_a_thousand_changed_skus_cost_four_shopify_and_ten_woocommerce_wri
         assert {woo.stock(sku) for sku in skus} == {shopify.shop().stock(sku) for sku in skus} == {42}
         assert woo.calls.counts[WOO_BATCH] <= 10
         assert woo.calls.counts["GET /wp-json/wc/v3/products"] <= 10
-        assert shopify.calls.counts == {SET: 4}
+        assert asked_by_pushes(shopify) == {SET: 4}
 
 
 async def test_fifty_changes_of_one_sku_are_far_fewer_writes_and_the_last_one_wins(database_url: str) -> None:

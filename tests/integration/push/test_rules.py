@@ -117,6 +117,33 @@ async def test_one_unified_stock_is_the_sum_of_all_locations(database_url: str) 
         await world.until(lambda: shopify.shop().stock("SKU-0001") == 2, "its own again")
 
 
+async def test_nobody_is_asked_about_an_item_that_is_gone_or_sells_another_sku(database_url: str) -> None:
+    shopify = shopify_with(2)
+    async with shopify.serve(), open_world(database_url, shopify, CATALOGUE_INTERVAL_S="1") as world:
+        shop = await world.connect_shop(shopify)
+        await world.tell_stock({"SKU-0001": 20, "SKU-0002": 20})
+        await world.until_settled(shop)
+        await change(world, shop, differences="ask")
+        for sku in ("SKU-0001", "SKU-0002"):
+            shopify.shop().set_stock(sku, 5)
+        await world.tell_stock({"SKU-0001": 18, "SKU-0002": 18})
+
+        async def states() -> list[str]:
+            _, page = await world.ask("/internal/differences")
+            return sorted(row["state"] for row in page["items"])
+
+        async def asked() -> bool:
+            return await states() == ["open", "open"]
+
+        async def explained() -> bool:
+            return await states() == ["explained", "explained"]
+
+        await eventually(asked, what="both are asked about")
+        shopify.shop().delete_product("SKU-0001")
+        shopify.shop().rename_sku("SKU-0002", "OTHER")
+        await eventually(explained, what="nobody is asked any more")
+
+
 async def test_a_difference_is_asked_about_and_not_written_until_somebody_decides(database_url: str) -> None:
     shopify = shopify_with(2)
     async with shopify.serve(), open_world(database_url, shopify) as world:

@@ -6,7 +6,7 @@ import pytest
 
 from prokip_sandbox import ApiKey, Fault
 from prokip_shared.messages import ConnectionHealthChangedV1, DriftFoundV1, LevelHintedV1, utc_now
-from tests.integration.push.test_pushing import SET, WOO_BATCH, shopify_with, woo_with
+from tests.integration.push.test_pushing import SET, WOO_BATCH, asked_by_pushes, shopify_with, woo_with
 from tests.integration.push.world import open_world
 
 
@@ -151,7 +151,7 @@ async def test_a_hint_whose_order_arrives_in_time_is_dropped_without_a_call(data
         await world.say(_hint(world.business_id, shop, item, 97, str(shopify.shop().location_ids[0])))
         await world.tell_stock({"SKU-0001": 97}, taken={shop: 3})
         await world.until_settled(shop)
-        assert not shopify.calls.counts
+        assert not asked_by_pushes(shopify)
 
 
 def _hint(

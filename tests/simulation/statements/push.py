@@ -176,6 +176,12 @@ def _target_to_fill(tx: Transaction, listing: Values) -> Values | None:
 
 
 @targets
+async def end_moved_differences(tx: Transaction, connection_id: int) -> list[Values]:
+    """Nobody is asked anything here."""
+    return []
+
+
+@targets
 async def note_hints(
     tx: Transaction,
     connection_ids: Sequence[int],

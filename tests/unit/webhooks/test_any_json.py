@@ -37,6 +37,7 @@ PLATFORMS = [
         "inventory_levels/update",
         shopify_payload("webhook_inventory_levels_update.test_notification"),
     ),
+    (shopify_webhooks, "products/update", shopify_payload("product_rest_2026-07")),
     (custom_webhooks, "order", {"orderId": "1", "sku": "a", "quantity": 1, "status": "completed"}),
 ]
 

@@ -10,7 +10,17 @@ from prokip_shared.bus.bundles import encode
 from prokip_shared.connections import ConnectionRecord, CustomCredentials, ShopifyCredentials
 from prokip_shared.messages import MESSAGE_TYPES, Message, OrderObservedV1
 from prokip_shared.platforms import shopify_webhooks
-from prokip_shared.platforms.webhooks import LevelHint, Meaning, Nothing, OrderFields, OrderSeen, Uninstalled
+from prokip_shared.platforms.webhooks import (
+    LevelHint,
+    Meaning,
+    Nothing,
+    OrderFields,
+    OrderSeen,
+    ProductSeen,
+    Uninstalled,
+    item_fields,
+    product_fields,
+)
 from prokip_shared.platforms.woocommerce_webhooks import read_webhook, store_key_of
 from tests.unit.webhooks.recorded import shopify_payload, woo_steps
 from webhook_ingest.domain.events import event_of
@@ -30,6 +40,9 @@ SHOP = ConnectionRecord(
     connected_at=CONNECTED_AT,
     credentials=ShopifyCredentials(access_token=SecretStr("token"), api_secret=SecretStr("signs")),
 )
+
+
+TOLD = product_fields("5", 2, [item_fields("9", "TEE", tracked=True), item_fields("8", None, tracked=None)])
 
 
 def said(meaning: Meaning) -> Message | None:
@@ -70,7 +83,16 @@ def test_an_order_made_before_the_store_was_connected_is_a_baseline() -> None:
     assert not seen(None).predates_connection
 
 
-@pytest.mark.parametrize("meaning", [LevelHint("9", "5", Decimal(2)), LevelHint("9", None, None), Uninstalled("gone")])
+@pytest.mark.parametrize(
+    "meaning",
+    [
+        LevelHint("9", "5", Decimal(2)),
+        LevelHint("9", None, None),
+        Uninstalled("gone"),
+        LevelHint("9", None, None, TOLD),
+        ProductSeen(TOLD),
+    ],
+)
 def test_a_hint_and_an_uninstall_name_the_connection(meaning: Meaning) -> None:
     message = said(meaning)
     assert message is not None

@@ -6,7 +6,16 @@ from typing import Any
 import pytest
 
 from prokip_shared.platforms.shopify_webhooks import ORDER_TOPICS, TOPICS, project, read_order, read_webhook
-from prokip_shared.platforms.webhooks import LevelHint, Nothing, OrderSeen, Uninstalled, UnusableWebhook
+from prokip_shared.platforms.webhooks import (
+    LevelHint,
+    Nothing,
+    OrderSeen,
+    ProductSeen,
+    Uninstalled,
+    UnusableWebhook,
+    item_fields,
+    product_fields,
+)
 from tests.unit.webhooks.recorded import DATA, shopify_payload
 
 
@@ -101,6 +110,46 @@ def test_real_level_webhooks_are_hints_at_item_and_place() -> None:
 def test_a_level_without_number_is_still_a_hint() -> None:
     payload = shopify_payload("webhook_inventory_levels_update.test_notification")
     assert read_webhook("inventory_levels/update", payload) == LevelHint("271878346596884015", "53716844710", None)
+
+
+def product(**changes: Any) -> dict[str, Any]:
+    variants = [
+        {"id": 1, "sku": "TEE-S", "inventory_item_id": 11, "inventory_management": "shopify"},
+        {"id": 2, "sku": "", "inventory_item_id": 12, "inventory_management": None},
+        {"id": 3, "sku": " TEE-L "},
+    ]
+    gids = [{"admin_graphql_api_id": f"gid://shopify/ProductVariant/{number}"} for number in (1, 2, 3)]
+    return {"id": 5, "updated_at": "2026-11-22T12:00:05Z", "variants": variants, "variant_gids": gids} | changes
+
+
+@pytest.mark.parametrize("topic", ["products/create", "products/update"])
+def test_a_product_tells_what_it_has_and_how_many(topic: str) -> None:
+    told = [item_fields("11", "TEE-S", tracked=True), item_fields("12", None, tracked=False)]
+    assert read_webhook(topic, product()) == ProductSeen(product_fields("5", 3, told))
+    assert read_webhook(topic, {"id": 5}) == ProductSeen(product_fields("5", None))
+    many = read_webhook(topic, product(variants=[], variant_gids=[{}] * 2048))
+    assert many == ProductSeen(product_fields("5", 2048))
+
+
+def test_the_published_product_is_read_and_what_is_kept_of_it_reads_the_same() -> None:
+    payload = shopify_payload("product_rest_2026-07")
+    meaning = read_webhook("products/update", payload)
+    assert isinstance(meaning, ProductSeen)
+    assert [item["sku"] for item in meaning.fields["items"]] == [one["sku"] for one in payload["variants"]]
+    assert read_webhook("products/update", project(payload)) == meaning
+
+
+def test_a_product_that_was_removed_has_no_items() -> None:
+    assert read_webhook("products/delete", {"id": 5}) == ProductSeen(product_fields("5", 0))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"id": None}, {"variants": "many"}, {"variants": [3]}, {"variants": [{"sku": [], "inventory_item_id": 1}]}],
+)
+def test_a_product_that_would_have_to_be_guessed_is_unusable(changes: dict[str, Any]) -> None:
+    with pytest.raises(UnusableWebhook):
+        read_webhook("products/update", product(**changes))
 
 
 def test_an_uninstalled_app_is_told() -> None:

@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 
 from prokip_shared.messages import OrderSnapshot
-from prokip_shared.platforms.webhooks import LevelHint, Nothing, OrderSeen, UnusableWebhook
+from prokip_shared.platforms.webhooks import (
+    LevelHint,
+    Nothing,
+    OrderSeen,
+    ProductSeen,
+    UnusableWebhook,
+    item_fields,
+    product_fields,
+)
 from prokip_shared.platforms.woocommerce_webhooks import TOPICS, project, read_order, read_webhook
 from tests.unit.webhooks.recorded import woo_delivery, woo_steps
 
@@ -71,7 +79,9 @@ def test_every_recorded_delivery_means_what_its_topic_says() -> None:
     for step in woo_steps():
         for delivery in step.deliveries:
             meaning = read_webhook(delivery.topic, delivery.json)
-            if delivery.topic.endswith(".deleted"):
+            if delivery.topic == "product.deleted":
+                assert meaning == ProductSeen({"product_ref": str(delivery.json["id"]), "items_count": 0, "items": []})
+            elif delivery.topic == "order.deleted":
                 assert isinstance(meaning, Nothing)
             elif delivery.topic.startswith("order."):
                 assert isinstance(meaning, OrderSeen)
@@ -226,18 +236,53 @@ def test_a_price_that_cannot_be_read_does_not_spoil_the_order() -> None:
 
 def test_a_variations_stock_change_hints_at_the_variation() -> None:
     delivery = woo_delivery("product.updated-variation")
-    assert read_webhook(delivery.topic, delivery.json) == LevelHint("161", None, Decimal(98))
+    meaning = read_webhook(delivery.topic, delivery.json)
+    parent, sku = str(delivery.json["parent_id"]), delivery.json["sku"]
+    told = product_fields(parent, None, [item_fields("161", sku, tracked=True)])
+    assert meaning == LevelHint("161", None, Decimal(98), told)
 
 
 def test_a_product_without_managed_stock_hints_without_a_number() -> None:
     assert read_webhook("product.updated", {"id": 5, "stock_quantity": None}) == LevelHint("5", None, None)
 
 
-@pytest.mark.parametrize("name", ["order.deleted", "product.deleted-carrying-an-order-id"])
-def test_a_deletion_says_nothing_about_stock(name: str) -> None:
-    delivery = woo_delivery(name)
+def test_a_deleted_order_says_nothing_about_stock() -> None:
+    delivery = woo_delivery("order.deleted")
     assert isinstance(read_webhook(delivery.topic, delivery.json), Nothing)
     assert delivery.topic in TOPICS
+
+
+def test_a_deleted_product_has_no_items_and_may_be_an_order() -> None:
+    delivery = woo_delivery("product.deleted-carrying-an-order-id")
+    assert read_webhook(delivery.topic, delivery.json) == ProductSeen(product_fields(str(delivery.json["id"]), 0))
+    assert delivery.topic in TOPICS
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (
+            {"id": 7, "type": "simple", "sku": " MUG ", "manage_stock": True},
+            product_fields("7", 1, [item_fields("7", "MUG", tracked=True)]),
+        ),
+        (
+            {"id": 7, "type": "variation", "parent_id": 5, "sku": "", "manage_stock": "parent"},
+            product_fields("5", None, [item_fields("7", None, tracked=None)]),
+        ),
+        (
+            {"id": 5, "type": "variable", "sku": "TEE", "manage_stock": False, "variations": [7, 8]},
+            product_fields("5", 2),
+        ),
+        (
+            {"id": 5, "type": "variable", "sku": "TEE", "manage_stock": True, "variations": [7, 8]},
+            product_fields("5", 3, [item_fields("5", "TEE", tracked=True)]),
+        ),
+    ],
+)
+def test_a_product_tells_of_the_items_that_the_catalogue_makes_of_it(body: dict[str, Any], told: Any) -> None:
+    meaning = read_webhook("product.updated", body)
+    assert isinstance(meaning, LevelHint)
+    assert meaning.product == told
 
 
 def test_an_unknown_topic_means_nothing() -> None:

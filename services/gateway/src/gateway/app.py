@@ -190,6 +190,7 @@ def _consume(bus: Bus, view: LiveView) -> None:
     bus.consume(subscription(messages.ListingPushedV1), view.on_pushed)
     bus.consume(subscription(messages.ConnectionHealthChangedV1), view.on_health)
     bus.consume(subscription(messages.ConnectionUninstalledV1), view.on_uninstalled)
+    bus.consume(subscription(messages.ConnectionRedactedV1), view.on_redacted)
     bus.consume(subscription(messages.SyncCompletedV1), view.on_round)
 
 

@@ -24,6 +24,8 @@ Endpoint = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 BODY_BYTES_MAX: Final = 65536
 FORM_FIELDS_MAX: Final = 100
+A_FILE: Final = "(a file)"
+"""What stands for an uploaded file."""
 FORM: Final = "application/x-www-form-urlencoded"
 DOORKEEPER: Final = web.AppKey("doorkeeper", Doorkeeper)
 
@@ -147,6 +149,6 @@ def _form_fields(body: bytes) -> dict[str, str]:
 
 
 async def _multipart_fields(request: web.Request) -> dict[str, Any]:
-    """Files by name only: a route that has no use for them says so by its model."""
+    """Files by name only: no route has a use for them."""
     fields = await request.post()
-    return {name: value if isinstance(value, str) else "(a file)" for name, value in fields.items()}
+    return {name: value if isinstance(value, str) else A_FILE for name, value in fields.items()}

@@ -144,11 +144,18 @@ async def _create_stock(connection: Connection, keys: Sequence[StockKey]) -> Non
 
 
 async def write_orders(connection: Connection, count: Count) -> None:
-    """New orders and changed ones, which this transaction has locked. Raises LostRace."""
+    """New orders and changed ones, which this transaction has locked. Raises LostRace.
+
+    The new ones first: whoever takes an order for new that another batch has made and a third one changes just now waits
+    for that third one, which therefore inserts nothing after its changes.
+    """
+    if count.new_orders:
+        await _create_orders(connection, count)
     if count.changed_orders:
         await connection.execute(QUERIES["update_orders"], *_changed_order_columns(count.changed_orders))
-    if not count.new_orders:
-        return
+
+
+async def _create_orders(connection: Connection, count: Count) -> None:
     rows = sorted([_new_order_row(order) for order in count.new_orders])
     try:
         await connection.copy_records_to_table("orders", schema_name=SCHEMA, columns=ORDER_COLUMNS, records=rows)

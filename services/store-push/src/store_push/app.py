@@ -11,7 +11,14 @@ from prokip_shared.bus import Bus, Subscription, open_bus, parked_routes
 from prokip_shared.database import Pool, open_pool
 from prokip_shared.directory import Directory, DirectoryUnavailable
 from prokip_shared.http import open_client
-from prokip_shared.messages import ConnectionChangedV1, LevelHintedV1, StockChangedV1, SyncRequestedV1, utc_now
+from prokip_shared.messages import (
+    ConnectionChangedV1,
+    LevelHintedV1,
+    ProductHintedV1,
+    StockChangedV1,
+    SyncRequestedV1,
+    utc_now,
+)
 from prokip_shared.platforms.exchange import ExchangeLimits
 from prokip_shared.runtime import ServiceContext, ServiceDefinition
 from prokip_shared.security.tokens import InternalTokens
@@ -37,6 +44,7 @@ from store_push.left_alone import LeftAloneFollower
 from store_push.looking import LevelLooker, LookLimits
 from store_push.planning import Planner
 from store_push.poller import Poller
+from store_push.product_looking import ProductLooker
 from store_push.pusher import Pusher
 from store_push.rounds import RoundWatch
 from store_push.rules import RuleBook
@@ -47,6 +55,7 @@ from store_push.storage.first_quantities import FirstQuantityStorage
 from store_push.storage.intents import IntentStorage
 from store_push.storage.looks import LookStorage
 from store_push.storage.matching import MatchingStorage
+from store_push.storage.product_looks import ProductLookStorage
 from store_push.storage.product_plans import ProductPlanStorage
 from store_push.storage.reads import ReadStorage
 from store_push.storage.rounds import RoundStorage
@@ -63,6 +72,8 @@ from store_push.worker import Dispatcher, Worker
 
 NAME: Final = "store-push"
 SCHEMA: Final = "push"
+PRODUCT_LOOKERS: Final = 1
+"""Stores some of whose products one process looks at, at a time: few products, and each store's turn comes anyway."""
 SUBSCRIPTION_WATCHES: Final = 1
 """Stores whose webhooks one process looks at, at a time: seldom and short."""
 INTENT_CONNECTIONS: Final = 2
@@ -104,7 +115,7 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
             context.side_task(f"{name} {number}", timer.run())
     heard: dict[str, Callable[[], None]] = {
         upkeep.PUSH_CHANNEL: dispatcher.wake,
-        upkeep.CATALOGUE_CHANNEL: partial(wake_all, timers["catalogue"]),
+        upkeep.CATALOGUE_CHANNEL: partial(wake_all, [*timers["catalogue"], *timers["products"]]),
         upkeep.SWEEP_CHANNEL: partial(wake_all, timers["sweep"]),
         upkeep.PLAN_CHANNEL: partial(wake_all, timers["plans"]),
         upkeep.ROUND_CHANNEL: watch.wake,
@@ -129,7 +140,7 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
     _add_routes(context.web, settings, [entry for api in apis for entry in api.routes()], bus)
     _consume(
         bus,
-        StockHandlers(kept.targets, kept.rounds, kept.catalogues, settings.settle_s),
+        StockHandlers(kept.targets, kept.rounds, kept.catalogues, kept.product_looks, settings.settle_s),
         follower,
         settings.settle_s * HINT_PACE_SHARE,
     )
@@ -157,6 +168,7 @@ class Storages:
     looks: LookStorage
     first: FirstQuantityStorage
     product_plans: ProductPlanStorage
+    product_looks: ProductLookStorage
     matching: MatchingStorage
     reads: ReadStorage
 
@@ -174,6 +186,7 @@ class Storages:
             LookStorage(),
             FirstQuantityStorage(),
             ProductPlanStorage(pool),
+            ProductLookStorage(),
             MatchingStorage(pool),
             ReadStorage(pool),
         )
@@ -185,7 +198,7 @@ async def _open_pools(context: ServiceContext, settings: StorePushSettings) -> P
         return await context.stack.enter_async_context(pool)
 
     claimants = settings.push_workers + settings.catalogue_readers + settings.sweepers
-    claimants += settings.lookers + settings.planners + SUBSCRIPTION_WATCHES
+    claimants += settings.lookers + settings.planners + SUBSCRIPTION_WATCHES + PRODUCT_LOOKERS
     return Pools(
         await opened(NAME, settings.database_connections_max),
         await opened(f"{NAME}-claims", claimants),
@@ -249,7 +262,19 @@ def _timers(
     )
     look_limits = LookLimits(settings.look_interval_s, settings.settle_s)
     looker = LevelLooker(claims, kept.looks, kept.targets, background, look_limits)
+    products = ProductLooker(
+        claims,
+        bus.outbox,
+        kept.product_looks,
+        kept.catalogues,
+        kept.matching,
+        kept.targets,
+        kept.connections,
+        background,
+        settings.settle_s,
+    )
     return {
+        "products": [DueTimer(products.look_next, products.next_in_s) for _ in range(PRODUCT_LOOKERS)],
         "catalogue": [DueTimer(reader.read_next, reader.next_in_s) for _ in range(settings.catalogue_readers)],
         "sweep": [DueTimer(sweeper.sweep_next, sweeper.next_in_s) for _ in range(settings.sweepers)],
         "webhooks": [DueTimer(webhooks.check_next, webhooks.next_in_s) for _ in range(SUBSCRIPTION_WATCHES)],
@@ -297,6 +322,7 @@ def _consume(bus: Bus, stock: StockHandlers, follower: ConnectionHandlers, hint_
     # At once: the ledger's batches keep a distance already, and a push waits for what belongs together.
     bus.consume(Subscription(NAME, StockChangedV1, pace_s=0), stock.mark_due)
     bus.consume(Subscription(NAME, LevelHintedV1, pace_s=hint_pace_s), stock.note_hints)
+    bus.consume(Subscription(NAME, ProductHintedV1, pace_s=hint_pace_s), stock.note_products)
     bus.consume(Subscription(NAME, ConnectionChangedV1), follower.follow_changes)
     bus.consume(Subscription(NAME, SyncRequestedV1), follower.begin_rounds)
 

@@ -19,6 +19,7 @@ from prokip_shared.logs import Log
 from prokip_shared.messages import ConnectionHealthChangedV1
 from prokip_shared.platforms.errors import Refused, StoreError, Throttled
 from prokip_shared.platforms.store import (
+    CatalogueItem,
     CataloguePage,
     ItemKey,
     Level,
@@ -176,6 +177,10 @@ class _BackgroundStore(Store):
     @override
     async def catalogue_page(self, cursor: str | None) -> CataloguePage:
         return await self._call(lambda: self.store.catalogue_page(cursor))
+
+    @override
+    async def items_of(self, product_refs: Sequence[str]) -> Sequence[CatalogueItem]:
+        return await self._call(lambda: self.store.items_of(product_refs))
 
     @override
     async def keep_webhooks(self, public_webhook_url: str) -> tuple[str, ...]:

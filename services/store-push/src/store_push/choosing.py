@@ -11,7 +11,8 @@ from prokip_shared.bus import Outbox
 from prokip_shared.database import Connection
 from prokip_shared.messages import StockHolder, StockHoldersObservedV1, utc_now
 from prokip_shared.platforms.store import CatalogueItem
-from store_push.domain.matching import ItemChoice, ListingDraft, holders_of, link_problem, match_catalogue
+from store_push.domain.matching import ItemChoice, ListingDraft, holders_of, link_problem
+from store_push.rematching import match_again
 from store_push.storage.catalogue import CatalogueClaim, CatalogueStorage
 from store_push.storage.connections import ConnectionStorage
 from store_push.storage.matching import ChosenItem, MatchingStorage
@@ -74,9 +75,9 @@ class Choosing:
 
     async def _around(self, connection: Connection, item: ChosenItem, skus: Sequence[str]) -> list[CatalogueItem]:
         """Every item that decides about the state of the given one under any of these SKUs."""
-        own = await self.matching.items_meaning(connection, item.connection_id, (), item.item_ref)
+        own = await self.matching.items_meaning(connection, item.connection_id, (), [item.item_ref])
         named = {*skus, *(one.sku for one in own if one.sku is not None)}
-        return await self.matching.items_meaning(connection, item.connection_id, sorted(named), item.item_ref)
+        return await self.matching.items_meaning(connection, item.connection_id, sorted(named), [item.item_ref])
 
     async def _match_again(
         self, connection: Connection, item: ChosenItem, choice: ItemChoice | None
@@ -85,15 +86,11 @@ class Choosing:
         reading: a push looks itself.
         """
         chosen = [one.sku for one in (item.choice, choice) if one is not None and one.sku is not None]
-        near = await self._around(connection, item, chosen)
-        choices = await self.catalogues.choices(connection, item.connection_id)
-        theirs = {choices[one.key.item_ref].sku for one in near if one.key.item_ref in choices}
-        named = {*chosen, *(one.sku for one in near), *theirs}
-        whole = await self.matching.items_meaning(
-            connection, item.connection_id, sorted(sku for sku in named if sku is not None), item.item_ref
+        own = await self.matching.items_meaning(connection, item.connection_id, (), [item.item_ref])
+        skus = sorted({*chosen, *(one.sku for one in own if one.sku is not None)})
+        drafts = await match_again(
+            connection, self.matching, self.catalogues, item.connection_id, [item.item_ref], skus
         )
-        refs = {one.key.item_ref for one in near}
-        drafts = [draft for draft in match_catalogue(whole, choices) if draft.key.item_ref in refs]
         return [replace(draft, quantity=None) for draft in drafts]
 
 

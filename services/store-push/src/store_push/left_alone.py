@@ -1,4 +1,4 @@
-"""Follows which SKUs Prokip knows and tells no quantity for, so that an item that is not written to can say why."""
+"""Follows which SKUs Prokip knows and does not count (any more): they are not written to, and their items can say why."""
 
 from dataclasses import dataclass, field
 
@@ -26,4 +26,7 @@ class LeftAloneFollower:
                 log.info("left_alone.not_followed", business_id=business_id, reason=str(error))
                 continue
             columns = [list(column) for column in zip(*found, strict=True)] if found else [[], [], []]
-            await self.pool.execute(self._queries["save_left_alone"], business_id, *columns)
+            async with self.pool.acquire() as connection, connection.transaction():
+                if await connection.fetchval(self._queries["save_left_alone"], business_id, *columns):
+                    await connection.execute(self._queries["apply_left_alone"], business_id)
+                    await connection.execute(self._queries["wake_applier"])

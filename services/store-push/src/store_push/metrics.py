@@ -35,6 +35,9 @@ SUBSCRIPTIONS_RESTORED: Final = Counter(
     "prokip_push_subscriptions_restored_total", "Webhooks that a store had switched off or removed, made anew"
 )
 LOOKED_AT: Final = Counter("prokip_push_looked_at_total", "Listings whose level was looked at in the background")
+PRODUCTS_LOOKED_AT: Final = Counter(
+    "prokip_push_products_looked_at_total", "Products read anew because a webhook told something else of them"
+)
 BACKGROUND_WAIT_SECONDS: Final = Histogram(
     "prokip_push_background_wait_seconds",
     "How long sweeps, looks and imports waited for their turn at a store",

@@ -28,6 +28,7 @@ from store_push.domain.product_plans import (
     ProkipProduct,
     Step,
     Wishes,
+    choice_of,
     is_wanted,
     new_product,
     plan_product,
@@ -92,7 +93,9 @@ class Planner:
         wanted = [product for product in page.products if is_wanted(product, claim.wishes)]
         found = await self._found(connection, claim.connection_id, wanted)
         planned = [
-            (product, plan_product(product, found[product.product_id], claim.wishes, Choice())) for product in wanted
+            (product, choice, plan_product(product, found[product.product_id], claim.wishes, choice))
+            for product in wanted
+            for choice in (choice_of(product, claim.wishes),)
         ]
         await self.storage.save_items(connection, claim.plan_id, planned)
         await self.storage.page_read(

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from prokip_shared.platforms.store import (
+    CatalogueItem,
     CataloguePage,
     ItemKey,
     Level,
@@ -37,6 +38,9 @@ class Store(Protocol):
 
     async def catalogue_page(self, cursor: str | None) -> CataloguePage:
         """The catalogue, page by page."""
+
+    async def items_of(self, product_refs: Sequence[str]) -> Sequence[CatalogueItem]:
+        """Every item of these products, as the catalogue would name them; none of a product that is gone."""
 
     async def keep_webhooks(self, public_webhook_url: str) -> tuple[str, ...]:
         """Makes webhooks anew that the store has switched off or removed; tells their topics."""

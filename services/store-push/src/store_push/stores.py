@@ -15,7 +15,7 @@ from prokip_shared.platforms.errors import Refused
 from prokip_shared.platforms.exchange import ExchangeLimits
 from prokip_shared.platforms.shopify import shopify_base_url
 from prokip_shared.platforms.shopify_products import ShopifyProducts
-from prokip_shared.platforms.store import CataloguePage, ItemKey, Level, OrdersPage, QueryPoints
+from prokip_shared.platforms.store import CatalogueItem, CataloguePage, ItemKey, Level, OrdersPage, QueryPoints
 from prokip_shared.platforms.store_products import ProductStore
 from prokip_shared.platforms.webhook_addresses import webhook_url
 from prokip_shared.platforms.woocommerce_products import WooProducts
@@ -68,6 +68,9 @@ class CustomStore(CustomClient):
 
     async def catalogue_page(self, cursor: str | None) -> CataloguePage:
         raise Refused("not_readable", f"a custom store tells no catalogue (page {cursor or 'first'} asked)")
+
+    async def items_of(self, product_refs: Sequence[str]) -> Sequence[CatalogueItem]:
+        raise Refused("not_readable", f"a custom store tells no catalogue ({len(product_refs)} products asked)")
 
     async def keep_webhooks(self, public_webhook_url: str) -> tuple[str, ...]:
         raise Refused("not_readable", f"a custom store has no webhooks to register at {public_webhook_url}")

@@ -16,6 +16,7 @@ from prokip_shared.runtime import ServiceContext, ServiceDefinition
 from prokip_shared.security.tokens import InternalTokens
 from prokip_shared.security.vault import Vault
 from prokip_shared.web.internal import require_business
+from webhook_ingest.compliance import Compliance
 from webhook_ingest.config import IngestSettings
 from webhook_ingest.domain.events import LEVEL_HINTED, ORDER_OBSERVED
 from webhook_ingest.door import Door, Spool
@@ -79,7 +80,10 @@ async def open_app(context: ServiceContext, settings: IngestSettings) -> None:
     uses = SecretUses(use_table)
     context.side_task("secret uses", uses.run())
     use_api = SecretUseApi(use_table, uses, lambda business_id: [one.id for one in directory.of_business(business_id)])
-    webhooks = Webhooks(stores, door, parked_table, uses, limits)
+    secrets = (settings.shopify_client_secret, settings.shopify_client_secret_previous)
+    app_secrets = [one.get_secret_value() for one in secrets if one is not None and one.get_secret_value()]
+    compliance = Compliance(directory, parked_table, door, app_secrets)
+    webhooks = Webhooks(stores, door, parked_table, uses, compliance, limits)
     parked = ParkedWebhooks(pool, parked_table, stores, door)
     check = require_business(InternalTokens(settings.internal_secret.get_secret_value()))
     context.web.router.add_routes(

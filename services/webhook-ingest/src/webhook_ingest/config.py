@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from prokip_shared.settings import ServiceSettings
 
@@ -35,5 +35,9 @@ class IngestSettings(ServiceSettings):
     """Rows that are published and deleted in one transaction; with full rows about 1 MB of events."""
     unknown_store_pause_s: Seconds = 2.0
     """Webhooks of unknown stores make this process read the directory again at most this often."""
+    shopify_client_secret: SecretStr | None = None
+    """Of the Shopify app that the gateway asks for consent with, which signs compliance webhooks also of shops that left."""
+    shopify_client_secret_previous: SecretStr | None = None
+    """While that secret is rotated: the older one."""
     allow_unsigned_custom: bool = False
     """Takes custom stores' webhooks without signature; for the sandbox only."""

@@ -101,6 +101,10 @@ class ParkedTable:
         )
         return parked_id
 
+    async def forget(self, business_id: int, connection_id: int) -> None:
+        """All that is parked of a store."""
+        await self._pool.execute(self._queries["forget_parked"], business_id, connection_id)
+
     async def page(self, business_id: int, after: tuple[datetime, UUID], rows_max: int) -> list[asyncpg.Record]:
         return await self._pool.fetch(self._queries["list_parked"], business_id, *after, rows_max)
 

@@ -11,12 +11,14 @@ from typing import Final
 from prokip_shared.messages import (
     ConnectionChangedV1,
     ConnectionHealthChangedV1,
+    ConnectionRedactedV1,
     ConnectionUninstalledV1,
     DriftFoundV1,
     LevelHintedV1,
     ListingPushedV1,
     Message,
     OrderObservedV1,
+    ProductHintedV1,
     ProkipHeldV1,
     ProkipObservedV1,
     SaleDueV1,
@@ -30,7 +32,7 @@ from prokip_shared.messages import (
 
 HEARD: Final[Mapping[str, tuple[type[Message], ...]]] = {
     "inventory": (OrderObservedV1, ProkipObservedV1, StockHoldersObservedV1, SaleRecordedV1),
-    "store-push": (StockChangedV1, LevelHintedV1, ConnectionChangedV1, SyncRequestedV1),
+    "store-push": (StockChangedV1, LevelHintedV1, ProductHintedV1, ConnectionChangedV1, SyncRequestedV1),
     "prokip-poller": (SaleDueV1, SyncRequestedV1, ConnectionChangedV1),
     "gateway": (
         SaleDueV1,
@@ -42,6 +44,7 @@ HEARD: Final[Mapping[str, tuple[type[Message], ...]]] = {
         ListingPushedV1,
         ConnectionHealthChangedV1,
         ConnectionUninstalledV1,
+        ConnectionRedactedV1,
         SyncCompletedV1,
     ),
 }

@@ -63,6 +63,7 @@ def _product(row: Mapping[str, Any]) -> Product | None:
         return None
     found = [group for group in groups if isinstance(group, Mapping)]
     single = str(row.get("type")) != "variable"
+    several = len({_named(group.get("name")) for group in found}) > 1
     return Product(
         product_id=product_id,
         name=clean_name(str(row.get("name") or "")),
@@ -71,17 +72,26 @@ def _product(row: Mapping[str, Any]) -> Product | None:
         inactive=is_on(row.get("is_inactive")),
         for_sale=not is_on(row.get("not_for_selling")),
         image_url=_image(row.get("image_url")),
-        option="" if single else _named(found[0].get("name") if found else None) or "Option",
+        option="" if single else ("" if several or not found else _named(found[0].get("name"))) or "Option",
         variations=tuple(
             variation
             for group in found
             for one in group.get("variations") or ()
-            if isinstance(one, Mapping) and (variation := _variation(one, single=single)) is not None
+            if isinstance(one, Mapping)
+            and (variation := _variation(one, "" if single else _option_value(group, one, several=several))) is not None
         ),
     )
 
 
-def _variation(row: Mapping[str, Any], *, single: bool) -> ProductVariation | None:
+def _option_value(group: Mapping[str, Any], row: Mapping[str, Any], *, several: bool) -> str:
+    """A variation belongs to one group ("Size") and is one value of it ("L"); groups are never crossed. Where a product
+    has several the value names its own, since stores want one kind of option from every variant.
+    """
+    option, value = _named(group.get("name")), _named(row.get("name"))
+    return f"{option}: {value}" if several and option and value else value
+
+
+def _variation(row: Mapping[str, Any], name: str) -> ProductVariation | None:
     variation_id = parse_id(row.get("id"))
     if variation_id is None:
         return None
@@ -89,7 +99,7 @@ def _variation(row: Mapping[str, Any], *, single: bool) -> ProductVariation | No
     return ProductVariation(
         variation_id=variation_id,
         sku=parse_sku(row.get("sub_sku")),
-        name="" if single else _named(row.get("name")),
+        name=name,
         price=parse_quantity(row.get("default_sell_price")) if price is None else price,
     )
 

@@ -18,6 +18,7 @@ from prokip_shared.platforms.errors import Refused, StoreUnavailable, Throttled,
 from prokip_shared.platforms.exchange import Answer, ExchangeLimits, exchange
 from prokip_shared.platforms.shopify_webhooks import read_order
 from prokip_shared.platforms.store import (
+    CatalogueItem,
     CataloguePage,
     ItemKey,
     Level,
@@ -153,6 +154,24 @@ class ShopifyClient:
         items = tuple(wire.catalogue_item(variant, place_ref) for variant in variants["nodes"])
         total = wire.exact_count(data["productVariantsCount"])
         return CataloguePage(items, page["endCursor"] if page["hasNextPage"] else None, total=total)
+
+    async def items_of(self, product_refs: Sequence[str]) -> tuple[CatalogueItem, ...]:
+        """Every item of these products, as the catalogue has them; none of a product that is gone."""
+        items: list[CatalogueItem] = []
+        for ref in product_refs:
+            cursor: str | None = None
+            while True:
+                place = {"location": wire.location_gid(self._place())}
+                variables = {"id": wire.product_gid(ref), "first": wire.READ_ITEMS_MAX, "after": cursor, **place}
+                _, data = await self._ask("product_items", variables)
+                if data["product"] is None:
+                    break
+                variants = data["product"]["variants"]
+                items += [wire.catalogue_item(variant, self._place()) for variant in variants["nodes"]]
+                cursor = _next_cursor(variants)
+                if cursor is None:
+                    break
+        return tuple(items)
 
     async def read_levels(self, keys: Sequence[ItemKey]) -> dict[ItemKey, Level]:
         """What the shop shows now; items that it does not know are `gone`."""

@@ -42,23 +42,23 @@ class ShopifyProducts(ShopifyClient):
         variants = [{"id": _variant_gid(key), "price": str(price)} for key, price in prices if price is not None]
         for start in range(0, len(variants), wire.SET_LINES_MAX):
             part = variants[start : start + wire.SET_LINES_MAX]
-            _, data = await self._ask("set_prices", {"product": _product_gid(product_ref), "variants": part})
+            _, data = await self._ask("set_prices", {"product": wire.product_gid(product_ref), "variants": part})
             refuse_user_errors(data, "productVariantsBulkUpdate")
 
     async def add_image(self, product_ref: str, image_url: str) -> None:
         """Shopify keeps a copy under an address of its own, so a product that has an image already is left alone."""
-        _, data = await self._ask("product_media", {"id": _product_gid(product_ref)})
+        _, data = await self._ask("product_media", {"id": wire.product_gid(product_ref)})
         product = data["product"]
         if product is None:
             raise Refused("gone", GONE_MESSAGE)
         if (product["mediaCount"] or {}).get("count"):
             return
         media = [{"originalSource": image_url, "mediaContentType": "IMAGE"}]
-        _, data = await self._ask("product_update", {"product": {"id": _product_gid(product_ref)}, "media": media})
+        _, data = await self._ask("product_update", {"product": {"id": wire.product_gid(product_ref)}, "media": media})
         refuse_user_errors(data, "productUpdate")
 
     async def withdraw(self, product_ref: str) -> bool:
-        fields = {"id": _product_gid(product_ref), "status": "DRAFT"}
+        fields = {"id": wire.product_gid(product_ref), "status": "DRAFT"}
         _, data = await self._ask("product_update", {"product": fields, "media": []})
         try:
             refuse_user_errors(data, "productUpdate")
@@ -124,10 +124,6 @@ def product_set_variables(product: NewProduct, place_ref: str) -> dict[str, Any]
         ],
     }
     return {"identifier": {"handle": handle}, "input": fields}
-
-
-def _product_gid(product_ref: str) -> str:
-    return f"gid://shopify/Product/{product_ref}"
 
 
 def _variant_gid(key: PriceKey) -> str:

@@ -1,4 +1,4 @@
-"""Shopify webhooks as order snapshots and level hints.
+"""Shopify webhooks as order snapshots, and as hints of levels and products.
 
 https://shopify.dev/docs/api/webhooks
 """
@@ -15,12 +15,16 @@ from prokip_shared.platforms.webhooks import (
     Nothing,
     OrderFields,
     OrderSeen,
+    ProductFields,
+    ProductSeen,
     Uninstalled,
     UnusableWebhook,
+    item_fields,
     keep_list,
     keep_scalars,
     line_fields,
     one_of_each,
+    product_fields,
     read_label,
     read_list,
     read_moment,
@@ -49,7 +53,15 @@ ORDER_TOPICS: Final = frozenset(
     }
 )
 LEVEL_TOPIC: Final = "inventory_levels/update"
+PRODUCT_TOPICS: Final = frozenset({"products/create", "products/update"})
+PRODUCT_GONE_TOPIC: Final = "products/delete"
 UNINSTALLED_TOPIC: Final = "app/uninstalled"
+REDACT_TOPIC: Final = "shop/redact"
+"""Two days after an app was removed: erase what is kept of the shop."""
+COMPLIANCE_TOPICS: Final = frozenset({"customers/data_request", "customers/redact", REDACT_TOPIC})
+"""Told by an app's own setup, not by a shop's subscriptions, and signed with that app's secret also when the shop has
+left. https://shopify.dev/docs/apps/build/compliance/privacy-law-compliance
+"""
 SILENT_TOPICS: Final = frozenset(
     {
         # No orders: a refund and an edit name only an order's id. orders/updated follows both, with the whole
@@ -58,14 +70,15 @@ SILENT_TOPICS: Final = frozenset(
         "orders/edited",
         # Carries an id alone; deleting an order gives no stock back, and a level that moves is told by itself.
         "orders/delete",
-        # Compliance: personal data is dropped at this door, so there is nothing to hand out or to erase.
-        # https://shopify.dev/docs/apps/build/compliance/privacy-law-compliance
-        "customers/data_request",
-        "customers/redact",
-        "shop/redact",
     }
 )
-TOPICS: Final = ORDER_TOPICS | SILENT_TOPICS | {LEVEL_TOPIC, UNINSTALLED_TOPIC}
+TOPICS: Final = (
+    ORDER_TOPICS
+    | PRODUCT_TOPICS
+    | SILENT_TOPICS
+    | COMPLIANCE_TOPICS
+    | {LEVEL_TOPIC, PRODUCT_GONE_TOPIC, UNINSTALLED_TOPIC}
+)
 
 RESTOCKING: Final = frozenset({"return", "cancel", "legacy_restock"})
 """`no_restock` refunds leave the stock as it is. https://shopify.dev/docs/api/admin-rest/latest/resources/refund"""
@@ -88,6 +101,12 @@ class RefundBody(TypedDict, total=False):
     refund_line_items: list[RefundLineBody]
 
 
+class VariantBody(TypedDict, total=False):
+    sku: Any
+    inventory_item_id: Any
+    inventory_management: Any
+
+
 class Body(TypedDict, total=False):
     """What is looked at in a body, for a decoder that need not build the rest; a body may be of any other form."""
 
@@ -102,12 +121,16 @@ class Body(TypedDict, total=False):
     available: Any
     line_items: list[LineBody]
     refunds: list[RefundBody]
+    shop_domain: Any
+    variants: list[VariantBody]
+    variant_gids: list[Any]
 
 
 _ORDER_FIELDS: Final = ("id", "name", "created_at", "updated_at", "cancelled_at", "financial_status")
 _LEVEL_FIELDS: Final = ("inventory_item_id", "location_id", "available")
 _LINE_FIELDS: Final = ("id", "sku", "quantity", "price")
 _REFUND_LINE_FIELDS: Final = ("line_item_id", "quantity", "restock_type")
+_VARIANT_FIELDS: Final = ("sku", "inventory_item_id", "inventory_management")
 
 
 def read_webhook(topic: str, payload: Any) -> Meaning:
@@ -116,6 +139,10 @@ def read_webhook(topic: str, payload: Any) -> Meaning:
         return OrderSeen(read_fields(payload))
     if topic == LEVEL_TOPIC:
         return _read_level(payload)
+    if topic in PRODUCT_TOPICS:
+        return ProductSeen(_read_product(payload))
+    if topic == PRODUCT_GONE_TOPIC:
+        return ProductSeen(product_fields(_product_ref(payload), 0))
     if topic == UNINSTALLED_TOPIC:
         return Uninstalled("the app was uninstalled in Shopify")
     return Nothing(f"topic {topic} does not move stock")
@@ -158,6 +185,8 @@ def project(payload: Any) -> dict[str, Any]:
             {"refund_line_items": [keep_scalars(line, _REFUND_LINE_FIELDS) for line in _refund_lines(refund)]}
             for refund in keep_list(payload["refunds"])
         ]
+    if "variants" in payload:
+        kept["variants"] = [keep_scalars(variant, _VARIANT_FIELDS) for variant in keep_list(payload["variants"])]
     return kept
 
 
@@ -168,6 +197,28 @@ def _read_level(payload: Any) -> LevelHint:
         item_ref=read_reference(level.get("inventory_item_id"), "inventory_item_id"),
         place_ref=read_reference(level.get("location_id"), "location_id"),
         quantity=None if available is None else read_quantity(available, "available"),
+    )
+
+
+def _product_ref(payload: Any) -> str:
+    return read_reference(read_object(payload, "the body").get("id"), "the product's id")
+
+
+def _read_product(payload: Any) -> ProductFields:
+    """`variants` holds the first hundred, `variant_gids` names them all."""
+    ref = _product_ref(payload)
+    variants, all_of_them = payload.get("variants"), payload.get("variant_gids")
+    told = [] if variants is None else read_list(variants, "variants")
+    items = [_item(variant) for raw in told if (variant := read_object(raw, "a variant")).get("inventory_item_id")]
+    return product_fields(ref, len(all_of_them) if isinstance(all_of_them, list) else None, items)
+
+
+def _item(variant: Mapping[str, Any]) -> ProductFields:
+    """`inventory_management` names who counts a variant; nobody does where it is null."""
+    return item_fields(
+        read_reference(variant["inventory_item_id"], "a variant's inventory_item_id"),
+        variant.get("sku"),
+        tracked=variant["inventory_management"] is not None if "inventory_management" in variant else None,
     )
 
 

@@ -54,11 +54,22 @@ ORDER_FIELDS: Final = (
     "refunds.refund_line_items",
 )
 LEVEL_FIELDS: Final = ("inventory_item_id", "location_id", "available", "updated_at")
+PRODUCT_FIELDS: Final = (
+    "id",
+    "updated_at",
+    "variants.sku",
+    "variants.inventory_item_id",
+    "variants.inventory_management",
+    "variant_gids.admin_graphql_api_id",
+)
 WEBHOOKS: Final[Mapping[str, tuple[str, ...]]] = {
     "ORDERS_CREATE": ORDER_FIELDS,
     "ORDERS_UPDATED": ORDER_FIELDS,
     "ORDERS_CANCELLED": ORDER_FIELDS,
     "INVENTORY_LEVELS_UPDATE": LEVEL_FIELDS,
+    "PRODUCTS_CREATE": PRODUCT_FIELDS,
+    "PRODUCTS_UPDATE": PRODUCT_FIELDS,
+    "PRODUCTS_DELETE": ("id", "updated_at"),
     "APP_UNINSTALLED": ("id", "myshopify_domain", "updated_at"),
 }
 """Topic to fields: no personal data, and always `updated_at`, without which bodies that look alike are dropped.
@@ -92,6 +103,10 @@ def document(name: str) -> str:
 
 def item_gid(key: ItemKey) -> str:
     return f"gid://shopify/InventoryItem/{key.item_ref}"
+
+
+def product_gid(product_ref: str) -> str:
+    return f"gid://shopify/Product/{product_ref}"
 
 
 def location_gid(place_ref: str) -> str:

@@ -32,6 +32,10 @@ would cost more than everything else that is done with them. Tests hold each for
 """
 
 
+ProductFields: TypeAlias = dict[str, Any]
+"""The JSON form of a ProductHint."""
+
+
 class UnusableWebhook(Exception):
     """Signed by the store, but no order or level can be read from it; says why, without quoting personal data."""
 
@@ -52,6 +56,14 @@ class LevelHint:
     item_ref: str
     place_ref: str | None
     quantity: Decimal | None
+    product: ProductFields | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProductSeen:
+    """A store's product may be another than it was: worth a look."""
+
+    fields: ProductFields
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +78,7 @@ class Nothing:
     why: str
 
 
-Meaning: TypeAlias = OrderSeen | LevelHint | Uninstalled | Nothing
+Meaning: TypeAlias = OrderSeen | LevelHint | ProductSeen | Uninstalled | Nothing
 
 
 def read_object(value: Any, what: str) -> Mapping[str, Any]:
@@ -185,6 +197,16 @@ def line_fields(
         "taken": str(taken),
         "unit_price": None if unit_price is None else str(unit_price),
     }
+
+
+def product_fields(product_ref: str, items_count: int | None, items: Iterable[ProductFields] = ()) -> ProductFields:
+    return {"product_ref": product_ref, "items_count": items_count, "items": list(items)}
+
+
+def item_fields(item_ref: str, sku: Any, *, tracked: bool | None) -> ProductFields:
+    """As the catalogue keeps a SKU: without the blanks around it."""
+    text = read_sku(sku, "an item's sku")
+    return {"item_ref": item_ref, "sku": None if text is None else text.strip(), "tracked": tracked}
 
 
 def one_of_each(lines: list[OrderFields]) -> list[OrderFields]:

@@ -36,6 +36,7 @@ from prokip_shared.platforms.woocommerce_webhooks import read_order
 REST_PATH: Final = "/wp-json/wc/v3"
 INDEX_PATH: Final = "/wp-json/"
 PAGES_MAX: Final = 10_000
+CATALOGUE_QUERY: Final = (("orderby", "id"), ("order", "asc"), ("_fields", wire.CATALOGUE_FIELDS))
 HTTP_NOT_FOUND: Final = 404
 
 
@@ -140,20 +141,28 @@ class WooClient:
         own only where it holds their stock.
         """
         page = int(cursor or "1")
-        query = [("orderby", "id"), ("order", "asc"), ("_fields", wire.CATALOGUE_FIELDS)]
-        answer = await self._get("/products", [*query, *_paging(page)])
-        items: list[CatalogueItem] = []
+        answer = await self._get("/products", [*CATALOGUE_QUERY, *_paging(page)])
         rows = _rows(answer)
+        items = await self._items(rows)
+        following = str(page + 1) if page < _pages(answer) else None
+        return CataloguePage(tuple(items), following, counted=len(rows), total=_total(answer))
+
+    async def items_of(self, product_refs: Sequence[str]) -> tuple[CatalogueItem, ...]:
+        """Every item of these products, as the catalogue has them; none of a product that is deleted or in the trash."""
+        rows = await self._all("/products", [("include", ",".join(product_refs)), *CATALOGUE_QUERY])
+        return tuple(await self._items(rows))
+
+    async def _items(self, rows: Sequence[Mapping[str, Any]]) -> list[CatalogueItem]:
+        items: list[CatalogueItem] = []
         for row in rows:
             product = wire.catalogue_product(row)
             is_variable = row.get("type") == "variable"
             if not is_variable or product.level.state == "own":
                 items.append(product)
             if is_variable:
-                variations = await self._all(f"/products/{product.key.item_ref}/variations", query)
+                variations = await self._all(f"/products/{product.key.item_ref}/variations", CATALOGUE_QUERY)
                 items += [wire.catalogue_variation(variation, product) for variation in variations]
-        following = str(page + 1) if page < _pages(answer) else None
-        return CataloguePage(tuple(items), following, counted=len(rows), total=_total(answer))
+        return items
 
     async def read_levels(self, keys: Sequence[ItemKey]) -> dict[ItemKey, Level]:
         """What the store shows now; items that it does not know are `gone`."""

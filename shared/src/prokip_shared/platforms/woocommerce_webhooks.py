@@ -16,11 +16,15 @@ from prokip_shared.platforms.webhooks import (
     Nothing,
     OrderFields,
     OrderSeen,
+    ProductFields,
+    ProductSeen,
     UnusableWebhook,
+    item_fields,
     keep_list,
     keep_scalars,
     line_fields,
     one_of_each,
+    product_fields,
     read_label,
     read_list,
     read_moment,
@@ -39,9 +43,11 @@ PING_PREFIX: Final = b"webhook_id="
 
 ORDER_TOPICS: Final = frozenset({"order.created", "order.updated", "order.restored"})
 LEVEL_TOPICS: Final = frozenset({"product.created", "product.updated", "product.restored"})
-SILENT_TOPICS: Final = frozenset({"order.deleted", "product.deleted"})
-"""Trash keeps the stock taken, and `product.deleted` may carry an order's id: neither says anything about stock."""
-TOPICS: Final = ORDER_TOPICS | LEVEL_TOPICS | SILENT_TOPICS
+PRODUCT_GONE_TOPIC: Final = "product.deleted"
+"""May carry an order's id, which no product has: the two share one row of numbers."""
+SILENT_TOPICS: Final = frozenset({"order.deleted"})
+"""Trash keeps the stock taken."""
+TOPICS: Final = ORDER_TOPICS | LEVEL_TOPICS | SILENT_TOPICS | {PRODUCT_GONE_TOPIC}
 
 META_REDUCED: Final = "_reduced_stock"
 META_RESTOCKED: Final = "_restock_refunded_items"
@@ -74,10 +80,16 @@ class Body(TypedDict, total=False):
     date_modified_gmt: Any
     code: Any
     stock_quantity: Any
+    type: Any
+    parent_id: Any
+    sku: Any
+    manage_stock: Any
+    variations: list[Any]
     line_items: list[LineBody]
 
 
 _ORDER_FIELDS: Final = ("id", "number", "status", "date_created_gmt", "date_modified_gmt", "code")
+_PRODUCT_FIELDS: Final = ("stock_quantity", "type", "parent_id", "sku", "manage_stock")
 _LINE_FIELDS: Final = ("id", "sku", "quantity", "price")
 
 
@@ -115,7 +127,10 @@ def read_webhook(topic: str, payload: Any) -> Meaning:
             item_ref=read_reference(product.get("id"), "the product's id"),
             place_ref=None,
             quantity=None if quantity is None else read_quantity(quantity, "stock_quantity"),
+            product=_product(product) if "type" in product else None,
         )
+    if topic == PRODUCT_GONE_TOPIC:
+        return ProductSeen(product_fields(read_reference(_resource(payload).get("id"), "the product's id"), 0))
     return Nothing(f"topic {topic} does not move stock")
 
 
@@ -148,7 +163,9 @@ def read_fields(payload: Any) -> OrderFields:
 
 def project(payload: Any) -> dict[str, Any]:
     """The fields that `read_webhook` looks at, in the store's own form: all that is ever kept of a body."""
-    kept = keep_scalars(payload, (*_ORDER_FIELDS, "stock_quantity"))
+    kept = keep_scalars(payload, (*_ORDER_FIELDS, *_PRODUCT_FIELDS))
+    if isinstance(payload, dict) and "variations" in payload:
+        kept["variations"] = [one for one in keep_list(payload["variations"]) if isinstance(one, int)]
     if isinstance(payload, dict) and "line_items" in payload:
         kept["line_items"] = [_project_line(line) for line in keep_list(payload["line_items"])]
     return kept
@@ -171,6 +188,21 @@ def _resource(payload: Any) -> Mapping[str, Any]:
     if "id" not in resource and "code" in resource:
         raise UnusableWebhook(f"the store sent the error {read_label(resource['code'], 'unknown')} instead")
     return resource
+
+
+def _product(body: Mapping[str, Any]) -> ProductFields:
+    """A variation comes in a body of its own, with its parent's id; a product with variations is an item itself only
+    where it holds their stock.
+    """
+    ref = read_reference(body.get("id"), "the product's id")
+    counted = body.get("manage_stock")
+    item = item_fields(ref, body.get("sku"), tracked=counted if isinstance(counted, bool) else None)
+    if body["type"] == "variation":
+        return product_fields(read_reference(body.get("parent_id"), "the variation's parent"), None, [item])
+    if body["type"] != "variable":
+        return product_fields(ref, 1, [item])
+    own = [item] if counted is True else []
+    return product_fields(ref, len(own) + len(read_list(body.get("variations"), "variations")), own)
 
 
 def _lines(items: list[Any], status: str) -> list[OrderFields]:

@@ -26,6 +26,8 @@ WEBHOOK_TOPICS: Final = (
     "order.restored",
     "product.created",
     "product.updated",
+    "product.deleted",
+    "product.restored",
 )
 CATALOGUE_FIELDS: Final = "id,type,name,sku,manage_stock,stock_quantity,regular_price,attributes"
 LEVEL_FIELDS: Final = "id,manage_stock,stock_quantity"

@@ -7,6 +7,10 @@ FROM gateway.connection
 WHERE status <> 'disconnected'
 ORDER BY id;
 
+-- name: connection_of_store
+-- Also one that ended: a store's last word may come days after.
+SELECT id, business_id FROM gateway.connection WHERE platform = $1 AND store_key = $2;
+
 -- name: prokip_accounts
 -- Where each business's Prokip is and how often it is polled.
 SELECT business_id, version, dialect, api_url, location_id, interval_s, contact_id, timezone, credentials

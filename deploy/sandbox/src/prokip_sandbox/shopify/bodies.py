@@ -2,11 +2,23 @@
 
 from typing import Any
 
-from prokip_sandbox.shopify.model import Level, LineItem, Order, Product, Refund, RefundLine, ShopState, gid
+from prokip_sandbox.shopify.model import (
+    Item,
+    Level,
+    LineItem,
+    Order,
+    Product,
+    Refund,
+    RefundLine,
+    ShopState,
+    Variant,
+    gid,
+)
 from prokip_sandbox.shopify.orders import financial_status, fulfillment_status, line_of
 from prokip_sandbox.values import iso_seconds, money
 
 OFFSET_HOURS = -5
+VARIANTS_IN_FULL_MAX = 100
 
 
 def iso_local(timestamp_s: float) -> str:
@@ -23,8 +35,13 @@ def level_body(level: Level) -> dict[str, Any]:
     }
 
 
-def product_body(product: Product) -> dict[str, Any]:
-    """Without what only a shop window shows."""
+def gone_product_body(product: Product) -> dict[str, Any]:
+    return {"id": product.id}
+
+
+def product_body(product: Product, state: ShopState) -> dict[str, Any]:
+    """Without what only a shop window shows. Of many variants the first hundred come in full, all by their ids."""
+    variants = [state.variants[number] for number in product.variant_ids[:VARIANTS_IN_FULL_MAX]]
     return {
         "id": product.id,
         "admin_graphql_api_id": gid("Product", product.id),
@@ -32,7 +49,32 @@ def product_body(product: Product) -> dict[str, Any]:
         "status": product.status.lower(),
         "created_at": iso_local(product.created_s),
         "updated_at": iso_local(product.updated_s),
-        "variant_gids": [{"admin_graphql_api_id": gid("ProductVariant", number)} for number in product.variant_ids],
+        "variants": [_variant(variant, state.items[variant.item_id]) for variant in variants],
+        "variant_gids": [
+            {
+                "admin_graphql_api_id": gid("ProductVariant", number),
+                "updated_at": iso_local(state.items[state.variants[number].item_id].updated_s),
+            }
+            for number in product.variant_ids
+        ],
+    }
+
+
+def _variant(variant: Variant, item: Item) -> dict[str, Any]:
+    return {
+        "id": variant.id,
+        "admin_graphql_api_id": gid("ProductVariant", variant.id),
+        "product_id": variant.product_id,
+        "title": variant.title,
+        "price": money(variant.price_cents),
+        "position": variant.position,
+        "inventory_policy": variant.policy.lower(),
+        "inventory_management": "shopify" if item.tracked else None,
+        "inventory_item_id": item.id,
+        "inventory_quantity": sum(level.available for level in item.levels.values()),
+        "sku": item.sku,
+        "created_at": iso_local(item.created_s),
+        "updated_at": iso_local(item.updated_s),
     }
 
 

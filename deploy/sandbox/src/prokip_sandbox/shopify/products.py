@@ -91,6 +91,20 @@ class Products:
         self._tell("PRODUCTS_UPDATE", product)
         return {"product": product, "variants": [variant for variant, _ in variants], "errors": []}
 
+    def delete(self, product: Product) -> None:
+        """Told with the product's id alone."""
+        del self._state.products[product.id]
+        for number in product.variant_ids:
+            del self._state.items[self._state.variants.pop(number).item_id]
+        self._inventory.reindex()
+        self._tell("PRODUCTS_DELETE", product)
+
+    def rename_sku(self, product: Product, item: Item, sku: str) -> None:
+        item.sku = sku
+        item.updated_s = product.updated_s = self._site.clock()
+        self._inventory.reindex()
+        self._tell("PRODUCTS_UPDATE", product)
+
     def _identified(self, identifier: Mapping[str, Any] | None) -> Product | Json | None:
         """The product; None where one is to be made; an error where the identifier must name one and does not."""
         if not identifier:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from prokip_sandbox.catalogue import Good
 from prokip_sandbox.courier import Courier
-from prokip_sandbox.shopify.bodies import level_body, order_body, product_body, refund_body
+from prokip_sandbox.shopify.bodies import gone_product_body, level_body, order_body, product_body, refund_body
 from prokip_sandbox.shopify.inventory import Inventory
 from prokip_sandbox.shopify.model import (
     SCOPES,
@@ -57,6 +57,8 @@ class Shop:
         self.access_token = made_up_key("shpat_", domain)
         self.bucket = Bucket(options.limits)
         self.state = state
+        self.tells_products_of_stock = False
+        """Whether a level that moves counts as a change of its product: some shops were seen to tell so, others not."""
         for n, name in enumerate(locations):
             self.state.locations[FIRST_LOCATION_ID + n] = Location(FIRST_LOCATION_ID + n, name, clock())
         site = ShopSite(domain, clock)
@@ -64,9 +66,9 @@ class Shop:
         self.orders = Orders(self.state, site, self.inventory, self._tell_order)
         self.webhooks = Webhooks(self.state, site, courier, options.webhooks, rng)
         views = Views(self.state, site, self.inventory)
-        goods = Products(self.state, site, self.inventory, self._tell_product)
+        self.goods = Products(self.state, site, self.inventory, self._tell_product)
         self.operations = Operations(
-            self.state, site, self.inventory, self.orders, self.webhooks, views, goods, options.scopes
+            self.state, site, self.inventory, self.orders, self.webhooks, views, self.goods, options.scopes
         )
 
     def seed_goods(self, goods: Iterable[Good]) -> None:
@@ -93,6 +95,28 @@ class Shop:
         level = self.inventory.level(self.item(sku), location_id or self.location_ids[0])
         level.is_active = True
         self.inventory.move(level, available=quantity - level.available)
+
+    def add_goods(self, goods: Iterable[Good]) -> None:
+        """New products in the admin pages; tells the webhooks."""
+        known = set(self.state.products)
+        self.inventory.stock_on_load(goods)
+        for number in self.state.products.keys() - known:
+            self.webhooks.new_action()
+            self._tell_product("PRODUCTS_CREATE", self.state.products[number])
+
+    def rename_sku(self, sku: str, new: str) -> None:
+        """A hand edit in the admin pages; tells the webhooks."""
+        self.webhooks.new_action()
+        self.goods.rename_sku(self.product(sku), self.item(sku), new)
+
+    def delete_product(self, sku: str) -> None:
+        """The product that has a variant with this SKU, with all its variants; tells the webhooks."""
+        self.webhooks.new_action()
+        self.goods.delete(self.product(sku))
+
+    def product(self, sku: str) -> Product:
+        """That has a variant with this SKU."""
+        return self.state.products[self.state.variants[self.item(sku).variant_id].product_id]
 
     @property
     def tells_orders(self) -> bool:
@@ -135,9 +159,17 @@ class Shop:
 
     def _tell_level(self, level: Level) -> None:
         self.webhooks.emit("INVENTORY_LEVELS_UPDATE", lambda: level_body(level))
+        if self.tells_products_of_stock:
+            variant = self.state.variants[self.state.items[level.item_id].variant_id]
+            self._tell_product("PRODUCTS_UPDATE", self.state.products[variant.product_id])
 
     def _tell_product(self, topic: str, product: Product) -> None:
-        self.webhooks.emit(topic, lambda: product_body(product))
+        self.webhooks.emit(
+            topic,
+            lambda: (
+                product_body(product, self.state) if product.id in self.state.products else gone_product_body(product)
+            ),
+        )
 
     def _tell_order(self, topic: str, order: Order, refund: Refund | None) -> None:
         if refund is not None:

@@ -167,7 +167,7 @@ class Webhooks:
         webhook = self._state.webhooks.get(webhook_id)
         if webhook is None or webhook.status != "active":
             return
-        body = self._body(topic, resource_id)
+        body = self.body_of(topic, resource_id)
         headers = self._signed_headers(webhook, topic, body)
 
         async def send() -> bool:
@@ -186,7 +186,7 @@ class Webhooks:
         else:
             webhook.failure_count += 1
 
-    def _body(self, topic: str, resource_id: int) -> bytes:
+    def body_of(self, topic: str, resource_id: int) -> bytes:
         """The resource at the moment of delivery, not of the event; gone ones give the REST error, signed as usual."""
         resource, _, event = topic.partition(".")
         if event == "deleted":

@@ -104,7 +104,7 @@ class WooApprovalDesk:
         own = urlsplit(self._public_url)
         if store_scheme == "https" and (own.scheme != "https" or own.port not in WORDPRESS_PORTS):
             raise Problem(
-                501,
+                409,
                 "Not set up",
                 code="approval_needs_https",
                 detail="A store sends its keys by https and to the ports 80, 443 and 8080 only; PUBLIC_URL is not such an"

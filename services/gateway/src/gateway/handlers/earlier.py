@@ -1,11 +1,13 @@
 """The earlier system's names for per-store calls: thin, over the same acts as the resource paths."""
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from aiohttp import web
 
 from gateway.callers import CALLER
 from gateway.handlers.connections import disconnect_store, no_such_store
+from gateway.handlers.product_plans import begin_plan
 from gateway.handlers.rounds import run_round
 from gateway.handlers.translated import pulled_product_of
 from gateway.keys import CONNECTIONS, UPSTREAM
@@ -13,14 +15,17 @@ from gateway.models.base import Message
 from gateway.models.connections import Disconnected
 from gateway.models.operations import (
     LegacyPush,
+    LegacyPushed,
     LegacySetup,
     LegacyStore,
     LegacyToggled,
     PulledProduct,
     PulledProducts,
 )
+from gateway.models.product_plans import ProductWishes
+from gateway.routing import A_FILE
 from gateway.storage.connections import ConnectionRow
-from prokip_shared.web.problems import Problem
+from prokip_shared.web.problems import Problem, validate
 
 PULLED_MAX: Final = 10_000
 PAGE_ITEMS: Final = 200
@@ -48,18 +53,39 @@ async def pull_products(request: web.Request, given: LegacyStore) -> PulledProdu
     return PulledProducts(products)
 
 
-async def push_products(request: web.Request, given: LegacyPush) -> Message:
-    if given.model_extra:
-        raise Problem(
-            501,
-            "Only quantities",
-            code="only_quantities",
-            detail=f"Only quantities are pushed by this call, not {', '.join(sorted(given.model_extra))}; products with "
-            "prices and images are made by a plan: POST /api/v1/connections/{id}/product-plans.",
-        )
+async def push_products(request: web.Request, given: LegacyPush) -> LegacyPushed:
+    """Prices and images become a plan, which somebody looks at before anything is done in the store."""
+    wishes = _wishes_of(given.model_extra or {})
     store = await _store(request, given)
-    await run_round(request, store.id)
-    return Message(message="Quantities pushed successfully")
+    if wishes is None:
+        await run_round(request, store.id)
+        return LegacyPushed(message="Quantities pushed successfully")
+    plan = await begin_plan(request, store.id, wishes)
+    address = f"/api/v1/connections/{store.id}/product-plans/{plan.id}"
+    return LegacyPushed(message=f"A plan was made; look at it and start it: {address}", plan_id=plan.id)
+
+
+def _wishes_of(fields: Mapping[str, Any]) -> ProductWishes | None:
+    """Raises Problem 422 for a field that is neither a price nor the address of an image."""
+    if not fields:
+        return None
+    prices, images = _named(fields, "price_"), _named(fields, "image_")
+    unknown = fields.keys() - {f"price_{sku}" for sku in prices} - {f"image_{sku}" for sku in images}
+    if unknown:
+        detail = f"price_<SKU> and image_<SKU> are understood, not {', '.join(sorted(unknown))}."
+        raise Problem(422, "Invalid input", code="invalid_input", detail=detail)
+    files = sorted(sku for sku, image in images.items() if image == A_FILE)
+    if files:
+        detail = f"Stores fetch images themselves: send the address of image_{files[0]} instead of a file."
+        raise Problem(422, "No address", code="image_not_an_address", detail=detail)
+    skus = sorted({*prices, *images})
+    return validate(ProductWishes, {"skus": skus, "prices": prices, "images": images})
+
+
+def _named(fields: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    return {
+        name.removeprefix(prefix): value for name, value in fields.items() if name.startswith(prefix) and name != prefix
+    }
 
 
 async def toggle(request: web.Request, given: LegacyStore) -> LegacyToggled:

@@ -32,8 +32,11 @@ async def list_product_plans(request: web.Request, given: ProductPlansQuery) -> 
 
 async def begin_product_plan(request: web.Request, given: ProductWishes) -> ProductPlan:
     """The store is looked up first: another business's store does not exist here."""
-    store = await find_connection(request)
-    path = path_of("internal", "stores", store.id, "product-plans")
+    return await begin_plan(request, (await find_connection(request)).id, given)
+
+
+async def begin_plan(request: web.Request, connection_id: int, given: ProductWishes) -> ProductPlan:
+    path = path_of("internal", "stores", connection_id, "product-plans")
     wishes = given.model_dump(mode="json")
     return ProductPlan.model_validate(await _store_push(request).post(request[CALLER].business_id, path, wishes))
 

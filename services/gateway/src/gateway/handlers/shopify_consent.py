@@ -78,7 +78,7 @@ def _consent(request: web.Request) -> ShopifyConsent:
     consent = request.app[CONSENT]
     if consent is None:
         raise Problem(
-            501,
+            409,
             "Not set up",
             code="oauth_not_set_up",
             detail="No Shopify app is set up here (SHOPIFY_CLIENT_ID). Connect the shop with an access token: "

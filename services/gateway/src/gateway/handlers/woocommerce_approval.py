@@ -68,7 +68,7 @@ def _desk(request: web.Request) -> WooApprovalDesk:
     desk = request.app[APPROVAL]
     if desk is None:
         raise Problem(
-            501,
+            409,
             "Not set up",
             code="approval_not_set_up",
             detail="Stores do not know the way back here (PUBLIC_URL). Connect the store with API keys: "

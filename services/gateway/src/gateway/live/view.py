@@ -10,6 +10,7 @@ from gateway.storage.states import ConnectionStates
 from prokip_shared.database import Connection
 from prokip_shared.messages import (
     ConnectionHealthChangedV1,
+    ConnectionRedactedV1,
     ConnectionUninstalledV1,
     ListingPushedV1,
     Message,
@@ -27,7 +28,7 @@ class LiveView:
         self._now = now
 
     async def show(self, connection: Connection, messages: Sequence[Shown]) -> Sequence[Message]:
-        """For kinds that only need to be seen; the gateway answers no message with another."""
+        """For kinds that only need to be seen; most messages are answered with no other."""
         names = await self._events.store_names(connection, connections_named_in(messages))
         now = self._now()
         await self._events.add(connection, [describe(message, names, now=now) for message in messages])
@@ -48,6 +49,10 @@ class LiveView:
     ) -> Sequence[Message]:
         await self._states.mark_uninstalled(connection, messages)
         return await self.show(connection, messages)
+
+    async def on_redacted(self, connection: Connection, messages: Sequence[ConnectionRedactedV1]) -> Sequence[Message]:
+        """Told to the others as the end that it is; nothing is shown, because nothing is to be remembered."""
+        return await self._states.redact(connection, messages)
 
     async def on_round(self, connection: Connection, messages: Sequence[SyncCompletedV1]) -> Sequence[Message]:
         now = self._now()

@@ -84,9 +84,15 @@ class LegacySetup(LegacyStore):
 
 
 class LegacyPush(LegacyStore):
-    """Whatever else is sent is named in the refusal."""
+    """The quantities; or, with `price_<SKU>` and `image_<SKU>` (an address), a plan of these products."""
 
     model_config = ConfigDict(extra="allow")
+
+
+class LegacyPushed(Answer):
+    message: str
+    plan_id: int | None = None
+    """Of the plan that waits to be looked at and started; None where quantities were pushed."""
 
 
 class LegacyToggled(Answer):

@@ -26,6 +26,10 @@ class ProductWishes(Given):
     """False: what is made is a draft that no shopper sees."""
     skus: Annotated[list[Sku], Field(min_length=1, max_length=1000)] | None = None
     """Only products with one of these; None: all."""
+    prices: Annotated[dict[Sku, Price], Field(max_length=1000)] = Field(default_factory=dict)
+    """By SKU, instead of Prokip's."""
+    images: Annotated[dict[Sku, ImageUrl], Field(max_length=1000)] = Field(default_factory=dict)
+    """Addresses by a SKU of the product, instead of Prokip's."""
 
 
 class ProductChoice(Given):
@@ -43,6 +47,8 @@ class ShownWishes(Answer):
     update: bool
     publish: bool
     skus: list[str] | None
+    prices: dict[str, str] = Field(default_factory=dict)
+    images: dict[str, str] = Field(default_factory=dict)
 
 
 class ProductPlan(Answer):

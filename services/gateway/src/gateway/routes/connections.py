@@ -50,7 +50,7 @@ CONNECTION_ROUTES: Final = (
         ConsentQuery,
         shopify_consent.begin_consent,
         answer=WayToShopify,
-        docs=Docs("connections", "To Shopify's consent page: a redirect, or its address as JSON", (501,)),
+        docs=Docs("connections", "To Shopify's consent page: a redirect, or its address as JSON", (409,)),
     ),
     route(
         "GET",
@@ -58,14 +58,14 @@ CONNECTION_ROUTES: Final = (
         shopify_consent.finish_consent,
         answer=Message,
         access="open",
-        docs=Docs("connections", "Where Shopify's consent page leads back to", (403, *STORE_PROBLEMS, 501)),
+        docs=Docs("connections", "Where Shopify's consent page leads back to", (403, *STORE_PROBLEMS)),
     ),
     route(
         "GET",
         f"{V1}/connections/shopify/installs/{{id}}",
         shopify_consent.show_install,
         answer=WaitingInstall,
-        docs=Docs("connections", "A shop that let us in and waits for a location", (404, 501, 502)),
+        docs=Docs("connections", "A shop that let us in and waits for a location", (404, 409, 502)),
     ),
     route_given(
         "POST",
@@ -74,7 +74,7 @@ CONNECTION_ROUTES: Final = (
         shopify_consent.choose_place,
         answer=Connected,
         status=201,
-        docs=Docs("connections", "Choose the location whose stock is written", (404, *STORE_PROBLEMS, 501)),
+        docs=Docs("connections", "Choose the location whose stock is written", (404, *STORE_PROBLEMS)),
     ),
     route_given(
         "POST",

@@ -13,6 +13,7 @@ from gateway.models.connections import (
 )
 from gateway.models.operations import (
     LegacyPush,
+    LegacyPushed,
     LegacySetup,
     LegacyStore,
     LegacyToggled,
@@ -54,9 +55,13 @@ EARLIER_ROUTES: Final = (
         "/api/push",
         LegacyPush,
         earlier.push_products,
-        answer=Message,
+        answer=LegacyPushed,
         form_too=True,
-        docs=Docs("earlier names", "Push the quantities to a store", (*EARLIER_STORE, 429, 501, 502, 504)),
+        docs=Docs(
+            "earlier names",
+            "Push the quantities to a store; with prices and images, plan these products",
+            (*EARLIER_STORE, 429, 502, 504),
+        ),
     ),
     route_given(
         "POST",

@@ -15,7 +15,7 @@ WOOCOMMERCE_APPROVAL_ROUTES: Final = (
         ApprovalQuery,
         woocommerce_approval.begin_approval,
         answer=WayToWooCommerce,
-        docs=Docs("connections", "To the store's approval page: a redirect, or its address as JSON", (409, 501, 502)),
+        docs=Docs("connections", "To the store's approval page: a redirect, or its address as JSON", (409, 502)),
     ),
     route_given(
         "POST",
@@ -24,7 +24,7 @@ WOOCOMMERCE_APPROVAL_ROUTES: Final = (
         woocommerce_approval.take_keys,
         answer=Message,
         access="open",
-        docs=Docs("connections", "Where a store posts the keys that were approved there, once", (403, 501)),
+        docs=Docs("connections", "Where a store posts the keys that were approved there, once", (403, 409)),
     ),
     route(
         "GET",
@@ -32,6 +32,6 @@ WOOCOMMERCE_APPROVAL_ROUTES: Final = (
         woocommerce_approval.finish_approval,
         answer=Message,
         access="open",
-        docs=Docs("connections", "Where a store's approval page leads back to", (403, 409, 501, 502)),
+        docs=Docs("connections", "Where a store's approval page leads back to", (403, 409, 502)),
     ),
 )

@@ -5,7 +5,9 @@ from datetime import datetime
 
 from prokip_shared.database import Connection, load_queries
 from prokip_shared.messages import (
+    ConnectionChangedV1,
     ConnectionHealthChangedV1,
+    ConnectionRedactedV1,
     ConnectionUninstalledV1,
     ListingPushedV1,
     SyncCompletedV1,
@@ -59,6 +61,19 @@ class ConnectionStates:
         await connection.execute(
             self._queries["mark_uninstalled"], [place[0] for place in places], [place[1] for place in places]
         )
+
+    async def redact(
+        self, connection: Connection, messages: Sequence[ConnectionRedactedV1]
+    ) -> list[ConnectionChangedV1]:
+        """What has to be said of those that were not connected again."""
+        places = sorted({(message.connection_id, message.business_id) for message in messages})
+        rows = await connection.fetch(
+            self._queries["redact_connections"], [place[0] for place in places], [place[1] for place in places]
+        )
+        return [
+            ConnectionChangedV1(business_id=row["business_id"], connection_id=row["id"], change="disconnected")
+            for row in rows
+        ]
 
     async def _save_syncs(self, connection: Connection, synced: Mapping[Place, datetime]) -> None:
         if synced:

@@ -1,7 +1,8 @@
 -- The write path. Every transaction takes its locks in this order, each group sorted, so that no two ever wait for
--- each other in a circle:  connections (advisory)  <  held orders  <  new orders  <  stock of a location (advisory)  <
--- held stock  <  new stock  <  rows of locations. Stock comes late, because everybody waits for that of a hot SKU. Who
--- finds that another inserted its new row first gives up and begins again, with that row among the held.
+-- each other in a circle:  connections (advisory)  <  held orders  <  new orders  <  changes of held orders  <  stock of a
+-- location (advisory)  <  held stock  <  new stock  <  rows of locations. Stock comes late, because everybody waits for
+-- that of a hot SKU. Who finds that another inserted its new row first gives up and begins again, with that row among the
+-- held. An insert waits for whoever changes (not: locks) a row with its key, so that changes come after inserts.
 -- See docs/adr/0005-state-based-ledger.md.
 -- Columns travel as array literals (text that is cast), because asyncpg looks into each element of an array parameter.
 

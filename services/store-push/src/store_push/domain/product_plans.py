@@ -84,6 +84,10 @@ class Wishes(_Value):
     """False: what is made is a draft that no shopper sees."""
     skus: Annotated[frozenset[str], Field(max_length=1000)] | None = None
     """Only products with one of these; None: all."""
+    prices: Annotated[dict[str, Price], Field(max_length=1000)] = Field(default_factory=dict)
+    """By SKU, instead of Prokip's."""
+    images: Annotated[dict[str, ImageUrl], Field(max_length=1000)] = Field(default_factory=dict)
+    """By a SKU of the product, instead of Prokip's."""
 
 
 class Choice(_Value):
@@ -123,6 +127,15 @@ class PlannedProduct(_Value):
 
 def is_wanted(product: ProkipProduct, wishes: Wishes) -> bool:
     return wishes.skus is None or any(one.sku in wishes.skus for one in product.variations)
+
+
+def choice_of(product: ProkipProduct, wishes: Wishes) -> Choice:
+    """What the wishes say about this product alone."""
+    skus = [one.sku for one in product.variations if one.sku is not None]
+    return Choice(
+        prices={sku: wishes.prices[sku] for sku in skus if sku in wishes.prices},
+        image_url=next((wishes.images[sku] for sku in skus if sku in wishes.images), None),
+    )
 
 
 def plan_product(

@@ -1,4 +1,6 @@
-"""stock.changed and level.hinted: the newest word on many SKUs becomes due listings, in a few statements a batch."""
+"""stock.changed, level.hinted and product.hinted: the newest word on many SKUs becomes due listings, and on many products
+looks at them, in a few statements a batch.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,9 +8,11 @@ from decimal import Decimal
 from typing import Final
 
 from prokip_shared.database import Connection
-from prokip_shared.messages import LevelHintedV1, Message, StockChangedV1
+from prokip_shared.messages import LevelHintedV1, Message, ProductHintedV1, StockChangedV1
 from store_push.domain.listings import QUANTITY_MAX
+from store_push.domain.products import ToldProduct, gather_products
 from store_push.storage.catalogue import CatalogueStorage
+from store_push.storage.product_looks import ProductLookStorage
 from store_push.storage.rounds import RoundStorage
 from store_push.storage.targets import Hint, Target, TargetStorage
 
@@ -53,6 +57,7 @@ class StockHandlers:
     targets: TargetStorage
     rounds: RoundStorage
     catalogues: CatalogueStorage
+    products: ProductLookStorage
     settle_s: float
 
     async def mark_due(self, connection: Connection, batch: Sequence[StockChangedV1]) -> Sequence[Message]:
@@ -67,9 +72,24 @@ class StockHandlers:
         return ()
 
     async def note_hints(self, connection: Connection, batch: Sequence[LevelHintedV1]) -> Sequence[Message]:
-        """An item that is not known yet is a product that is new: its store's catalogue is read soon."""
-        hints = newest_hints(batch)
-        await self.targets.note_hints(connection, hints, settle_s=self.settle_s)
-        named = sorted({(hint.connection_id, hint.item_ref) for hint in hints})
-        await self.catalogues.note_unknown(connection, named)
+        """An item that is not known yet is a product that is new: it is looked at where the hint tells of its product,
+        else its store's catalogue is read soon.
+        """
+        await self.targets.note_hints(connection, newest_hints(batch), settle_s=self.settle_s)
+        named = sorted({(hint.connection_id, hint.item_ref) for hint in batch if hint.product is None})
+        if named:
+            await self.catalogues.note_unknown(connection, named)
+        await self._note_products(
+            connection,
+            gather_products((hint.connection_id, hint.product) for hint in batch if hint.product is not None),
+        )
         return ()
+
+    async def note_products(self, connection: Connection, batch: Sequence[ProductHintedV1]) -> Sequence[Message]:
+        await self._note_products(connection, gather_products((hint.connection_id, hint.product) for hint in batch))
+        return ()
+
+    async def _note_products(self, connection: Connection, told: Sequence[ToldProduct]) -> None:
+        """What a store says of a product as we know it, as after each of our own writes, ends here."""
+        if told:
+            await self.products.note(connection, told)

@@ -150,7 +150,10 @@ WHERE connection_id = $1 AND state <> 'gone'
     AND NOT EXISTS (SELECT FROM unnest($2::text[]) AS named (item_ref) WHERE named.item_ref = listing.item_ref);
 
 -- name: catalogue_done
--- The next complete read comes by itself.
+-- The next complete read comes by itself; this one has seen whatever was told of single products before it began.
+WITH seen AS (
+    DELETE FROM push.product_look WHERE connection_id = $1 AND hinted_at < $3
+)
 UPDATE push.catalogue_read SET
     due_at = now() + $2::double precision * interval '1 second',
     consecutive_failures = 0,

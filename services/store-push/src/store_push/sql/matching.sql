@@ -14,14 +14,14 @@ WITH told AS (
     WHERE w.business_id = $1 AND w.connection_id = $2
 ), listed AS (
     SELECT l.id, l.item_ref, l.parent_ref, l.sku, i.sku AS store_sku, coalesce(i.name, '') AS name, l.state,
-        CASE WHEN l.state = 'matched' AND told.available IS NULL THEN coalesce(a.reason, l.reason) ELSE l.reason END
+        CASE WHEN l.state = 'matched' THEN coalesce(a.reason, l.reason) ELSE l.reason END
             AS reason,
         l.target, l.confirmed + l.confirmed_taken - l.target_taken AS believed, told.available,
         o.kind AS choice, coalesce(s.push, 'on') AS rule, w.active, f.state AS plan, l.held_since IS NOT NULL AS asked,
         CASE
             WHEN l.state <> 'matched' THEN l.state
             WHEN s.push <> 'on' THEN 'rule'
-            WHEN told.available IS NULL AND a.sku IS NOT NULL THEN 'left_alone'
+            WHEN a.sku IS NOT NULL THEN 'left_alone'
             WHEN told.sku IS NULL THEN 'only_in_store'
             WHEN told.available IS NULL THEN 'no_quantity'
             ELSE 'matched'
@@ -63,7 +63,7 @@ WITH told AS (
 SELECT CASE
         WHEN l.state <> 'matched' THEN l.state
         WHEN s.push <> 'on' THEN 'rule'
-        WHEN told.available IS NULL AND a.sku IS NOT NULL THEN 'left_alone'
+        WHEN a.sku IS NOT NULL THEN 'left_alone'
         WHEN told.sku IS NULL THEN 'only_in_store'
         WHEN told.available IS NULL THEN 'no_quantity'
         ELSE 'matched'
@@ -92,14 +92,14 @@ LEFT JOIN push.item_choice o ON o.connection_id = l.connection_id AND o.item_ref
 WHERE l.business_id = $1 AND l.id = $2;
 
 -- name: items_meaning
--- Items that have one of these SKUs, or are linked to one.
+-- Items that have one of these SKUs, or are linked to one; and the named ones.
 SELECT i.item_ref, i.parent_ref, i.place_ref, i.sku, i.parent_sku, i.name, i.product_ref, i.variant_ref, i.price,
     i.level_state, i.quantity
 FROM push.catalogue_item i
 WHERE i.connection_id = $1 AND (
     i.sku = ANY($2::text[])
     OR i.item_ref IN (SELECT o.item_ref FROM push.item_choice o WHERE o.connection_id = $1 AND o.sku = ANY($2::text[]))
-    OR i.item_ref = $3
+    OR i.item_ref = ANY($3::text[])
 )
 ORDER BY i.item_ref;
 

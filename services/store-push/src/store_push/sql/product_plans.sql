@@ -60,10 +60,12 @@ FROM push.catalogue_item WHERE connection_id = $1 AND sku = ANY($2::text[]) ORDE
 
 -- name: save_plan_items
 -- What is to be done; a product that moved between pages is planned once.
-INSERT INTO push.product_plan_item (plan_id, product_id, name, product, action, why, planned, state, product_ref)
+INSERT INTO push.product_plan_item (
+    plan_id, product_id, name, product, choice, action, why, planned, state, product_ref
+)
 SELECT $1, n.* FROM unnest(
-    $2::bigint[], $3::text[], $4::jsonb[], $5::text[], $6::text[], $7::jsonb[], $8::text[], $9::text[]
-) AS n (product_id, name, product, action, why, planned, state, product_ref)
+    $2::bigint[], $3::text[], $4::jsonb[], $5::jsonb[], $6::text[], $7::text[], $8::jsonb[], $9::text[], $10::text[]
+) AS n (product_id, name, product, choice, action, why, planned, state, product_ref)
 ON CONFLICT (plan_id, product_id) DO NOTHING;
 
 -- name: next_plan_item

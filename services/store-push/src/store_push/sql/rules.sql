@@ -83,11 +83,15 @@ DELETE FROM push.rule_application WHERE connection_id = $1;
 -- of their ids, as mark_due does. Answers how far it came and how many it changed.
 WITH locked AS (
     SELECT l.id,
-        push.shown(t.available, coalesce(s.buffer, c.buffer), coalesce(s.shown_max, c.shown_max), s.push) AS target
+        push.shown(
+            t.available, coalesce(s.buffer, c.buffer), coalesce(s.shown_max, c.shown_max),
+            CASE WHEN a.sku IS NULL THEN s.push ELSE 'never' END
+        ) AS target
     FROM push.listing l
     LEFT JOIN push.stock_target t ON t.business_id = l.business_id AND t.location_id = l.location_id AND t.sku = l.sku
     LEFT JOIN push.connection_rule c ON c.connection_id = l.connection_id
     LEFT JOIN push.sku_rule s ON s.connection_id = l.connection_id AND s.sku = l.sku
+    LEFT JOIN push.left_alone a ON a.business_id = l.business_id AND a.location_id = l.location_id AND a.sku = l.sku
     WHERE l.connection_id = $1 AND l.id > $2 AND ($3::text IS NULL OR l.sku = $3)
     ORDER BY l.id
     LIMIT $4

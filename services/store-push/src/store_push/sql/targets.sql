@@ -92,19 +92,24 @@ ON CONFLICT (business_id, location_id, sku) DO UPDATE SET
 WHERE t.revision < EXCLUDED.revision;
 
 -- name: mark_due
--- Gives the listings of changed SKUs their newest target, by the rules. Rows are locked in the order of their ids, as
+-- Gives the listings of changed SKUs their newest target, by the rules; a SKU that Prokip does not count (any more) is as
+-- one that a rule says never to write. Rows are locked in the order of their ids, as
 -- record_results does, so that two transactions never wait for each other in a circle.
 WITH news AS (
     SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[]) AS n (business_id, location_id, sku)
 ), locked AS (
     SELECT l.id, t.revision, t.correlation_id, coalesce((t.taken ->> l.connection_id::text)::numeric, 0) AS taken,
-        push.shown(t.available, coalesce(s.buffer, c.buffer), coalesce(s.shown_max, c.shown_max), s.push) AS target
+        push.shown(
+            t.available, coalesce(s.buffer, c.buffer), coalesce(s.shown_max, c.shown_max),
+            CASE WHEN a.sku IS NULL THEN s.push ELSE 'never' END
+        ) AS target
     FROM news
     JOIN push.listing l
         ON l.business_id = news.business_id AND l.location_id IN (news.location_id, '*') AND l.sku = news.sku
     JOIN push.stock_target t ON t.business_id = l.business_id AND t.location_id = l.location_id AND t.sku = l.sku
     LEFT JOIN push.connection_rule c ON c.connection_id = l.connection_id
     LEFT JOIN push.sku_rule s ON s.connection_id = l.connection_id AND s.sku = l.sku
+    LEFT JOIN push.left_alone a ON a.business_id = l.business_id AND a.location_id = l.location_id AND a.sku = l.sku
     WHERE l.target_revision < t.revision
     ORDER BY l.id
     FOR UPDATE OF l
@@ -123,12 +128,16 @@ FROM locked WHERE l.id = locked.id;
 -- Gives new or newly matched listings of one connection the target that is known already, by the rules.
 WITH locked AS (
     SELECT l.id, t.revision, t.correlation_id, coalesce((t.taken ->> l.connection_id::text)::numeric, 0) AS taken,
-        push.shown(t.available, coalesce(s.buffer, c.buffer), coalesce(s.shown_max, c.shown_max), s.push) AS target
+        push.shown(
+            t.available, coalesce(s.buffer, c.buffer), coalesce(s.shown_max, c.shown_max),
+            CASE WHEN a.sku IS NULL THEN s.push ELSE 'never' END
+        ) AS target
     FROM push.listing l
     JOIN push.stock_target t
         ON t.business_id = l.business_id AND t.location_id = l.location_id AND t.sku = l.sku
     LEFT JOIN push.connection_rule c ON c.connection_id = l.connection_id
     LEFT JOIN push.sku_rule s ON s.connection_id = l.connection_id AND s.sku = l.sku
+    LEFT JOIN push.left_alone a ON a.business_id = l.business_id AND a.location_id = l.location_id AND a.sku = l.sku
     WHERE l.connection_id = $1 AND l.state = 'matched'
         AND (l.target_revision < t.revision OR (l.confirmed_revision < t.revision AND l.due_at IS NULL))
     ORDER BY l.id
@@ -143,6 +152,20 @@ UPDATE push.listing l SET
     confirmed = CASE WHEN l.target_revision = 0 AND locked.taken <> 0 THEN NULL ELSE l.confirmed END,
     due_at = CASE WHEN locked.target IS NOT NULL THEN least(l.due_at, now()) END
 FROM locked WHERE l.id = locked.id;
+
+-- name: end_moved_differences
+-- An operator was asked about another SKU, or about an item that is not written to any more: there is nothing to decide.
+WITH moved AS (
+    SELECT l.id FROM push.listing l
+    JOIN push.difference d ON d.listing_id = l.id AND d.state IN ('open', 'left')
+    WHERE d.connection_id = $1 AND (l.state <> 'matched' OR l.sku IS DISTINCT FROM d.sku)
+    ORDER BY l.id
+    FOR UPDATE OF l
+), released AS (
+    UPDATE push.listing l SET held_since = NULL, hints = l.hints + 1 FROM moved WHERE l.id = moved.id
+)
+UPDATE push.difference d SET state = 'explained', decided_at = now()
+FROM moved WHERE d.listing_id = moved.id AND d.state IN ('open', 'left');
 
 -- name: note_hints
 -- A store says that a quantity changed. Only what neither our belief nor the target explains is looked at, and not

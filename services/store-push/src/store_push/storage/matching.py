@@ -57,10 +57,10 @@ class MatchingStorage:
         return ChosenItem(row["connection_id"], row["item_ref"], row["location_id"], choice)
 
     async def items_meaning(
-        self, connection: Connection, connection_id: int, skus: Sequence[str], item_ref: str
+        self, connection: Connection, connection_id: int, skus: Sequence[str], item_refs: Sequence[str]
     ) -> list[CatalogueItem]:
-        """Items that have one of these SKUs, or are linked to one; and the named one."""
-        rows = await connection.fetch(self._queries["items_meaning"], connection_id, list(skus), item_ref)
+        """Items that have one of these SKUs, or are linked to one; and the named ones."""
+        rows = await connection.fetch(self._queries["items_meaning"], connection_id, list(skus), list(item_refs))
         return [catalogue_item(row) for row in rows]
 
     async def known_in_prokip(self, connection: Connection, business_id: int, location_id: str, sku: str) -> bool:

@@ -101,20 +101,21 @@ class ProductPlanStorage:
         return [catalogue_item(row) for row in rows]
 
     async def save_items(
-        self, connection: Connection, plan_id: int, planned: Sequence[tuple[ProkipProduct, PlannedProduct]]
+        self, connection: Connection, plan_id: int, planned: Sequence[tuple[ProkipProduct, Choice, PlannedProduct]]
     ) -> None:
         rows = [
             (
                 product.product_id,
                 product.name,
                 product.model_dump_json(),
+                choice.model_dump_json(),
                 one.action,
                 one.why,
                 one.model_dump_json(),
                 state_of(one),
                 one.product_ref,
             )
-            for product, one in planned
+            for product, choice, one in planned
         ]
         if rows:
             columns = map(list, zip(*rows, strict=True))

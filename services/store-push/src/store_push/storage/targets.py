@@ -77,7 +77,8 @@ class TargetStorage:
         )
 
     async def fill(self, connection: Connection, connection_id: int) -> None:
-        """For listings that are new: the targets that are known already."""
+        """For listings that are new or matched anew: the targets that are known already."""
+        await connection.execute(self._queries["end_moved_differences"], connection_id)
         await connection.execute(self._queries["fill_targets"], connection_id)
         await connection.execute(self._queries["wake_workers"])
 

@@ -6,8 +6,24 @@ from typing import Any, Final, NamedTuple
 from msgspec.json import Encoder
 
 from prokip_shared.connections import ConnectionRecord
-from prokip_shared.messages import ConnectionUninstalledV1, LevelHintedV1, Message, OrderObservedV1
-from prokip_shared.platforms.webhooks import LevelHint, Meaning, Nothing, OrderFields, OrderSeen, Uninstalled
+from prokip_shared.messages import (
+    ConnectionRedactedV1,
+    ConnectionUninstalledV1,
+    LevelHintedV1,
+    Message,
+    OrderObservedV1,
+    ProductHintedV1,
+)
+from prokip_shared.platforms.webhooks import (
+    LevelHint,
+    Meaning,
+    Nothing,
+    OrderFields,
+    OrderSeen,
+    ProductFields,
+    ProductSeen,
+    Uninstalled,
+)
 
 
 def _name(message: type[Message]) -> str:
@@ -16,6 +32,8 @@ def _name(message: type[Message]) -> str:
 
 ORDER_OBSERVED: Final = _name(OrderObservedV1)
 LEVEL_HINTED: Final = _name(LevelHintedV1)
+PRODUCT_HINTED: Final = _name(ProductHintedV1)
+CONNECTION_REDACTED: Final = _name(ConnectionRedactedV1)
 CONNECTION_UNINSTALLED: Final = _name(ConnectionUninstalledV1)
 ENCODER: Final = Encoder()
 
@@ -42,6 +60,8 @@ def event_of(
             message_type, said = ORDER_OBSERVED, _order(order, connection, observed_at, topic)
         case LevelHint():
             message_type, said = LEVEL_HINTED, _level(meaning, connection, observed_at)
+        case ProductSeen(product):
+            message_type, said = PRODUCT_HINTED, _product(product, connection, observed_at)
         case Uninstalled(reason):
             message_type, said = CONNECTION_UNINSTALLED, {"connection_id": connection.id, "reason": reason}
         case Nothing():
@@ -53,6 +73,12 @@ def event_of(
         "type": message_type,
     }
     return Event(message_type, ENCODER.encode(head | said))
+
+
+def redaction_of(connection_id: int, business_id: int, *, message_id: str, correlation_id: str) -> Event:
+    head = {"message_id": message_id, "correlation_id": correlation_id, "business_id": business_id}
+    said = {"type": CONNECTION_REDACTED, "connection_id": connection_id}
+    return Event(CONNECTION_REDACTED, ENCODER.encode(head | said))
 
 
 def _order(order: OrderFields, connection: ConnectionRecord, observed_at: datetime, topic: str) -> dict[str, Any]:
@@ -76,7 +102,12 @@ def _level(hint: LevelHint, connection: ConnectionRecord, observed_at: datetime)
         "place_ref": hint.place_ref,
         "quantity": None if hint.quantity is None else str(hint.quantity),
         "observed_at": _text(observed_at),
+        "product": hint.product,
     }
+
+
+def _product(product: ProductFields, connection: ConnectionRecord, observed_at: datetime) -> dict[str, Any]:
+    return {"connection_id": connection.id, "product": product, "observed_at": _text(observed_at)}
 
 
 def _text(moment: datetime) -> str:

@@ -1,7 +1,7 @@
 """The stores' door: authentic, understood and durable before it answers 200."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -20,6 +20,7 @@ from prokip_shared.platforms.signatures import signing_secret
 from prokip_shared.platforms.webhooks import UnusableWebhook
 from prokip_shared.web.middleware import CORRELATION
 from prokip_shared.web.problems import Problem
+from webhook_ingest.compliance import Compliance
 from webhook_ingest.domain.dialects import CUSTOM, SHOPIFY, WOOCOMMERCE, Dialect
 from webhook_ingest.domain.events import event_of
 from webhook_ingest.door import Door
@@ -62,11 +63,20 @@ class Webhook(NamedTuple):
 
 
 class Webhooks:
-    def __init__(self, stores: Stores, door: Door, parked: ParkedTable, uses: SecretUses, limits: Limits) -> None:
+    def __init__(
+        self,
+        stores: Stores,
+        door: Door,
+        parked: ParkedTable,
+        uses: SecretUses,
+        compliance: Compliance,
+        limits: Limits,
+    ) -> None:
         self._stores = stores
         self._door = door
         self._parked = parked
         self._uses = uses
+        self._compliance = compliance
         self._limits = limits
 
     async def shopify(self, request: web.Request) -> web.Response:
@@ -138,6 +148,8 @@ class Webhooks:
     async def _take(self, body: bytes, webhook: Webhook, connection: ConnectionRecord | None) -> str:
         """What became of a webhook that is durable, or needs not be."""
         dialect = webhook.dialect
+        if connection is None and self._compliance.secrets_of(webhook.topic):
+            return await self._comply(body, webhook)
         if connection is None:
             raise Problem(404, "Unknown store", code="unknown_store", detail="This store is not connected.")
         now = utc_now()
@@ -150,6 +162,8 @@ class Webhooks:
         if webhook.topic not in dialect.topics:
             return "ignored"
         payload = parse(body, dialect)
+        if dialect is SHOPIFY and webhook.topic in shopify_webhooks.COMPLIANCE_TOPICS:
+            return await self._answered_in_time(self._compliance.take(webhook.topic, payload, webhook.correlation_id))
         try:
             meaning = dialect.read(webhook.topic, payload)
         except UnusableWebhook as unusable:
@@ -168,6 +182,18 @@ class Webhooks:
             return "ignored"
         await self._door.publish(event)
         return "accepted"
+
+    async def _comply(self, body: bytes, webhook: Webhook) -> str:
+        """For a shop that has left, or never was here: nothing is looked up before the signature fits."""
+        secrets = self._compliance.secrets_of(webhook.topic)
+        if signing_secret(body, webhook.signature or "", secrets) is None:
+            raise _bad_signature(webhook)
+        payload = parse(body, webhook.dialect)
+        return await self._answered_in_time(self._compliance.take(webhook.topic, payload, webhook.correlation_id))
+
+    async def _answered_in_time(self, act: Awaitable[str]) -> str:
+        async with asyncio.timeout(self._limits.answer_timeout_s):
+            return await act
 
     async def _park(self, webhook: Webhook, connection: ConnectionRecord, reason: str, payload: Any) -> None:
         body = UnusableBody(

@@ -27,3 +27,7 @@ DELETE FROM ingest.parked WHERE business_id = $1 AND id = $2;
 -- name: count_failed_replay
 -- It is still unusable, for the reason of today's code.
 UPDATE ingest.parked SET attempts = attempts + 1, reason = $3 WHERE business_id = $1 AND id = $2;
+
+-- name: forget_parked
+-- The store has left and is to be forgotten.
+DELETE FROM ingest.parked WHERE business_id = $1 AND connection_id = $2;
