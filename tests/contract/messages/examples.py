@@ -9,6 +9,7 @@ from prokip_shared.messages import (
     ConnectionChangedV1,
     ConnectionHealthChangedV1,
     ConnectionUninstalledV1,
+    CountedOrder,
     DriftFoundV1,
     LevelHintedV1,
     ListingPushedV1,
@@ -16,6 +17,7 @@ from prokip_shared.messages import (
     Observation,
     OrderLine,
     OrderObservedV1,
+    OrdersCountedV1,
     OrderSnapshot,
     ProkipHeldV1,
     ProkipObservedV1,
@@ -102,6 +104,21 @@ EXAMPLES: tuple[Message, ...] = (
             StockItem(sku="MUG-BLUE", available=None, revision=1, taken={}, correlation_id=CORRELATION),
         ),
         round=PART,
+    ),
+    OrdersCountedV1(
+        **COMMON,
+        connection_id=3,
+        location_id="12",
+        orders=(CountedOrder(order_ref="1001", observed_at=AT),),
+        items=(
+            StockItem(
+                sku="MUG-RED",
+                available=Decimal("96.5"),
+                revision=17,
+                taken={3: Decimal(2), 4: Decimal(0)},
+                correlation_id=CORRELATION,
+            ),
+        ),
     ),
     SaleDueV1(
         **COMMON,
