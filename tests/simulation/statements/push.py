@@ -733,6 +733,9 @@ async def sweep_done(
     news: dict[str, Any] = {"swept_to": swept_to, "cursor": None, "sweeping_to": None, "consecutive_failures": 0}
     news |= {"due_at": tx.now + seconds(next_in_s), "begun_at": begun_at, "complete_from": begun_at}
     await tx.change("sweep", key, **news, complete_at=tx.clock(), orders=orders, unreadable=unreadable)
+    for row, told in tx.rows("swept_order"):
+        if row[0] == key and told["told_at"] < begun_at - seconds(3600.0):
+            await tx.delete("swept_order", row)
     return []
 
 
@@ -760,4 +763,25 @@ async def last_complete_sweep(tx: Transaction, key: int) -> list[Values]:
     row = tx.get("sweep", key)
     if row is None or row["complete_at"] is None:
         return []
-    return [{"complete_from": row["complete_from"], "complete_at": row["complete_at"]}]
+    counted = not any(connection_id == key for (connection_id, _), _ in tx.rows("swept_order"))
+    return [{"complete_from": row["complete_from"], "complete_at": row["complete_at"], "counted": counted}]
+
+
+@sweeps
+async def note_told(tx: Transaction, key: int, order_refs: Sequence[str], told_at: datetime) -> list[Values]:
+    for order_ref in sorted(set(order_refs)):
+        await tx.put("swept_order", (key, order_ref), {"told_at": told_at})
+    return []
+
+
+@sweeps
+async def forget_counted(
+    tx: Transaction, connection_ids: Sequence[int], order_refs: Sequence[str], told_at: Sequence[datetime]
+) -> list[Values]:
+    for *key, moment in sorted(zip(connection_ids, order_refs, told_at, strict=True)):
+        row = (key[0], key[1])
+        if tx.get("swept_order", row) == {"told_at": moment}:
+            await tx.lock("swept_order", [row])
+            if tx.get("swept_order", row) == {"told_at": moment}:
+                await tx.delete("swept_order", row)
+    return []
