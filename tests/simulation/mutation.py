@@ -229,6 +229,20 @@ MUTANTS: Final[dict[str, Mutant]] = {
         scenario="late news",
         caught_by=0,
     ),
+    "forgets a difference that vanished unexplained": Mutant(
+        f"{PUSH}/domain/decisions.py",
+        "return None if explained else Gap(0, listing.target_taken, now)",
+        "return None",
+        scenario="lost news",
+        caught_by=111,
+    ),
+    "judges before the ledger has counted": Mutant(
+        f"{PUSH}/domain/decisions.py",
+        "            and swept.counted\n",
+        "",
+        scenario="late messages",
+        caught_by=16,
+    ),
     # sweeps
     "sweeps from after the last one": Mutant(
         f"{PUSH}/domain/sweeps.py",
