@@ -73,7 +73,7 @@ class StockHandlers:
             (message.connection_id, order.order_ref, order.observed_at) for message in batch for order in message.orders
         ]
         if counted:
-            await self.sweeps.forget_counted(connection, counted)
+            await self.sweeps.forget_counted(connection, counted, settle_s=self.settle_s)
         return ()
 
     async def _save(self, connection: Connection, targets: Sequence[Target]) -> None:

@@ -84,7 +84,11 @@ class SweepStorage:
         """Of these orders the ledger is to say that they are counted."""
         await connection.execute(self._queries["note_told"], connection_id, order_refs, told_at)
 
-    async def forget_counted(self, connection: Connection, counted: Sequence[tuple[int, str, datetime]]) -> None:
-        """By connection, order and when it was told."""
+    async def forget_counted(
+        self, connection: Connection, counted: Sequence[tuple[int, str, datetime]], *, settle_s: float
+    ) -> None:
+        """By connection, order and when it was told. Differences that waited for that are looked at in `settle_s`."""
         columns = [list(column) for column in zip(*counted, strict=True)]
         await connection.execute(self._queries["forget_counted"], *columns)
+        connection_ids = sorted({connection_id for connection_id, _, _ in counted})
+        await connection.execute(self._queries["look_at_differences"], connection_ids, settle_s)
