@@ -8,10 +8,17 @@ import pytest
 
 from prokip_sandbox import Fault, WooCommerceStore
 from prokip_sandbox.shopify.bodies import order_body
-from prokip_shared.messages import DriftFoundV1, OrderObservedV1, OrderSnapshot, StockItem
+from prokip_shared.messages import (
+    CountedOrder,
+    DriftFoundV1,
+    OrderObservedV1,
+    OrdersCountedV1,
+    OrderSnapshot,
+    StockItem,
+)
 from prokip_shared.platforms.shopify_webhooks import read_order as read_shopify_order
 from tests.integration.push.test_pushing import shopify_with, woo_with
-from tests.integration.push.world import PushWorld, open_world
+from tests.integration.push.world import LOCATION, PushWorld, open_world
 from tests.support.eventually import eventually
 
 
@@ -159,6 +166,30 @@ async def test_a_difference_is_not_judged_before_the_ledger_has_counted_what_was
         assert (shopify.shop().stock("SKU-0001"), (await world.listing(connection, "SKU-0001"))["gap"]) == (83, None)
         assert await world.fetch_value("SELECT count(*) FROM push.swept_order") == 0
         assert not world.heard_of(DriftFoundV1)
+
+
+async def test_the_ledgers_answer_asks_for_the_look_at_a_difference_that_waited_for_it(database_url: str) -> None:
+    shopify = shopify_with(1, 100)
+    async with shopify.serve(), open_world(database_url, shopify, SWEEP_INTERVAL_S="86400") as world:
+        connection = await world.connect_shop(shopify)
+        await world.tell_stock({"SKU-0001": 100})
+        await world.until_settled(connection)
+        await world.execute(
+            "UPDATE push.listing SET gap = -7, gap_taken = 0, gap_since = now(), must_read = true,"
+            " due_at = now() + interval '1 hour'"
+        )
+        at = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)
+        await world.execute(
+            "INSERT INTO push.swept_order (connection_id, order_ref, told_at) VALUES ($1, '7', $2)", connection, at
+        )
+        orders = (CountedOrder(order_ref="7", observed_at=at),)
+        await world.say(
+            OrdersCountedV1(
+                business_id=world.business_id, connection_id=connection, location_id=LOCATION, orders=orders, items=()
+            )
+        )
+        await world.until_settled(connection)
+        assert (await world.listing(connection, "SKU-0001"))["gap"] is None
 
 
 async def test_a_store_that_fails_is_asked_again_later_and_goes_on_where_it_was(database_url: str) -> None:
