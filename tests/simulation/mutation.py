@@ -227,7 +227,21 @@ MUTANTS: Final[dict[str, Mutant]] = {
         "if listing.target_revision == listing.confirmed_revision or not _may",
         "if listing.target_taken == listing.confirmed_taken or not _may",
         scenario="late news",
-        caught_by=0,
+        caught_by=11,
+    ),
+    "forgets a difference that vanished unexplained": Mutant(
+        f"{PUSH}/domain/decisions.py",
+        "return None if explained else Gap(0, listing.target_taken, now)",
+        "return None",
+        scenario="lost news",
+        caught_by=145,
+    ),
+    "judges before the ledger has counted": Mutant(
+        f"{PUSH}/domain/decisions.py",
+        "            and swept.counted\n",
+        "",
+        scenario="late messages",
+        caught_by=16,
     ),
     # sweeps
     "sweeps from after the last one": Mutant(

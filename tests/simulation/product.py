@@ -42,6 +42,7 @@ from prokip_shared.directory import Directory
 from prokip_shared.messages import (
     LevelHintedV1,
     OrderObservedV1,
+    OrdersCountedV1,
     ProkipObservedV1,
     SaleDueV1,
     SaleRecordedV1,
@@ -294,9 +295,10 @@ class Product:
         life.spawn(catalogue_timer.run())
         life.spawn(sweep_timer.run())
         life.spawn(_follow(pool, follower))
-        stock = StockHandlers(targets, rounds, catalogues, ProductLookStorage(), SETTLE_S)
+        stock = StockHandlers(targets, rounds, catalogues, ProductLookStorage(), sweeps, SETTLE_S)
         consume = partial(self._consume, life, "push", pool, outbox)
         consume(Subscription("store-push", StockChangedV1, pace_s=0), stock.mark_due)
+        consume(Subscription("store-push", OrdersCountedV1), stock.note_counted)
         consume(Subscription("store-push", LevelHintedV1, pace_s=SETTLE_S * HINT_PACE_SHARE), stock.note_hints)
 
     def _begin_poller(self, life: Life) -> None:
@@ -487,6 +489,7 @@ QUEUES: Final = [
     ("inventory.stock.holders_observed.v1", "stock.holders_observed.v1"),
     ("inventory.sale.recorded.v1", "sale.recorded.v1"),
     ("store-push.stock.changed.v1", "stock.changed.v1"),
+    ("store-push.orders.counted.v1", "orders.counted.v1"),
     ("store-push.level.hinted.v1", "level.hinted.v1"),
     ("prokip-poller.sale.due.v1", "sale.due.v1"),
 ]

@@ -41,7 +41,12 @@ ORDINARY: Final = Scenario()
 SCENARIOS: Final[dict[str, Scenario]] = {
     "ordinary": ORDINARY,
     "late messages": Scenario(
-        Weather(broker_delays=0.5, crash=0.0001), skus=2, shopper_s=300.0, counter_s=4.0, delay_s_max=150.0
+        Weather(broker_delays=0.5, crash=0.0001),
+        skus=2,
+        shopper_s=300.0,
+        counter_s=4.0,
+        strict=True,
+        delay_s_max=150.0,
     ),
     "late answers": Scenario(
         Weather(broker_delays=0.5, erp_fails=0.5, crash=0.0001),
@@ -58,6 +63,13 @@ SCENARIOS: Final[dict[str, Scenario]] = {
         shopper_s=8.0,
         counter_s=20.0,
         strict=True,
+    ),
+    "lost news": Scenario(
+        Weather(store_fails=0.3, webhook_late=0.3, webhook_lost=0.3),
+        skus=1,
+        stock=(5, 20),
+        shopper_s=8.0,
+        counter_s=30.0,
     ),
     "bursts": Scenario(Weather(crash=0.02, webhook_late=0.1), skus=2, stock=(60,), shopper_s=3.0),
     "sold and brought back": Scenario(

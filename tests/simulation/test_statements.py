@@ -42,6 +42,7 @@ from prokip_shared.messages import (
     Observation,
     OrderLine,
     OrderObservedV1,
+    OrdersCountedV1,
     OrderSnapshot,
     ProkipObservedV1,
     SaleDueV1,
@@ -78,7 +79,10 @@ STATES = {"recorded": "due", "not_sent": "due"}
 AFTER_S = {"recorded": 0.0, "not_sent": 0.0, "refused": 3600.0}
 """Where an order stands after an outcome, and for how long."""
 STEPS = 50
-SAID = {str(form.model_fields["type"].default): form for form in (StockChangedV1, SaleDueV1, StockOversoldV1)}
+SAID = {
+    str(form.model_fields["type"].default): form
+    for form in (StockChangedV1, OrdersCountedV1, SaleDueV1, StockOversoldV1)
+}
 T0 = datetime(2026, 11, 1, tzinfo=UTC)
 
 
@@ -501,7 +505,7 @@ class _PushScript:
         self.pair = pair
         self.chance = chance
         self.steps = [self.target, self.target, self.catalogue, self.hint, self.push, self.push, self.sweep, self.look]
-        self.steps.append(self.intend)
+        self.steps += [self.intend, self.answer]
 
     async def connect(self) -> None:
         known = [
@@ -621,6 +625,8 @@ class _PushScript:
     async def sweep(self) -> None:
         chance = self.chance
         pauses, wants = chance.random() < 0.4, chance.random() < 0.5
+        told_at = T0 + timedelta(seconds=chance.randint(0, 1))
+        told = [str(chance.randint(1, 3)) for _ in range(chance.randint(0, 3))]
 
         async def step(connection: Any) -> Any:
             storage = SweepStorage()
@@ -629,6 +635,7 @@ class _PushScript:
             sweep = await storage.claim(connection, pause_s_min=-1.0)
             if sweep is None:
                 return None
+            await storage.note_told(connection, sweep.connection_id, told, told_at)
             last = await storage.last_complete(connection, sweep.connection_id)
             sweep = dataclasses.replace(sweep, sweeping_to=T0, correlation_id="c")
             if pauses:
@@ -637,6 +644,25 @@ class _PushScript:
             else:
                 await storage.done(connection, sweep, next_in_s=3600.0)
             return sweep, last
+
+        await self.pair.within(step)
+
+    async def answer(self) -> None:
+        """The ledger's, to words that it has and perhaps to such as were said anew since."""
+        chance = self.chance
+        counted = [
+            (connection_id, str(number), T0 + timedelta(seconds=second))
+            for connection_id in (1, 2)
+            for number in (1, 2, 3)
+            for second in (0, 1)
+            if chance.random() < 0.6
+        ]
+
+        async def step(connection: Any) -> Any:
+            storage = SweepStorage()
+            if counted:
+                await storage.forget_counted(connection, counted, settle_s=-1.0)
+            return [await storage.last_complete(connection, connection_id) for connection_id in (1, 2)]
 
         await self.pair.within(step)
 

@@ -226,6 +226,23 @@ class StockChangedV1(Message):
     round: RoundPart | None = None
 
 
+class CountedOrder(Value):
+    order_ref: str
+    observed_at: AwareDatetime
+    """Of the `order.observed` that is answered, as that had it: a later word on the order is another one."""
+
+
+class OrdersCountedV1(Message):
+    """What sweeps told of some orders of one store is in the ledger. Whoever keeps the quantities knows what they tell."""
+
+    type: Literal["orders.counted.v1"] = "orders.counted.v1"
+    connection_id: int
+    location_id: str
+    orders: tuple[CountedOrder, ...]
+    items: tuple[StockItem, ...]
+    """Every SKU that these orders count against, or did before: its newest word, which includes them."""
+
+
 class SaleLine(Value):
     sku: Sku
     units: Decimal
@@ -364,6 +381,7 @@ MESSAGE_TYPES: Final[dict[str, type[Message]]] = {
         ProkipObservedV1,
         ProkipHeldV1,
         StockChangedV1,
+        OrdersCountedV1,
         SaleDueV1,
         SaleRecordedV1,
         StockOversoldV1,

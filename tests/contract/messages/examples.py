@@ -10,6 +10,7 @@ from prokip_shared.messages import (
     ConnectionHealthChangedV1,
     ConnectionRedactedV1,
     ConnectionUninstalledV1,
+    CountedOrder,
     DriftFoundV1,
     LevelHintedV1,
     ListingPushedV1,
@@ -17,6 +18,7 @@ from prokip_shared.messages import (
     Observation,
     OrderLine,
     OrderObservedV1,
+    OrdersCountedV1,
     OrderSnapshot,
     ProductHint,
     ProductHintedV1,
@@ -124,6 +126,21 @@ EXAMPLES: tuple[Message, ...] = (
             StockItem(sku="MUG-BLUE", available=None, revision=1, taken={}, correlation_id=CORRELATION),
         ),
         round=PART,
+    ),
+    OrdersCountedV1(
+        **COMMON,
+        connection_id=3,
+        location_id="12",
+        orders=(CountedOrder(order_ref="1001", observed_at=AT),),
+        items=(
+            StockItem(
+                sku="MUG-RED",
+                available=Decimal("96.5"),
+                revision=17,
+                taken={3: Decimal(2), 4: Decimal(0)},
+                correlation_id=CORRELATION,
+            ),
+        ),
     ),
     SaleDueV1(
         **COMMON,

@@ -8,10 +8,17 @@ import pytest
 
 from prokip_sandbox import Fault, WooCommerceStore
 from prokip_sandbox.shopify.bodies import order_body
-from prokip_shared.messages import DriftFoundV1, OrderObservedV1, OrderSnapshot
+from prokip_shared.messages import (
+    CountedOrder,
+    DriftFoundV1,
+    OrderObservedV1,
+    OrdersCountedV1,
+    OrderSnapshot,
+    StockItem,
+)
 from prokip_shared.platforms.shopify_webhooks import read_order as read_shopify_order
 from tests.integration.push.test_pushing import shopify_with, woo_with
-from tests.integration.push.world import PushWorld, open_world
+from tests.integration.push.world import LOCATION, PushWorld, open_world
 from tests.support.eventually import eventually
 
 
@@ -126,6 +133,68 @@ async def test_a_difference_asks_for_a_sweep_and_an_order_explains_it(database_u
         await world.until_settled(connection)
         assert shopify.shop().stock("SKU-0001") == 83
         assert not world.heard_of(DriftFoundV1)
+
+
+async def test_a_difference_is_not_judged_before_the_ledger_has_counted_what_was_swept(database_url: str) -> None:
+    """It takes its time, and answers with the quantities, whose own message is still on its way."""
+    shopify = shopify_with(1, 100)
+    async with shopify.serve(), open_world(database_url, shopify, SWEEP_INTERVAL_S="86400") as world:
+        connection = await world.connect_shop(shopify)
+        await world.tell_stock({"SKU-0001": 100})
+        await world.until_settled(connection)
+        await first_sweep(world, connection)
+        world.counts_sweeps = False
+        order = shopify.shop().buy({"SKU-0001": 7})
+        await world.tell_stock({"SKU-0001": 90})
+
+        async def looked_at_again() -> bool:
+            """Long after the sweep, and when it would be drift."""
+            found = await world.fetch_value(
+                "SELECT count(*) FROM push.push p JOIN push.sweep s USING (connection_id)"
+                " JOIN push.listing l ON l.id = p.listing_id WHERE p.outcome = 'conflict'"
+                " AND s.complete_from > l.gap_since AND p.at > s.complete_at + interval '0.3 s'"
+                " AND p.at > l.gap_since + interval '0.6 s'"
+            )
+            return bool(found)
+
+        await eventually(looked_at_again, what="the difference was looked at after the sweep")
+        assert not world.heard_of(DriftFoundV1)
+        told = [one for one in world.heard_of(OrderObservedV1) if one.order.order_ref == str(order)]
+        world.counts_sweeps = True
+        world.revisions += 1
+        taken = {connection: Decimal(7)}
+        item = StockItem(
+            sku="SKU-0001", available=Decimal(83), revision=world.revisions, taken=taken, correlation_id="late"
+        )
+        await world.say(*[world.counted(one, item) for one in told])
+        await world.until_settled(connection)
+        assert (shopify.shop().stock("SKU-0001"), (await world.listing(connection, "SKU-0001"))["gap"]) == (83, None)
+        assert await world.fetch_value("SELECT count(*) FROM push.swept_order") == 0
+        assert not world.heard_of(DriftFoundV1)
+
+
+async def test_the_ledgers_answer_asks_for_the_look_at_a_difference_that_waited_for_it(database_url: str) -> None:
+    shopify = shopify_with(1, 100)
+    async with shopify.serve(), open_world(database_url, shopify, SWEEP_INTERVAL_S="86400") as world:
+        connection = await world.connect_shop(shopify)
+        await world.tell_stock({"SKU-0001": 100})
+        await world.until_settled(connection)
+        await world.execute(
+            "UPDATE push.listing SET gap = -7, gap_taken = 0, gap_since = now(), must_read = true,"
+            " due_at = now() + interval '1 hour'"
+        )
+        at = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)
+        await world.execute(
+            "INSERT INTO push.swept_order (connection_id, order_ref, told_at) VALUES ($1, '7', $2)", connection, at
+        )
+        orders = (CountedOrder(order_ref="7", observed_at=at),)
+        await world.say(
+            OrdersCountedV1(
+                business_id=world.business_id, connection_id=connection, location_id=LOCATION, orders=orders, items=()
+            )
+        )
+        await world.until_settled(connection)
+        assert (await world.listing(connection, "SKU-0001"))["gap"] is None
 
 
 async def test_a_store_that_fails_is_asked_again_later_and_goes_on_where_it_was(database_url: str) -> None:

@@ -19,11 +19,13 @@ from prokip_shared.directory import seal_credentials
 from prokip_shared.messages import (
     ConnectionChangedV1,
     ConnectionHealthChangedV1,
+    CountedOrder,
     DriftFoundV1,
     LevelHintedV1,
     ListingPushedV1,
     Message,
     OrderObservedV1,
+    OrdersCountedV1,
     Platform,
     RoundPart,
     StockChangedV1,
@@ -52,7 +54,13 @@ HEARD: Final[tuple[type[Message], ...]] = (
     StockHoldersObservedV1,
     OrderObservedV1,
 )
-SAID: Final[tuple[type[Message], ...]] = (StockChangedV1, LevelHintedV1, ConnectionChangedV1, SyncRequestedV1)
+SAID: Final[tuple[type[Message], ...]] = (
+    StockChangedV1,
+    OrdersCountedV1,
+    LevelHintedV1,
+    ConnectionChangedV1,
+    SyncRequestedV1,
+)
 M = TypeVar("M", bound=Message)
 
 
@@ -84,6 +92,8 @@ class PushWorld:
     bus: Bus
     heard: list[Message] = field(default_factory=list)
     revisions: int = 0
+    counts_sweeps: bool = True
+    """The ledger answers for what is swept as soon as it hears it; its quantities are told apart."""
 
     async def connect(
         self, platform: Platform, store_key: str, store_url: str, credentials: Credentials, place_ref: str | None = None
@@ -183,6 +193,16 @@ class PushWorld:
         )
         await self.say(
             StockChangedV1(business_id=self.business_id, location_id=LOCATION, items=items, round=round_part)
+        )
+
+    def counted(self, swept: OrderObservedV1, *items: StockItem) -> OrdersCountedV1:
+        """The ledger's answer to a word of a sweep."""
+        return OrdersCountedV1(
+            business_id=self.business_id,
+            connection_id=swept.connection_id,
+            location_id=LOCATION,
+            orders=(CountedOrder(order_ref=swept.order.order_ref, observed_at=swept.observed_at),),
+            items=items,
         )
 
     def heard_of(self, kind: type[M]) -> list[M]:
@@ -290,7 +310,8 @@ async def open_world(database_url: str, shopify: ShopifyServer | None = None, **
 
         async def hear(_connection: Connection, messages: Sequence[Any]) -> Sequence[Message]:
             world.heard.extend(messages)
-            return ()
+            swept = [one for one in messages if isinstance(one, OrderObservedV1) and one.source == "sweep"]
+            return [world.counted(one) for one in swept if world.counts_sweeps]
 
         for message in HEARD:
             bus.consume(Subscription("listener", message), hear)

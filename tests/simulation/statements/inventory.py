@@ -118,6 +118,11 @@ async def lock_stock(tx: Transaction, *columns: Literal) -> list[Values]:
 
 
 @ledger
+async def read_stock(tx: Transaction, *columns: Literal) -> list[Values]:
+    return [row for key in stock_keys(*columns) if (row := tx.get("stock", key)) is not None]
+
+
+@ledger
 async def create_stock(
     tx: Transaction, businesses: Literal, skus: Literal, locations: Literal, _folded: Literal, _grams: Literal
 ) -> list[Values]:

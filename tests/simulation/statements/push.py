@@ -739,6 +739,9 @@ async def sweep_done(
     news: dict[str, Any] = {"swept_to": swept_to, "cursor": None, "sweeping_to": None, "consecutive_failures": 0}
     news |= {"due_at": tx.now + seconds(next_in_s), "begun_at": begun_at, "complete_from": begun_at}
     await tx.change("sweep", key, **news, complete_at=tx.clock(), orders=orders, unreadable=unreadable)
+    for word, told in tx.rows("swept_order"):
+        if word[0] == key and told["noted_at"] < tx.now - seconds(3600.0):
+            await tx.delete("swept_order", word)
     return []
 
 
@@ -766,4 +769,44 @@ async def last_complete_sweep(tx: Transaction, key: int) -> list[Values]:
     row = tx.get("sweep", key)
     if row is None or row["complete_at"] is None:
         return []
-    return [{"complete_from": row["complete_from"], "complete_at": row["complete_at"]}]
+    told = (row for word, row in tx.rows("swept_order") if word[0] == key)
+    counted = not any(one["noted_at"] <= row["complete_at"] for one in told)
+    return [{"complete_from": row["complete_from"], "complete_at": row["complete_at"], "counted": counted}]
+
+
+@sweeps
+async def note_told(tx: Transaction, key: int, order_refs: Sequence[str], told_at: datetime) -> list[Values]:
+    for order_ref in sorted(set(order_refs)):
+        word = (key, order_ref, told_at)
+        if tx.get("swept_order", word) is None:
+            await tx.put("swept_order", word, {"noted_at": tx.now})
+    return []
+
+
+@sweeps
+async def forget_counted(
+    tx: Transaction, connection_ids: Sequence[int], order_refs: Sequence[str], told_at: Sequence[datetime]
+) -> list[Values]:
+    for word in sorted(zip(connection_ids, order_refs, told_at, strict=True)):
+        if tx.get("swept_order", word) is not None:
+            await tx.delete("swept_order", word)
+    return []
+
+
+@sweeps
+async def look_at_differences(tx: Transaction, connection_ids: Sequence[int], settle_s: float) -> list[Values]:
+    waited_for = {word[0] for word, _ in tx.rows("swept_order")}
+    look_at = tx.now + seconds(settle_s)
+
+    def waits(row: Values) -> bool:
+        ours = row["connection_id"] in connection_ids and row["connection_id"] not in waited_for
+        return ours and row["gap"] is not None and row["due_at"] is not None and row["due_at"] > look_at
+
+    for key, row in sorted(tx.rows("listing")):
+        if not waits(row) or not tx.try_lock("listing", key):
+            continue
+        held = tx.get("listing", key)
+        if held is not None and waits(held):
+            await tx.put("listing", key, held | {"due_at": look_at, "hints": held["hints"] + 1, "must_read": True})
+            tx.notify(PUSH_CHANNEL)
+    return []

@@ -95,6 +95,10 @@ LISTING = {
         ({"shown_max": 9}, "It should show 5, and does."),
         ({"push": "never", "target": None}, "Nothing is written to it: a rule says that it is never written."),
         (
+            {"gap": "0"},
+            "It should show 5; a difference went away by itself, so the store's orders are read before that counts.",
+        ),
+        (
             {"held_since": "2026-11-25T10:00:00+00:00"},
             "It should show 5; it is not written until somebody decides about its difference.",
         ),

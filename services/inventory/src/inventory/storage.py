@@ -133,6 +133,12 @@ async def lock_stock(
     return stock
 
 
+async def read_stock(connection: Connection, keys: Collection[StockKey]) -> dict[StockKey, StockRow]:
+    """Rows that exist, without a lock: at least as new as every order that this transaction has locked."""
+    rows = await connection.fetch(QUERIES["read_stock"], *_key_columns(keys, 3))
+    return {row.key: row for row in map(stock_of, rows)}
+
+
 async def _create_stock(connection: Connection, keys: Sequence[StockKey]) -> None:
     folded = [fold(key.sku) for key in keys]
     pieces = [to_json(grams(key.business_id, text)).decode() for key, text in zip(keys, folded, strict=True)]

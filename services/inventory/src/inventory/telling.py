@@ -5,7 +5,7 @@ class, byte for byte.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final, TypeVar
@@ -14,8 +14,19 @@ from uuid import UUID
 import msgspec
 
 from inventory.domain.observed import OrderObserved
-from inventory.domain.values import Decision, SaleDue, SaleLine, StockChanged, StockItem, StockOversold
-from prokip_shared.messages import Encoded, Message, SaleDueV1, StockChangedV1, StockOversoldV1
+from inventory.domain.values import (
+    CountedOrder,
+    Decision,
+    SaleDue,
+    SaleLine,
+    StockChanged,
+    StockItem,
+    StockKey,
+    StockOversold,
+    StockRow,
+    SweptOrders,
+)
+from prokip_shared.messages import Encoded, Message, OrdersCountedV1, SaleDueV1, StockChangedV1, StockOversoldV1
 
 ID_BITS: Final = 128
 
@@ -29,6 +40,7 @@ def _name(message: type[Message]) -> str:
 SALE_DUE: Final = _name(SaleDueV1)
 STOCK_CHANGED: Final = _name(StockChangedV1)
 STOCK_OVERSOLD: Final = _name(StockOversoldV1)
+ORDERS_COUNTED: Final = _name(OrdersCountedV1)
 
 _decode_orders = msgspec.json.Decoder(list[OrderObserved]).decode
 _encode = msgspec.json.Encoder(decimal_format="string").encode
@@ -122,6 +134,42 @@ def _stock_changed(said: StockChanged, message_id: str) -> _StockChanged:
         said.items,
         None if part is None else _RoundPart(part.round_id, part.connection_id, part.part, part.parts),
     )
+
+
+class _OrdersCounted(msgspec.Struct, gc=False):
+    message_id: str
+    correlation_id: str
+    business_id: int
+    type: str
+    connection_id: int
+    location_id: str
+    orders: list[CountedOrder]
+    items: list[StockItem]
+
+
+def tell_counted(answers: Sequence[SweptOrders], stock: Mapping[StockKey, StockRow]) -> list[Encoded]:
+    """What sweeps told is in the stock, as it is now."""
+
+    def form(said: SweptOrders, message_id: str) -> _OrdersCounted:
+        items = [_item(stock[key], said.correlation_id) for key in said.stock_keys() if key in stock]
+        location = said.location
+        return _OrdersCounted(
+            message_id,
+            said.correlation_id,
+            location.business_id,
+            ORDERS_COUNTED,
+            said.connection_id,
+            location.location_id,
+            said.orders,
+            items,
+        )
+
+    return _told(ORDERS_COUNTED, form, answers)
+
+
+def _item(row: StockRow, correlation_id: str) -> StockItem:
+    available = row.available if row.matched else None
+    return StockItem(row.key.sku, available, row.revision, row.taken_by_connection, correlation_id)
 
 
 class _StockOversold(msgspec.Struct, gc=False):

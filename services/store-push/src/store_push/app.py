@@ -14,6 +14,7 @@ from prokip_shared.http import open_client
 from prokip_shared.messages import (
     ConnectionChangedV1,
     LevelHintedV1,
+    OrdersCountedV1,
     ProductHintedV1,
     StockChangedV1,
     SyncRequestedV1,
@@ -140,7 +141,7 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
     _add_routes(context.web, settings, [entry for api in apis for entry in api.routes()], bus)
     _consume(
         bus,
-        StockHandlers(kept.targets, kept.rounds, kept.catalogues, kept.product_looks, settings.settle_s),
+        StockHandlers(kept.targets, kept.rounds, kept.catalogues, kept.product_looks, kept.sweeps, settings.settle_s),
         follower,
         settings.settle_s * HINT_PACE_SHARE,
     )
@@ -321,6 +322,7 @@ def _open_directory(context: ServiceContext, settings: StorePushSettings) -> Dir
 def _consume(bus: Bus, stock: StockHandlers, follower: ConnectionHandlers, hint_pace_s: float) -> None:
     # At once: the ledger's batches keep a distance already, and a push waits for what belongs together.
     bus.consume(Subscription(NAME, StockChangedV1, pace_s=0), stock.mark_due)
+    bus.consume(Subscription(NAME, OrdersCountedV1), stock.note_counted)
     bus.consume(Subscription(NAME, LevelHintedV1, pace_s=hint_pace_s), stock.note_hints)
     bus.consume(Subscription(NAME, ProductHintedV1, pace_s=hint_pace_s), stock.note_products)
     bus.consume(Subscription(NAME, ConnectionChangedV1), follower.follow_changes)

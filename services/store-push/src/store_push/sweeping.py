@@ -81,10 +81,13 @@ class Sweeper:
     async def _say(self, sweep: Sweep, page: OrdersPage) -> None:
         for reason in page.unreadable:
             log.error("sweep.order_unreadable", connection_id=sweep.connection_id, reason=reason)
-        told = observations_of(sweep, page.orders, utc_now())
+        told_at = utc_now()
+        told = observations_of(sweep, page.orders, told_at)
         if told:
+            refs = [order.order_ref for order in page.orders]
             async with self.outbox.transaction() as transaction:
                 transaction.say(*told)
+                await self.storage.note_told(transaction.connection, sweep.connection_id, refs, told_at)
 
     async def _note_progress(self, connection: Connection, sweep: Sweep) -> None:
         if sweep.cursor is not None:

@@ -66,11 +66,10 @@ class Worker:
             if claim is None or store is None:
                 return False
             listings_max = CLAIM_LISTINGS_MAX if claim.health.state == "healthy" else PROBE_LISTINGS_MAX
-            due = await self.storage.due_listings(connection, connection_id, listings_max)
+            due, swept = await self._due(connection, connection_id, listings_max)
             if not due:
                 return False
             with bind_correlation(due[0].correlation_id):
-                swept = await self._last_sweep(connection, connection_id, due)
                 report = await self.pusher.push(store, due, swept, asks=claim.asks)
                 health, pause = self._health_after(claim, report)
                 bundles = await self._record(connection, claim, report, health, pause)
@@ -79,11 +78,18 @@ class Worker:
         _measure(claim, report, time.perf_counter() - began_s)
         return True
 
-    async def _last_sweep(self, connection: Connection, connection_id: int, due: Sequence[DueListing]) -> Swept | None:
-        """Asked only where a difference is open: most pushes have none."""
+    async def _due(
+        self, connection: Connection, connection_id: int, listings_max: int
+    ) -> tuple[list[DueListing], Swept | None]:
+        """And the last sweep, where a difference is open: most pushes have none.
+
+        The listings are then read again: what a sweep is known to have counted has to be in them.
+        """
+        due = await self.storage.due_listings(connection, connection_id, listings_max)
         if all(one.gap is None and not one.in_doubt for one in due):
-            return None
-        return await self.sweeps.last_complete(connection, connection_id)
+            return due, None
+        swept = await self.sweeps.last_complete(connection, connection_id)
+        return await self.storage.due_listings(connection, connection_id, listings_max), swept
 
     async def _record(
         self, connection: Connection, claim: Claim, report: PushReport, health: Health, pause: float

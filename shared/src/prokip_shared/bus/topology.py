@@ -18,6 +18,7 @@ from prokip_shared.messages import (
     ListingPushedV1,
     Message,
     OrderObservedV1,
+    OrdersCountedV1,
     ProductHintedV1,
     ProkipHeldV1,
     ProkipObservedV1,
@@ -32,7 +33,14 @@ from prokip_shared.messages import (
 
 HEARD: Final[Mapping[str, tuple[type[Message], ...]]] = {
     "inventory": (OrderObservedV1, ProkipObservedV1, StockHoldersObservedV1, SaleRecordedV1),
-    "store-push": (StockChangedV1, LevelHintedV1, ProductHintedV1, ConnectionChangedV1, SyncRequestedV1),
+    "store-push": (
+        StockChangedV1,
+        OrdersCountedV1,
+        LevelHintedV1,
+        ProductHintedV1,
+        ConnectionChangedV1,
+        SyncRequestedV1,
+    ),
     "prokip-poller": (SaleDueV1, SyncRequestedV1, ConnectionChangedV1),
     "gateway": (
         SaleDueV1,

@@ -95,6 +95,8 @@ def explain_listing(listing: Mapping[str, Any]) -> str:
     if listing["believed"] is None:
         return f"{should}; what it shows is not known yet."
     believed, gap = Decimal(listing["believed"]), listing["gap"]
+    if gap is not None and not Decimal(gap):
+        return f"{should}; a difference went away by itself, so the store's orders are read before that counts."
     if gap is not None:
         beyond = f"{plain_number(abs(Decimal(gap)))} {'more' if Decimal(gap) > 0 else 'less'}"
         return f"{should}; it showed {beyond} than is explained, and is looked at again."

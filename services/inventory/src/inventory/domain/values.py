@@ -221,6 +221,27 @@ class StockChanged(Struct, frozen=True, gc=False):
     round: RoundPart | None = None
 
 
+class CountedOrder(Struct, frozen=True, gc=False):
+    """One word of a sweep on one order, field by field as it travels."""
+
+    order_ref: str
+    observed_at: datetime
+
+
+class SweptOrders(Struct, frozen=True, gc=False):
+    """What sweeps told of some orders of one store and location, once it is counted."""
+
+    connection_id: int
+    location: LocationKey
+    correlation_id: str
+    orders: list[CountedOrder]
+    skus: set[str]
+    """That these orders count against, or did before."""
+
+    def stock_keys(self) -> list[StockKey]:
+        return [StockKey(self.location.business_id, sku, self.location.location_id) for sku in sorted(self.skus)]
+
+
 class StockOversold(Struct, frozen=True, gc=False):
     key: StockKey
     available: Decimal

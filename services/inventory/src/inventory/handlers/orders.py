@@ -7,8 +7,10 @@ from inventory import storage
 from inventory.domain.observed import OrderObserved, as_observed
 from inventory.domain.orders import count_orders, named_skus, order_key, stock_keys
 from inventory.domain.snapshots import Uncountable
-from inventory.domain.values import Known
+from inventory.domain.swept import swept_orders
+from inventory.domain.values import Known, SweptOrders
 from inventory.handlers.settling import settle
+from inventory.telling import tell_counted
 from prokip_shared.bus.port import PermanentFailure
 from prokip_shared.database import Connection
 from prokip_shared.messages import Encoded, OrderObservedV1
@@ -22,7 +24,15 @@ async def apply_order_batch(connection: Connection, messages: Sequence[OrderObse
         raise PermanentFailure(str(error)) from error
     said = await settle(connection, known, count)
     await storage.count_gaps(connection, count.gaps)
-    return said
+    return [*said, *await _answer_sweeps(connection, swept_orders(known, count, messages))]
+
+
+async def _answer_sweeps(connection: Connection, answers: Sequence[SweptOrders]) -> Sequence[Encoded]:
+    """With the stock itself: its own word on a change of before may still be on its way."""
+    if not answers:
+        return ()
+    keys = {key for answer in answers for key in answer.stock_keys()}
+    return tell_counted(answers, await storage.read_stock(connection, keys))
 
 
 async def apply_order_messages(connection: Connection, messages: Sequence[OrderObservedV1]) -> Sequence[Encoded]:

@@ -89,6 +89,14 @@ JOIN unnest($1::text::bigint[], $2::text::text[], $3::text::text[]) AS given (bu
 ORDER BY s.business_id, s.sku, s.location_id
 FOR UPDATE OF s;
 
+-- name: read_stock
+-- As it is, for those who only tell of it. Orders that are locked were counted before, so it includes them.
+SELECT s.business_id, s.sku, s.location_id, s.base::text, s.taken::text, s.taken_by_connection, s.revision,
+    s.observed_sequence, s.quantity::text, s.recorded::text, s.observed_at
+FROM inventory.stock AS s
+JOIN unnest($1::text::bigint[], $2::text::text[], $3::text::text[]) AS given (business_id, sku, location_id)
+    ON s.business_id = given.business_id AND s.sku = given.sku AND s.location_id = given.location_id;
+
 -- name: create_stock
 -- Rows for SKUs at their first mention, sorted. One that is not returned was inserted by another replica a moment ago.
 INSERT INTO inventory.stock (business_id, sku, location_id, sku_folded, search_grams)

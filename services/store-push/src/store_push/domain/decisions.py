@@ -47,7 +47,7 @@ class Habits:
 
 
 UNSWEPT_PATIENCE: Final = 10
-"""How many times longer a difference waits to be judged where the store's orders could not be swept meanwhile."""
+"""How many times longer a difference waits to be judged where the store's orders could not be swept and counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +56,8 @@ class Swept:
 
     began_at: datetime
     ended_at: datetime
+    counted: bool
+    """The ledger has said that it counted all of them, and its quantities of then are known here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +76,13 @@ class Patience:
         return swept is not None and swept.began_at > gap.since
 
     def counted(self, gap: Gap, now: datetime, swept: Swept | None) -> bool:
-        """Whether the orders of before the difference was seen are counted: swept, and a moment to come through the ledger."""
+        """Whether the orders of before the difference was seen are counted: swept, and through the ledger.
+
+        A moment more, because a store may list an order later than it takes its units.
+        """
         return (
             swept is not None
+            and swept.counted
             and self.swept_since(gap, swept)
             and now - swept.ended_at >= timedelta(seconds=self.settle_s)
         )
@@ -84,11 +90,10 @@ class Patience:
     def judges(self, gap: Gap, now: datetime, swept: Swept | None) -> bool:
         """Whether a difference is drift: old enough, and the orders read since it was seen do not explain it."""
         age = now - gap.since
-        if age < timedelta(seconds=self.drift_after_s):
+        drift_after = timedelta(seconds=self.drift_after_s)
+        if age < drift_after:
             return False
-        if self.swept_since(gap, swept):
-            return self.counted(gap, now, swept)
-        return age >= timedelta(seconds=self.drift_after_s) * UNSWEPT_PATIENCE
+        return self.counted(gap, now, swept) or age >= drift_after * UNSWEPT_PATIENCE
 
     def next_look(self, gap: Gap, now: datetime) -> datetime:
         """Pauses that double: after settle_s, then at twice the difference's age, and when it may be called drift."""
@@ -216,7 +221,7 @@ def decide(
     if listing.in_doubt:
         return _look_into(listing, shown, patience, now, swept)
     if believed is None or shown == believed:
-        return _decide_known(listing, target, shown, patience, now)
+        return _decide_known(listing, target, shown, patience, now, _vanished(listing, patience, now, swept))
     if listing.held and shown != target:
         return _held(listing, believed, shown, now)
     return _decide_difference(listing, target, believed, shown, habits, patience, now, swept, asks=asks)
@@ -240,12 +245,31 @@ def _decide_difference(
 
 
 def _decide_known(
-    listing: DueListing, target: int, shown: int, patience: Patience, now: datetime
+    listing: DueListing, target: int, shown: int, patience: Patience, now: datetime, vanished: Gap | None
 ) -> Settled | PlannedWrite:
     new = _first_sight(listing)
     if shown == target:
-        return _already(listing, target, now + timedelta(seconds=patience.settle_s) if new else None, shown)
-    return PlannedWrite(listing, target, shown, shown, verify=new)
+        look_at = now + timedelta(seconds=patience.settle_s) if new else None
+        if vanished is not None:
+            look_at = patience.next_look(vanished, now)
+        return _already(listing, target, look_at, shown, gap=vanished)
+    return PlannedWrite(listing, target, shown, shown, gap=vanished, verify=new)
+
+
+def _vanished(listing: DueListing, patience: Patience, now: datetime, swept: Swept | None) -> Gap | None:
+    """What stays open where a difference is gone and nothing says why: one of no units, until the orders are swept.
+
+    A sale that nobody told may have made up for a difference that no order will ever explain; written over, it would be
+    hidden for good. Orders that were counted meanwhile explain the difference where they come to exactly that, unless it
+    had outlasted a sweep, and was none of the orders' that there were.
+    """
+    known = listing.gap
+    if known is None:
+        return None
+    if known.units:
+        explained = known.taken - listing.target_taken == known.units and not patience.counted(known, now, swept)
+        return None if explained else Gap(0, listing.target_taken, now)
+    return None if patience.counted(known, now, swept) or patience.judges(known, now, swept) else known
 
 
 def _decide_gap(
@@ -448,7 +472,13 @@ def _held(listing: DueListing, believed: int, shown: int, now: datetime, *, ques
 
 
 def _already(
-    listing: DueListing, target: int, look_at: datetime | None, shown: int | None = None, *, keep_write: bool = False
+    listing: DueListing,
+    target: int,
+    look_at: datetime | None,
+    shown: int | None = None,
+    *,
+    gap: Gap | None = None,
+    keep_write: bool = False,
 ) -> Settled:
     """`keep_write`: what was confirmed by our last write stays known, to be compared with what a look will show."""
     return Settled(
@@ -459,6 +489,7 @@ def _already(
         confirmed_now=not keep_write,
         outcome="already",
         look_at=look_at,
+        gap=gap,
         shown=shown,
     )
 

@@ -1,5 +1,5 @@
-"""stock.changed, level.hinted and product.hinted: the newest word on many SKUs becomes due listings, and on many products
-looks at them, in a few statements a batch.
+"""stock.changed, orders.counted, level.hinted and product.hinted: the newest word on many SKUs becomes due listings,
+and on many products looks at them, in a few statements a batch.
 """
 
 from collections.abc import Sequence
@@ -8,18 +8,19 @@ from decimal import Decimal
 from typing import Final
 
 from prokip_shared.database import Connection
-from prokip_shared.messages import LevelHintedV1, Message, ProductHintedV1, StockChangedV1
+from prokip_shared.messages import LevelHintedV1, Message, OrdersCountedV1, ProductHintedV1, StockChangedV1
 from store_push.domain.listings import QUANTITY_MAX
 from store_push.domain.products import ToldProduct, gather_products
 from store_push.storage.catalogue import CatalogueStorage
 from store_push.storage.product_looks import ProductLookStorage
 from store_push.storage.rounds import RoundStorage
+from store_push.storage.sweeps import SweepStorage
 from store_push.storage.targets import Hint, Target, TargetStorage
 
 QUANTITY_MIN: Final = -QUANTITY_MAX
 
 
-def newest_targets(batch: Sequence[StockChangedV1]) -> list[Target]:
+def newest_targets(batch: Sequence[StockChangedV1 | OrdersCountedV1]) -> list[Target]:
     """One target for each business, location and SKU, in that order: replicas then lock rows in the same order."""
     newest: dict[tuple[int, str, str], Target] = {}
     for message in batch:
@@ -58,18 +59,32 @@ class StockHandlers:
     rounds: RoundStorage
     catalogues: CatalogueStorage
     products: ProductLookStorage
+    sweeps: SweepStorage
     settle_s: float
 
     async def mark_due(self, connection: Connection, batch: Sequence[StockChangedV1]) -> Sequence[Message]:
         targets = newest_targets(batch)
         parts = [(message.business_id, message.round) for message in batch if message.round is not None]
-        if targets:
-            await self.targets.enter_businesses(connection, sorted({target.business_id for target in targets}))
-            await self.targets.save(connection, targets)
+        await self._save(connection, targets)
         if parts:
             await self.rounds.note_parts(connection, parts)
             await self.rounds.wake(connection)
         return ()
+
+    async def note_counted(self, connection: Connection, batch: Sequence[OrdersCountedV1]) -> Sequence[Message]:
+        """Quantities and what they include, together: a store may be judged by those sweeps from here on."""
+        await self._save(connection, newest_targets(batch))
+        counted = [
+            (message.connection_id, order.order_ref, order.observed_at) for message in batch for order in message.orders
+        ]
+        if counted:
+            await self.sweeps.forget_counted(connection, counted, settle_s=self.settle_s)
+        return ()
+
+    async def _save(self, connection: Connection, targets: Sequence[Target]) -> None:
+        if targets:
+            await self.targets.enter_businesses(connection, sorted({target.business_id for target in targets}))
+            await self.targets.save(connection, targets)
 
     async def note_hints(self, connection: Connection, batch: Sequence[LevelHintedV1]) -> Sequence[Message]:
         """An item that is not known yet is a product that is new: it is looked at where the hint tells of its product,

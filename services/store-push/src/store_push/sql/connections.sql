@@ -38,6 +38,8 @@ WHERE connection_id = ANY($1::bigint[]);
 -- Disconnected: the listings go, the stock in the store and the history of pushes stay.
 WITH intents AS (
     DELETE FROM push.intent i USING push.listing l WHERE l.id = i.listing_id AND l.connection_id = ANY($1::bigint[])
+), swept AS (
+    DELETE FROM push.swept_order WHERE connection_id = ANY($1::bigint[])
 )
 DELETE FROM push.connection_work WHERE connection_id = ANY($1::bigint[]);
 

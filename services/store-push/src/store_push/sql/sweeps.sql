@@ -44,8 +44,49 @@ ORDER BY s.due_at
 LIMIT 1
 FOR UPDATE OF s SKIP LOCKED;
 
+-- name: note_told
+-- What is about to be told to the ledger, in the transaction that tells it.
+INSERT INTO push.swept_order (connection_id, order_ref, told_at)
+SELECT DISTINCT $1::bigint, n.order_ref, $3::timestamptz FROM unnest($2::text[]) AS n (order_ref) ORDER BY n.order_ref
+ON CONFLICT DO NOTHING;
+
+-- name: forget_counted
+-- The ledger has answered for these words.
+WITH counted AS (
+    SELECT o.connection_id, o.order_ref, o.told_at FROM push.swept_order o
+    JOIN unnest($1::bigint[], $2::text[], $3::timestamptz[]) AS n (connection_id, order_ref, told_at)
+        USING (connection_id, order_ref, told_at)
+    ORDER BY o.connection_id, o.order_ref, o.told_at
+    FOR UPDATE OF o
+)
+DELETE FROM push.swept_order o USING counted c
+WHERE o.connection_id = c.connection_id AND o.order_ref = c.order_ref AND o.told_at = c.told_at;
+
+-- name: look_at_differences
+-- Those of stores that now have no word left: they waited for that, and their looks have grown rare. As a hint, so that
+-- a push under way does not put the look off again; what is locked is being stored, and is looked at in its own time.
+-- $2: seconds to wait.
+WITH waiting AS (
+    SELECT l.id FROM push.listing l
+    WHERE l.connection_id = ANY($1::bigint[]) AND l.gap IS NOT NULL
+        AND l.due_at > now() + $2::double precision * interval '1 second'
+        AND NOT EXISTS (SELECT FROM push.swept_order o WHERE o.connection_id = l.connection_id)
+    ORDER BY l.id
+    FOR UPDATE OF l SKIP LOCKED
+), looked_at AS (
+    UPDATE push.listing l SET
+        due_at = now() + $2::double precision * interval '1 second', hints = l.hints + 1, must_read = true
+    FROM waiting WHERE l.id = waiting.id
+    RETURNING l.id
+)
+SELECT pg_notify('prokip_push_due', '') WHERE EXISTS (SELECT FROM looked_at);
+
 -- name: sweep_done
--- Complete: the next one comes by itself.
+-- Complete: the next one comes by itself. What the ledger has not answered for in an hour is parked there: it is waited
+-- for no longer.
+WITH parked AS (
+    DELETE FROM push.swept_order WHERE connection_id = $1 AND noted_at < now() - interval '1 hour'
+)
 UPDATE push.sweep SET
     swept_to = $2, cursor = NULL, sweeping_to = NULL, due_at = now() + $3::double precision * interval '1 second',
     consecutive_failures = 0, begun_at = $4, complete_from = $4, complete_at = clock_timestamp(), orders = $5,
@@ -60,5 +101,9 @@ UPDATE push.sweep SET
 WHERE connection_id = $1;
 
 -- name: last_complete_sweep
--- From when to when the store's orders were last read completely.
-SELECT complete_from, complete_at FROM push.sweep WHERE connection_id = $1 AND complete_at IS NOT NULL;
+-- From when to when the store's orders were last read completely, and whether the ledger has answered for all that was
+-- told of them until then.
+SELECT s.complete_from, s.complete_at, NOT EXISTS (
+        SELECT FROM push.swept_order o WHERE o.connection_id = s.connection_id AND o.noted_at <= s.complete_at
+    ) AS counted
+FROM push.sweep s WHERE s.connection_id = $1 AND s.complete_at IS NOT NULL;

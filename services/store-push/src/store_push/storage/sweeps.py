@@ -76,4 +76,19 @@ class SweepStorage:
 
     async def last_complete(self, connection: Connection, connection_id: int) -> Swept | None:
         row = await connection.fetchrow(self._queries["last_complete_sweep"], connection_id)
-        return None if row is None else Swept(row["complete_from"], row["complete_at"])
+        return None if row is None else Swept(row["complete_from"], row["complete_at"], counted=row["counted"])
+
+    async def note_told(
+        self, connection: Connection, connection_id: int, order_refs: Sequence[str], told_at: datetime
+    ) -> None:
+        """Of these orders the ledger is to say that they are counted."""
+        await connection.execute(self._queries["note_told"], connection_id, order_refs, told_at)
+
+    async def forget_counted(
+        self, connection: Connection, counted: Sequence[tuple[int, str, datetime]], *, settle_s: float
+    ) -> None:
+        """By connection, order and when it was told. Differences that waited for that are looked at in `settle_s`."""
+        columns = [list(column) for column in zip(*counted, strict=True)]
+        await connection.execute(self._queries["forget_counted"], *columns)
+        connection_ids = sorted({connection_id for connection_id, _, _ in counted})
+        await connection.execute(self._queries["look_at_differences"], connection_ids, settle_s)
