@@ -8,7 +8,7 @@ from inventory.domain.observed import OrderObserved, as_observed
 from inventory.domain.orders import count_orders, named_skus, order_key, stock_keys
 from inventory.domain.snapshots import Uncountable
 from inventory.domain.values import Known
-from inventory.handlers.settling import settle
+from inventory.handlers.settling import learn_untold, settle
 from prokip_shared.bus.port import PermanentFailure
 from prokip_shared.database import Connection
 from prokip_shared.messages import Encoded, OrderObservedV1
@@ -37,4 +37,4 @@ async def _look_up(connection: Connection, messages: Sequence[OrderObserved]) ->
     if await storage.any_holders(connection, {(message.business_id, message.connection_id) for message in messages}):
         named = named_skus(known.orders.values(), messages)
         known = replace(known, holders=await storage.holders_of(connection, named))
-    return replace(known, untold=await storage.untold_stock(connection, stock_keys(known, messages)))
+    return await learn_untold(connection, known, stock_keys(known, messages))
