@@ -50,7 +50,7 @@ function bundleTable(items, refresh) {
 }
 
 const named = (sku, places) => (places.length === 1 ? skuLink(places[0].locationId, sku) : sku);
-const inWords = ({ sku, quantity: units }) => `${quantity(units)} × ${sku}`;
+const inWords = ({ sku, quantity: units }) => `${quantity(units)} of ${sku}`;
 
 /** "3 at Main", and the part that decides. */
 function place({ locationId, available, heldByProkip, parts }) {
