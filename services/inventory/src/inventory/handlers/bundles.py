@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Annotated, Final
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from inventory import reading
 from inventory.bundles import Bundles, Refused
@@ -17,24 +17,34 @@ from prokip_shared.web.problems import Problem, read_json, validate
 BUNDLES: Final = web.AppKey("bundles", Bundles)
 
 
+def _without_nul(text: str) -> str:
+    """Postgres stores no NUL in a text: https://www.postgresql.org/docs/current/datatype-character.html"""
+    if "\x00" in text:
+        raise ValueError("a text has no NUL character")
+    return text
+
+
+SkuGiven = Annotated[Sku, AfterValidator(_without_nul)]
+
+
 class PageQuery(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    after: Annotated[str, Field(max_length=255)] = ""
+    after: Annotated[str, Field(max_length=255), AfterValidator(_without_nul)] = ""
     limit: Annotated[int, Field(ge=1, le=PAGE_ROWS_MAX)] = PAGE_ROWS_DEFAULT
 
 
 class PartBody(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    sku: Sku
+    sku: SkuGiven
     quantity: Annotated[Decimal, Field(gt=0, le=QUANTITY_MAX, decimal_places=QUANTITY_DECIMALS_MAX)]
 
 
 class BundleBody(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    sku: Sku
+    sku: SkuGiven
     parts: Annotated[list[PartBody], Field(max_length=PARTS_MAX)]
     changed_by: str
 
@@ -49,7 +59,7 @@ class BundleBody(BaseModel):
 class DissolveBody(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    sku: Sku
+    sku: SkuGiven
     changed_by: str
 
 
