@@ -304,9 +304,18 @@ async def victim(market: Market, database_url: str) -> Victim:
     listing_id = (await operator.call("GET", f"/api/v1/connections/{store['id']}/listings"))["items"][0]["id"]
     bundle = "ALICES-BOX"
     await operator.call("PUT", "/api/v1/bundles", {"sku": bundle, "parts": [{"sku": sku, "quantity": 2}]})
-    marks = (*marks, bundle)
     return Victim(
-        business_id, store["id"], sku, sale_id, read_id, listing_id, plan_id, round_id, parked_id, bundle, marks
+        business_id,
+        store["id"],
+        sku,
+        sale_id,
+        read_id,
+        listing_id,
+        plan_id,
+        round_id,
+        parked_id,
+        bundle,
+        (*marks, bundle),
     )
 
 

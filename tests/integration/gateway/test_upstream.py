@@ -143,7 +143,7 @@ async def test_a_decision_reaches_the_poller_with_what_was_looked_at(
     ]
 
 
-EXPLANATION = {
+EXPLANATION: dict[str, object] = {
     "sku": "A",
     "location_id": "L",
     "state": "managed",

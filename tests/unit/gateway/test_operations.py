@@ -1,4 +1,5 @@
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -53,8 +54,8 @@ def test_a_parked_message_says_what_it_is_about(body: str, summary: str) -> None
 
 
 def test_a_quantity_is_explained_as_a_sum() -> None:
-    told = {"sku": "SHIRT", "quantity": "98", "recorded": "2", "taken": "4", "balance": "96", "open_units": "0"}
-    told |= {"bundle_units": "0", "made_of": []}
+    told: dict[str, Any] = {"sku": "SHIRT", "quantity": "98", "recorded": "2", "taken": "4", "balance": "96"}
+    told |= {"open_units": "0", "bundle_units": "0", "made_of": []}
     assert explain_in_words(told).endswith("98 + 2 - 4 = 96.")
     assert explain_in_words(told | {"open_units": "2"}).endswith("Not settled with Prokip yet: 2 of them.")
     assert explain_in_words(told | {"bundle_units": "3"}).endswith("As part of bundles: 3 of them.")

@@ -36,6 +36,11 @@ def told_of(outcome: Outcome, sku: str) -> list[tuple[Decimal | None, int, dict[
     ]
 
 
+def left(world: World) -> tuple[int, int]:
+    """Cups and pots."""
+    return int(world.available("CUP")), int(world.available("POT"))
+
+
 def due_of(outcome: Outcome) -> dict[str, tuple[Decimal, Decimal | None]]:
     (due,) = [message for message in outcome.messages if isinstance(message, SaleDueV1)]
     return {item.sku: (item.units, item.unit_price) for item in due.lines}
@@ -60,7 +65,7 @@ def test_what_is_made_of_others_is_told_as_soon_as_it_is_said() -> None:
 def test_a_sold_bundle_takes_its_parts_and_lowers_no_number_but_its_own_in_its_store() -> None:
     world = stocked()
     outcome = world.sell(seen("1", 1, line("l", "BOX", 1, price=20)))
-    assert (world.available("CUP"), world.available("POT")) == (8, 3)
+    assert left(world) == (8, 3)
     assert told_of(outcome, "CUP")[0][2] == {}
     assert told_of(outcome, "BOX") == [(Decimal(3), 3, {1: Decimal(1)})]
     single = world.sell(seen("2", 1, line("l", "CUP", 3, price=5), connection_id=2))
@@ -84,7 +89,7 @@ def test_a_refund_and_a_cancel_give_the_parts_back() -> None:
     gone = world.sell(seen("1", 3, line("l", "BOX", 0, ordered=2, price=20), status="cancelled"))
     assert {sku: units for sku, (units, _) in due_of(gone).items()} == {"CUP": 0, "POT": 0}
     assert {movement.reason for movement in gone.movements} == {"cancel"}
-    assert (world.available("CUP"), world.available("POT")) == (10, 4)
+    assert left(world) == (10, 4)
     assert told_of(gone, "BOX")[-1][0::2] == (Decimal(4), {1: ZERO})
 
 
@@ -93,12 +98,12 @@ def test_a_recipe_that_changes_does_not_rewrite_what_was_sold() -> None:
     world.sell(seen("1", 1, line("l", "BOX", 1)))
     world.put_bundle("BOX", POT=3)
     world.sell(seen("1", 2, line("l", "BOX", 2)))
-    assert (world.available("CUP"), world.available("POT")) == (6, 2)
+    assert left(world) == (6, 2)
     world.sell(seen("1", 3, line("l", "BOX", 2), line("m", "BOX", 1)))  # one order, one recipe
-    assert (world.available("CUP"), world.available("POT")) == (4, 1)
+    assert left(world) == (4, 1)
     world.put_bundle("BOX")
     world.sell(seen("1", 4, line("l", "BOX", 0), line("m", "BOX", 0), status="cancelled"))
-    assert (world.available("CUP"), world.available("POT")) == (10, 4)
+    assert left(world) == (10, 4)
 
 
 def test_an_order_from_before_the_recipe_stays_as_it_was() -> None:
@@ -135,7 +140,7 @@ def test_a_part_that_prokip_does_not_know_leaves_the_bundle_without_a_number() -
 def test_more_bundles_sold_than_there_are_parts_leaves_the_parts_below_zero() -> None:
     world = stocked()
     sold = world.sell(seen("1", 1, line("l", "BOX", 6)))
-    assert (world.available("CUP"), world.available("POT")) == (-2, -2)
+    assert left(world) == (-2, -2)
     assert {message.sku for message in sold.messages if isinstance(message, StockOversoldV1)} == {"CUP", "POT"}
     assert told_of(sold, "BOX")[-1][0] == -2
 
