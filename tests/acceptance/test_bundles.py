@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from prokip_sandbox import Good, WorldSpec
+from prokip_sandbox.prokip.fixed import as_text
 from prokip_sandbox.world import World
 from tests.support.eventually import eventually
 from tests.support.market import Market, open_market
@@ -71,6 +72,8 @@ async def test_stores_sell_a_bundle_and_its_parts_one_by_one(database_url: str, 
 async def _prokip_was_told_the_parts_at_the_bundles_price(market: Market, cup: str, pot: str) -> None:
     sale = market.world.prokip.sales[0]
     assert {item.sku: item.quantity for item in sale.items} == {cup: 6, pot: 3}
+    told = next(one for one in market.world.prokip.state.transactions.values() if one.type == "sell")
+    assert as_text(told.final_total) == "60.0000"
     page = await market.house.operator.call("GET", "/api/v1/sales")
     assert {item["sku"] for item in page["items"]} == {BOX.sku, cup, pot}  # as the customers bought
 

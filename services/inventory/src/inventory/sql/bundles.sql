@@ -39,8 +39,15 @@ INSERT INTO inventory.bundle_change (business_id, sku, parts, changed_by) VALUES
 
 -- name: write_roles
 -- Of SKUs ($2) whose recipes were changed, at every location. The recipes are seized, so nobody else has these rows.
-UPDATE inventory.stock SET role = inventory.role_of(business_id, sku)
-WHERE business_id = $1 AND sku = ANY ($2::text[]) AND role IS DISTINCT FROM inventory.role_of(business_id, sku);
+UPDATE inventory.stock AS s SET role = now.role
+FROM (
+    SELECT sku, CASE
+        WHEN EXISTS (SELECT FROM inventory.bundle_part AS b WHERE b.business_id = $1 AND b.sku = given.sku) THEN 'bundle'
+        WHEN EXISTS (SELECT FROM inventory.bundle_part AS b WHERE b.business_id = $1 AND b.part = given.sku) THEN 'part'
+    END AS role
+    FROM unnest($2::text[]) AS given (sku)
+) AS now
+WHERE s.business_id = $1 AND s.sku = now.sku AND s.role IS DISTINCT FROM now.role;
 
 -- name: locations_of
 -- Where any of these SKUs is known. Primary key.

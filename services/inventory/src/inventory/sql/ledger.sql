@@ -99,7 +99,14 @@ FOR UPDATE OF s;
 -- Rows for SKUs at their first mention, sorted. One that is not returned was inserted by another replica a moment ago.
 INSERT INTO inventory.stock (business_id, sku, location_id, sku_folded, search_grams, role)
 SELECT business_id, sku, location_id, sku_folded, ARRAY(SELECT json_array_elements_text(grams::json)),
-    inventory.role_of(business_id, sku)
+    CASE
+        WHEN EXISTS (
+            SELECT FROM inventory.bundle_part AS b WHERE b.business_id = given.business_id AND b.sku = given.sku
+        ) THEN 'bundle'
+        WHEN EXISTS (
+            SELECT FROM inventory.bundle_part AS b WHERE b.business_id = given.business_id AND b.part = given.sku
+        ) THEN 'part'
+    END
 FROM unnest($1::text::bigint[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::text[])
     AS given (business_id, sku, location_id, sku_folded, grams)
 ORDER BY business_id, sku COLLATE "C", location_id COLLATE "C"

@@ -30,17 +30,6 @@ ALTER TABLE inventory.stock ADD COLUMN role text CHECK (role IN (
     'part'                                  -- others are made of it
 ));
 
-CREATE FUNCTION inventory.role_of(wanted_business bigint, wanted_sku text) RETURNS text LANGUAGE sql STABLE AS $$
-    SELECT CASE
-        WHEN EXISTS (
-            SELECT FROM inventory.bundle_part WHERE business_id = wanted_business AND sku = wanted_sku
-        ) THEN 'bundle'
-        WHEN EXISTS (
-            SELECT FROM inventory.bundle_part WHERE business_id = wanted_business AND part = wanted_sku
-        ) THEN 'part'
-    END
-$$;
-
 CREATE OR REPLACE VIEW inventory.stock_state AS
 SELECT s.business_id, s.sku, s.location_id, s.sku_folded, s.search_grams, s.base, s.taken, s.taken_by_connection,
     s.revision, s.observed_sequence, s.quantity, s.recorded, s.observed_at, s.changed_at, s.matched, s.oversold,
