@@ -387,6 +387,7 @@ async def test_the_owner_is_shown_all_of_it(market: Market, victim: Victim, http
         ("GET /api/v1/stock/explanation", victim.sku),
         ("GET /api/v1/stock/at", victim.sku),
         ("GET /api/v1/stock/listings", "and does."),
+        ("GET /api/v1/bundles", victim.bundle),
         ("GET /api/v1/connections/due", f'"connectionId": {victim.store_id}'),
         ("GET /api/v1/stock/pushes", victim.sku),
         ("GET /api/v1/sales", victim.sku),
