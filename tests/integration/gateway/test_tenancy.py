@@ -406,7 +406,11 @@ async def test_the_owner_is_shown_all_of_it(market: Market, victim: Victim, http
         assert answer.status == 200, (name, answer)
         assert mark in json.dumps(answer.body), (name, answer.body)
     counts = await operator.ok("GET", "/api/v1/overview")
-    assert (counts["stores"]["total"], counts["stock"]["skus"], counts["sales"]["today"]) == (2, 2, 1)
+    assert (counts["stores"]["total"], counts["stock"]["skus"], counts["sales"]["today"]) == (
+        2,
+        3,
+        1,
+    )  # with the bundle
     assert (counts["parked"], counts["unavailable"], counts["prokip"]["configured"]) == (1, [], True)
 
 
