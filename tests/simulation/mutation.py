@@ -83,8 +83,8 @@ MUTANTS: Final[dict[str, Mutant]] = {
     ),
     "keeps the last connection's units only": Mutant(
         f"{INVENTORY}/domain/shelves.py",
-        "self.by_connection[connection_id] = units if held is None else held + units",
-        "self.by_connection[connection_id] = units",
+        "self.by_connection[connection_id] = shown if held is None else held + shown",
+        "self.by_connection[connection_id] = shown",
         caught_by=0,
     ),
     "tells the units of before": Mutant(

@@ -306,6 +306,23 @@ class StockHoldersObservedV1(Message):
     holders: tuple[StockHolder, ...]
 
 
+class BundlePart(Value):
+    sku: Sku
+    quantity: Decimal
+    """Units of it in one bundle; above zero."""
+
+
+class BundleChangedV1(Message):
+    """An operator said what a SKU is made of, or that it is no bundle any more."""
+
+    type: Literal["bundle.changed.v1"] = "bundle.changed.v1"
+    sku: Sku
+    version: int
+    """Rises with every change; of two the higher one counts."""
+    parts: tuple[BundlePart, ...]
+    """Empty: it is no bundle."""
+
+
 class PushedListing(Value):
     listing_id: int
     sku: Sku
@@ -386,6 +403,7 @@ MESSAGE_TYPES: Final[dict[str, type[Message]]] = {
         SaleRecordedV1,
         StockOversoldV1,
         StockHoldersObservedV1,
+        BundleChangedV1,
         ListingPushedV1,
         DriftFoundV1,
         ConnectionHealthChangedV1,

@@ -6,6 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from prokip_shared.messages import (
+    BundleChangedV1,
+    BundlePart,
     ConnectionChangedV1,
     ConnectionHealthChangedV1,
     ConnectionRedactedV1,
@@ -164,6 +166,15 @@ EXAMPLES: tuple[Message, ...] = (
         detail="",
     ),
     StockOversoldV1(**COMMON, location_id="12", sku="MUG-RED", available=Decimal(-1)),
+    BundleChangedV1(
+        **COMMON,
+        sku="BREAKFAST",
+        version=4,
+        parts=(
+            BundlePart(sku="MUG-BLUE", quantity=Decimal("0.5")),
+            BundlePart(sku="MUG-RED", quantity=Decimal(2)),
+        ),
+    ),
     StockHoldersObservedV1(**COMMON, connection_id=3, holders=(StockHolder(sku="SHIRT-M", held_by="SHIRT"),)),
     ListingPushedV1(
         **COMMON,

@@ -55,6 +55,7 @@ class Victim:
     plan_id: int
     round_id: str
     parked_id: UUID
+    bundle: str
     marks: tuple[str, ...]
     """Words that only Alice may ever be shown."""
 
@@ -191,6 +192,10 @@ def attempts(victim: Victim) -> dict[str, Attempt]:
             404, path=f"/api/v1/connections/{store}/rules/skus", json={"sku": victim.sku, "push": "never"}
         ),
         "GET /api/v1/connections/{id}/rules/changes": Attempt(404, path=f"/api/v1/connections/{store}/rules/changes"),
+        "GET /api/v1/bundles": Attempt(200),
+        # the same SKU is another thing in another business
+        "PUT /api/v1/bundles": Attempt(200, json={"sku": "BOB-BOX", "parts": [{"sku": victim.sku, "quantity": "9"}]}),
+        "DELETE /api/v1/bundles/{sku}": Attempt(404, path=f"/api/v1/bundles/{victim.bundle}"),
         "GET /api/v1/differences": Attempt(200, path=f"/api/v1/differences?connectionId={store}"),
         "POST /api/v1/differences/{id}/push": Attempt(404, path="/api/v1/differences/1/push"),
         "POST /api/v1/differences/{id}/leave": Attempt(404, path="/api/v1/differences/1/leave"),
@@ -242,6 +247,7 @@ EVERYTHING = (
     "SELECT t::text AS row FROM gateway.live_event AS t WHERE business_id = $1",
     "SELECT t::text AS row FROM inventory.stock AS t WHERE business_id = $1",
     "SELECT t::text AS row FROM inventory.orders AS t WHERE business_id = $1",
+    "SELECT t::text AS row FROM inventory.bundle_part AS t WHERE business_id = $1",
     "SELECT t::text AS row FROM prokip.sale AS t WHERE business_id = $1",
     "SELECT t::text AS row FROM prokip.stock_read AS t WHERE business_id = $1",
     "SELECT t::text AS row FROM prokip.read_change AS t WHERE business_id = $1",
@@ -249,7 +255,7 @@ EVERYTHING = (
 )
 """What nothing but its own people should change, once all is settled."""
 
-NOBODY = Victim(0, 0, "S", "x", 0, 0, 0, str(uuid4()), uuid4(), ())
+NOBODY = Victim(0, 0, "S", "x", 0, 0, 0, str(uuid4()), uuid4(), "B", ())
 TENANCY = attempts(NOBODY)
 
 
@@ -296,7 +302,21 @@ async def victim(market: Market, database_url: str) -> Victim:
     sale_id = SaleKey(store["id"], order_ref).encode()
     plan_id = (await operator.call("POST", f"/api/v1/connections/{store['id']}/product-plans"))["id"]
     listing_id = (await operator.call("GET", f"/api/v1/connections/{store['id']}/listings"))["items"][0]["id"]
-    return Victim(business_id, store["id"], sku, sale_id, read_id, listing_id, plan_id, round_id, parked_id, marks)
+    bundle = "ALICES-BOX"
+    await operator.call("PUT", "/api/v1/bundles", {"sku": bundle, "parts": [{"sku": sku, "quantity": 2}]})
+    return Victim(
+        business_id,
+        store["id"],
+        sku,
+        sale_id,
+        read_id,
+        listing_id,
+        plan_id,
+        round_id,
+        parked_id,
+        bundle,
+        (*marks, bundle),
+    )
 
 
 @pytest.fixture
@@ -367,6 +387,7 @@ async def test_the_owner_is_shown_all_of_it(market: Market, victim: Victim, http
         ("GET /api/v1/stock/explanation", victim.sku),
         ("GET /api/v1/stock/at", victim.sku),
         ("GET /api/v1/stock/listings", "and does."),
+        ("GET /api/v1/bundles", victim.bundle),
         ("GET /api/v1/connections/due", f'"connectionId": {victim.store_id}'),
         ("GET /api/v1/stock/pushes", victim.sku),
         ("GET /api/v1/sales", victim.sku),
@@ -385,7 +406,11 @@ async def test_the_owner_is_shown_all_of_it(market: Market, victim: Victim, http
         assert answer.status == 200, (name, answer)
         assert mark in json.dumps(answer.body), (name, answer.body)
     counts = await operator.ok("GET", "/api/v1/overview")
-    assert (counts["stores"]["total"], counts["stock"]["skus"], counts["sales"]["today"]) == (2, 2, 1)
+    assert (counts["stores"]["total"], counts["stock"]["skus"], counts["sales"]["today"]) == (
+        2,
+        3,
+        1,
+    )  # with the bundle
     assert (counts["parked"], counts["unavailable"], counts["prokip"]["configured"]) == (1, [], True)
 
 

@@ -143,7 +143,7 @@ async def test_a_decision_reaches_the_poller_with_what_was_looked_at(
     ]
 
 
-EXPLANATION = {
+EXPLANATION: dict[str, object] = {
     "sku": "A",
     "location_id": "L",
     "state": "managed",
@@ -157,6 +157,8 @@ EXPLANATION = {
     "revision": 4,
     "open_units": "3",
     "earlier_orders_units": "0",
+    "bundle_units": "0",
+    "made_of": [],
     "adds_up": True,
 }
 
@@ -167,7 +169,14 @@ async def test_an_order_that_prokip_is_being_told_of_says_so_as_far_as_the_polle
 ) -> None:
     def order(order_ref: str, units: str, sale_state: str, detail: str = "") -> dict[str, object]:
         named = {"connection_id": 3, "order_ref": order_ref, "order_number": f"#{order_ref}", "status": "processing"}
-        return named | {"units": units, "sale_state": sale_state, "sale_detail": detail}
+        return (
+            named
+            | {"units": units, "sale_state": sale_state, "sale_detail": detail}
+            | {
+                "bundle_units": "0",
+                "bundle_skus": [],
+            }
+        )
 
     orders = [order("1", "1", "due"), order("2", "2", "refused", "no such contact"), order("3", "2", "recorded")]
 

@@ -133,6 +133,24 @@ async def test_a_lock_goes_straight_to_its_rows(
     assert "Seq Scan" not in plan.replace("Seq Scan on location", ""), plan
 
 
+async def test_the_bundles_of_a_part_are_found_by_its_index(pool: Pool) -> None:
+    await pool.execute(
+        """INSERT INTO inventory.bundle_part (business_id, sku, part, quantity)
+        SELECT business_id, 'BOX-' || number, 'PART-' || (number % 1000 + place), 1
+        FROM unnest($1::bigint[]) AS business_id, generate_series(1, 3000) AS number, generate_series(1, 2) AS place""",
+        [BUSINESS, 8],
+    )
+    await pool.execute("ANALYZE inventory.bundle_part")
+    keys = [array_literal([BUSINESS, BUSINESS]), array_literal(["PART-7", "BOX-1"])]
+    async with pool.acquire() as connection:
+        found = await connection.fetch(storage.QUERIES["bundles_around"], *keys)
+        assert len(found) == 7
+        plan = await plan_of(connection, storage.QUERIES["bundles_around"], *keys)
+        listed = await plan_of(connection, reading.QUERIES["list_bundles"], BUSINESS, "BOX-2", 50)
+    for told in (plan, listed):
+        assert "Seq Scan on bundle_part" not in told, told
+
+
 async def test_a_sale_leaves_the_indexes_of_its_stock_row_alone(pool: Pool) -> None:
     """Heap-only updates: a hot SKU's row stays where it is, however often it is sold."""
     await read(pool, read_prokip(1, {"A": 1000}))

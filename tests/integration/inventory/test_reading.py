@@ -312,6 +312,7 @@ async def test_sales_are_paged_newest_first_and_filtered(pool: Pool, reader: Rea
             "taken": "1",
             "counted": "1",
             "unit_price": "3",
+            "parts": [],
         }
     ]
 

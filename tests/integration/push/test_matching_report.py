@@ -1,12 +1,13 @@
 """What matches what, why, and what an operator says about it; how far a reading is."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from prokip_sandbox import Fault, Good, ShopifyServer
 from prokip_shared.database import open_pool
-from prokip_shared.messages import LevelHintedV1, StockHoldersObservedV1, utc_now
+from prokip_shared.messages import BundleChangedV1, BundlePart, LevelHintedV1, StockHoldersObservedV1, utc_now
 from prokip_shared.security.tokens import InternalTokens
 from store_push.left_alone import LeftAloneFollower
 from store_push.poller import Poller
@@ -280,3 +281,38 @@ async def test_a_place_that_no_answer_named_is_refused(database_url: str, place:
         connection = await world.connect_woo(woo)
         status, answer = await world.ask(f"/internal/stores/{connection}/catalogue/items?after={place}")
         assert (status, answer["code"]) == (400, "bad_place")
+
+
+async def test_a_bundle_counts_as_matched_and_says_which_part_it_lacks(database_url: str) -> None:
+    def made_of(version: int, *parts: str) -> BundleChangedV1:
+        named = tuple(BundlePart(sku=sku, quantity=Decimal(1)) for sku in parts)
+        return BundleChangedV1(business_id=world.business_id, sku="BOX", version=version, parts=named)
+
+    async def is_kind(kind: str, why: str) -> None:
+        async def said() -> bool:
+            found = await item(world, connection, "BOX")
+            assert (found["kind"], found["why"]) == (kind, why)
+            return True
+
+        await eventually(said, what=f"the bundle is {kind}")
+
+    woo = woo_with(0)
+    woo.seed_goods([Good("BOX", "Box", 100, 4)])
+    async with woo.serve(), open_world(database_url) as world:
+        connection = await world.connect_woo(woo)
+        await world.say(made_of(2, "CUP", "POT"), made_of(1))
+        await world.tell_stock({"CUP": 5, "POT": None, "BOX": None})
+        lacks = "Not written to: BOX is a bundle, and Prokip tells no quantity of its part POT."
+        await is_kind("no_quantity", lacks)
+        await world.tell_stock({"POT": 3, "BOX": 3})
+        await is_kind("matched", "Written to: it shows how many of the bundle BOX its parts make.")
+        await world.until_settled(connection)
+        assert woo.stock("BOX") == 3
+        _, found = await world.ask(f"/internal/stores/{connection}/catalogue")
+        assert found["counts"] == {"matched": 1, "only_in_prokip": 2}
+        await world.say(made_of(3))
+        await world.tell_stock({"BOX": None})
+        await is_kind("only_in_store", "Not written to: Prokip has no such SKU at this location.")
+        await world.tell_stock({"CUP": 1})
+        await world.until_settled(connection)
+        assert woo.stock("BOX") == 3

@@ -96,7 +96,7 @@ async def untold_stock(tx: Transaction, *columns: Literal) -> list[Values]:
         if held is None or held["observed_sequence"] is None:
             business_id, sku, location_id = key
             row = {"business_id": business_id, "sku": sku, "location_id": location_id}
-            untold.append(row | {"unknown": _told(tx, business_id, location_id)})
+            untold.append(row | {"unknown": _told(tx, business_id, location_id), "recipe": None})
     return untold
 
 
@@ -107,7 +107,8 @@ def _told(tx: Transaction, business_id: int, location_id: str) -> bool:
 
 @ledger
 async def enter_locations(tx: Transaction, businesses: Literal, locations: Literal) -> list[Values]:
-    places = zip(column(businesses, int), column(locations), strict=True)
+    places = list(zip(column(businesses, int), column(locations), strict=True))
+    await tx.share("advisory", [("recipes", business_id) for business_id, _ in places])
     await tx.lock("advisory", [("stock", *place) for place in places])
     return []
 
@@ -119,7 +120,8 @@ async def lock_stock(tx: Transaction, *columns: Literal) -> list[Values]:
 
 @ledger
 async def read_stock(tx: Transaction, *columns: Literal) -> list[Values]:
-    return [row for key in stock_keys(*columns) if (row := tx.get("stock", key)) is not None]
+    found = [tx.get("stock", key) for key in stock_keys(*columns)]
+    return [row | {"recipe": None} for row in found if row is not None]
 
 
 @ledger
@@ -133,8 +135,8 @@ async def create_stock(
             business_id, sku, location_id = key
             row = {"business_id": business_id, "sku": sku, "location_id": location_id, "base": "0", "taken": "0"}
             row |= {"taken_by_connection": "{}", "revision": 0, "observed_sequence": None, "quantity": None}
-            await tx.put("stock", key, row | {"recorded": None, "observed_at": None})
-            made.append({"sku": sku})
+            await tx.put("stock", key, row | {"recorded": None, "observed_at": None, "role": None})
+            made.append({"business_id": business_id, "sku": sku, "location_id": location_id, "role": None})
     return made
 
 

@@ -6,9 +6,12 @@ import pytest
 
 from gateway.domain.live import Shown, connections_named_in, describe
 from prokip_shared.messages import (
+    BundleChangedV1,
+    BundlePart,
     ConnectionChangedV1,
     ListingPushedV1,
     PushedListing,
+    StockOversoldV1,
     SyncCompletedV1,
     SyncedConnection,
 )
@@ -52,9 +55,21 @@ def completed(state: str, *stores: tuple[int, str]) -> SyncCompletedV1:
     )
 
 
+def bundle(*parts: tuple[str, str]) -> BundleChangedV1:
+    named = tuple(BundlePart(sku=sku, quantity=Decimal(quantity)) for sku, quantity in parts)
+    return BundleChangedV1(business_id=1, sku="BOX", version=1, parts=named)
+
+
 @pytest.mark.parametrize(
     ("message", "sentence"),
     [
+        (bundle(("CUP", "2"), ("POT", "0.5")), "BOX is a bundle of 2 of CUP, 0.5 of POT"),
+        (
+            bundle(*[(f"P{number}", "1") for number in range(5)]),
+            "BOX is a bundle of 1 of P0, 1 of P1, 1 of P2 and 2 more",
+        ),
+        (bundle(), "BOX is no bundle any more"),
+        (StockOversoldV1(business_id=1, location_id="L", sku="A", available=Decimal(-2)), "A is oversold: -2"),
         (pushed("written"), "Corner Shop shows S0 = 5"),
         (pushed(*["already"] * 5), "Corner Shop shows S0 = 5, S1 = 5, S2 = 5 and 2 more"),
         (pushed("refused"), "Corner Shop did not take S0 = 5: HTTP 400"),

@@ -1,4 +1,5 @@
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -53,15 +54,31 @@ def test_a_parked_message_says_what_it_is_about(body: str, summary: str) -> None
 
 
 def test_a_quantity_is_explained_as_a_sum() -> None:
-    told = {"sku": "SHIRT", "quantity": "98", "recorded": "2", "taken": "4", "balance": "96", "open_units": "0"}
+    told: dict[str, Any] = {"sku": "SHIRT", "quantity": "98", "recorded": "2", "taken": "4", "balance": "96"}
+    told |= {"open_units": "0", "bundle_units": "0", "made_of": []}
     assert explain_in_words(told).endswith("98 + 2 - 4 = 96.")
     assert explain_in_words(told | {"open_units": "2"}).endswith("Not settled with Prokip yet: 2 of them.")
+    assert explain_in_words(told | {"bundle_units": "3"}).endswith("As part of bundles: 3 of them.")
     assert "not told" in explain_in_words(told | {"quantity": None})
+
+
+def test_a_bundle_is_explained_part_by_part() -> None:
+    parts = [
+        {"sku": "CUP", "quantity": "2", "available": "7", "makes": "3", "least": True},
+        {"sku": "POT", "quantity": "1", "available": "9", "makes": "9", "least": False},
+    ]
+    told = {"sku": "BOX", "available": "3", "quantity": None, "made_of": parts}
+    assert explain_in_words(told) == (
+        "BOX is a bundle: 7 of CUP at 2 each make 3; 9 of POT at 1 each make 9. The least counts, which is CUP: 3."
+    )
+    parts[1] |= {"available": None, "makes": None, "least": True}
+    parts[0]["least"] = False
+    assert explain_in_words(told).endswith("Prokip has told no quantity of its part POT: nothing is pushed.")
 
 
 LISTING = {
     "state": "matched", "reason": "", "available": "5", "target": 5, "believed": "5", "gap": None,
-    "push": "on", "buffer": "0", "shown_max": None, "places": None, "held_since": None,
+    "push": "on", "buffer": "0", "shown_max": None, "places": None, "held_since": None, "bundle": False,
 }  # fmt: skip
 
 
@@ -78,6 +95,10 @@ LISTING = {
             "It should show 0 (of -1.5 available: whole units, and none that are not there), and does.",
         ),
         ({"target": None, "available": None}, "Nothing is written to it until Prokip tells a quantity."),
+        (
+            {"target": None, "available": None, "bundle": True},
+            "Nothing is written to it until Prokip tells a quantity of each of its parts.",
+        ),
         ({"state": "no_sku", "reason": "no SKU there"}, "Nothing is written to it: no SKU there."),
         ({"state": "gone"}, "Nothing is written to it: gone."),
         (

@@ -30,7 +30,7 @@ def test_an_order_that_is_known_already_is_answered_with_the_stock_as_it_is() ->
     world.read(reading(1, {"A": 10}))
     world.sell(seen("1", 1, line("l", "A", 2)))
     swept = seen("1", 1, line("l", "A", 2), source="sweep")
-    [told] = decoded(tell_counted(answers_to(world, swept), world.stock))
+    [told] = decoded(tell_counted(answers_to(world, swept), world.stock, ()))
     assert isinstance(told, OrdersCountedV1)
     assert told.orders == (CountedOrder(order_ref="1", observed_at=swept.observed_at),)
     assert (told.connection_id, told.location_id) == (swept.connection_id, LOCATION)
@@ -53,7 +53,7 @@ def test_an_order_that_is_new_or_older_or_moved_its_units_is_answered_with_all_t
     [answer] = answers_to(world, moved, older, new)
     assert [order.order_ref for order in answer.orders] == ["1", "1", "2"]
     assert answer.skus == {"A", "B", "C"}
-    [told] = decoded(tell_counted([answer], world.stock))
+    [told] = decoded(tell_counted([answer], world.stock, ()))
     assert isinstance(told, OrdersCountedV1)
     available = {item.sku: item.available for item in told.items}
     assert available == {"A": Decimal(10), "B": Decimal(8), "C": None}
@@ -66,3 +66,15 @@ def test_an_answer_that_would_grow_too_long_goes_on_in_another_one(monkeypatch: 
     assert (first.skus, second.skus) == ({"S0", "S1"}, {"S2"})
     assert [order.observed_at - NOON for order in second.orders] == [orders[2].observed_at - NOON]
     assert orders[2].observed_at - orders[0].observed_at == timedelta(seconds=2)
+
+
+def test_the_sale_of_a_bundle_is_answered_with_how_many_its_parts_make() -> None:
+    world = World()
+    world.read(reading(1, {"CUP": 10, "POT": 4}))
+    world.put_bundle("BOX", CUP=2, POT=1)
+    [answer] = answers_to(world, seen("1", 1, line("l", "BOX", 1), source="sweep"))
+    [told] = decoded(tell_counted([answer], *world.with_bundles(answer.stock_keys())))
+    assert isinstance(told, OrdersCountedV1)
+    [item] = told.items
+    assert (item.sku, item.available, item.revision) == ("BOX", Decimal(3), world.row("BOX").revision)
+    assert item.taken == {answer.connection_id: Decimal(1)}

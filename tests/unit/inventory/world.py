@@ -9,12 +9,14 @@ from uuid import UUID
 
 from msgspec.structs import astuple
 
+from inventory.domain.bundles import recipe_of
 from inventory.domain.gaps import GapHour, Gaps
 from inventory.domain.observations import apply_observations, completed_locations, observed_stock_keys
 from inventory.domain.observed import OrderObserved
-from inventory.domain.orders import count_orders, recount_orders, stock_keys
-from inventory.domain.shelves import move_stock
+from inventory.domain.orders import count_orders, recipe_part_keys, recount_orders, stock_keys
+from inventory.domain.shelves import move_stock, tell_bundle
 from inventory.domain.values import (
+    Bundle,
     Count,
     Decision,
     HeldOrder,
@@ -23,6 +25,7 @@ from inventory.domain.values import (
     LocationKey,
     Movement,
     OrderKey,
+    Recipe,
     StockKey,
     StockRow,
     new_stock,
@@ -167,18 +170,50 @@ class World:
         self.messages: list[Message] = []
         self.gaps: dict[GapHour, Gaps] = {}
         self.holders: dict[HolderKey, str] = {}
+        self.recipes: dict[str, Recipe] = {}
         self._hear(holders or {})
         self.complete = frozenset({LocationKey(BUSINESS, LOCATION)}) if complete else frozenset()
 
     def known(self, messages: Iterable[OrderObserved] = ()) -> Known:
         """All orders are held, not only those that the messages name; that is no difference to the rules."""
         known = Known(self.orders, self.holders)
-        untold = {
+        untold = self._untold(stock_keys(known, messages))
+        recipes = {key: self.recipes[key.sku] for key in untold if key.sku in self.recipes}
+        known = Known(self.orders, self.holders, untold, recipes)
+        return Known(self.orders, self.holders, untold | self._untold(recipe_part_keys(known)), recipes)
+
+    def _untold(self, keys: Iterable[StockKey]) -> dict[StockKey, bool]:
+        return {
             key: LocationKey(key.business_id, key.location_id) in self.complete
-            for key in stock_keys(known, messages)
+            for key in keys
             if key not in self.stock or not self.stock[key].matched
         }
-        return Known(self.orders, self.holders, untold)
+
+    def put_bundle(self, sku: str, **parts: Quantity) -> Outcome:
+        """What one of it is made of from now on; without parts it is no bundle."""
+        recipe, before = recipe_of({part: Decimal(units) for part, units in parts.items()}), self.recipes.pop(sku, ())
+        if recipe:
+            self.recipes[sku] = recipe
+        skus = {sku, *(part.sku for part in (*recipe, *before))}
+        if recipe == before or not any(StockKey(BUSINESS, known, LOCATION) in self.stock for known in skus):
+            return NOTHING
+        key = StockKey(BUSINESS, sku, LOCATION)
+        stock, bundles = self.with_bundles([key])
+        return self._write(NO_ORDERS, tell_bundle(stock, [key], bundles, "c-bundle"))
+
+    def with_bundles(self, keys: Iterable[StockKey]) -> tuple[dict[StockKey, StockRow], list[Bundle]]:
+        """The stock that a batch locks, and the bundles that it is, or is part of."""
+        wanted = set(keys)
+        bundles = [
+            bundle
+            for sku, recipe in self.recipes.items()
+            for location in {key.location_id for key in wanted}
+            for bundle in [Bundle(StockKey(BUSINESS, sku, location), recipe)]
+            if wanted.intersection([bundle.key, *bundle.part_keys()])
+        ]
+        wanted.update(key for bundle in bundles for key in (bundle.key, *bundle.part_keys()))
+        stock = {key: self.stock.get(key) or new_stock(key) for key in wanted}
+        return stock, [bundle for bundle in bundles if not stock[bundle.key].matched]
 
     def sell(self, *messages: OrderObservedV1) -> Outcome:
         orders = heard(messages)
@@ -186,17 +221,16 @@ class World:
 
     def read(self, *messages: ProkipObservedV1) -> Outcome:
         self.complete |= completed_locations(messages)
-        stock = {key: self.stock.get(key) or new_stock(key) for key in observed_stock_keys(messages)}
-        return self._write(NO_ORDERS, apply_observations(stock, messages, NOON))
+        stock, bundles = self.with_bundles(observed_stock_keys(messages))
+        return self._write(NO_ORDERS, apply_observations(stock, messages, NOON, bundles))
 
     def learn_holders(self, holders: Mapping[tuple[int, str], str]) -> Outcome:
         self._hear(holders)
         return self._settle(recount_orders(self.known(), "c-holders"))
 
     def _settle(self, count: Count) -> Outcome:
-        return self._write(
-            count, move_stock({key: self.stock.get(key) or new_stock(key) for key in count.stock_keys()}, count)
-        )
+        stock, bundles = self.with_bundles(count.stock_keys())
+        return self._write(count, move_stock(stock, count, bundles))
 
     def _hear(self, holders: Mapping[tuple[int, str], str]) -> None:
         self.holders.update({HolderKey(BUSINESS, *key): held_by for key, held_by in holders.items()})
@@ -215,25 +249,31 @@ class World:
         keys = {key for key, row in self.stock.items()} | {movement.key for movement in self.movements}
         for key in keys:
             row = self.stock[key]
-            own = [movement for movement in self.movements if movement.key == key]
-            assert sum((movement.delta for movement in own), Decimal(0)) == row.available
+            moved = [movement for movement in self.movements if movement.key == key]
+            assert sum((movement.delta for movement in moved), Decimal(0)) == row.available
             balance = Decimal(0)
-            for movement in own:
+            for movement in moved:
                 balance += movement.delta
                 assert movement.balance_after == balance
-            revisions = [movement.revision for movement in own]
+            revisions = [movement.revision for movement in moved]
             assert revisions == sorted(set(revisions))
             assert not revisions or revisions[-1] <= row.revision
-            held = [
-                (order.key.connection_id, held.counted)
+            lines = [
+                (order.key.connection_id, held)
                 for order in self.orders.values()
                 for held in order.lines
-                if held.stock_sku == key.sku and order.location_id == key.location_id
+                if order.location_id == key.location_id
             ]
-            assert row.taken == sum((units for _, units in held), Decimal(0))
-            for connection_id, taken in row.taken_by_connection.items():
-                assert taken == sum((units for connection, units in held if connection == connection_id), Decimal(0))
-            assert row.taken == sum(row.taken_by_connection.values(), Decimal(0))
+            units = [held.counted for _, held in lines if held.stock_sku == key.sku and not held.parts]
+            units += [held.counted_of(part) for _, held in lines for part in held.parts if part.sku == key.sku]
+            assert row.taken == sum(units, Decimal(0))
+            shown: dict[int, Decimal] = {}
+            for connection_id, held in lines:
+                if held.stock_sku == key.sku:
+                    shown[connection_id] = shown.get(connection_id, Decimal(0)) + held.counted
+            for connection_id in {*shown, *row.taken_by_connection}:
+                told = row.taken_by_connection.get(connection_id, Decimal(0))
+                assert told == shown.get(connection_id, Decimal(0))
 
     def _write(self, count: Count, decision: Decision) -> Outcome:
         for order in count.new_orders:

@@ -185,6 +185,7 @@ def _consume(bus: Bus, view: LiveView) -> None:
     bus.consume(subscription(messages.SaleRecordedV1), view.show)
     bus.consume(subscription(messages.DriftFoundV1), view.show)
     bus.consume(subscription(messages.StockOversoldV1), view.show)
+    bus.consume(subscription(messages.BundleChangedV1), view.show)
     bus.consume(subscription(messages.ProkipHeldV1), view.show)
     bus.consume(subscription(messages.ConnectionChangedV1), view.show)
     bus.consume(subscription(messages.ListingPushedV1), view.on_pushed)

@@ -3,8 +3,9 @@
 import gc
 from typing import Final
 
+from inventory.bundles import Bundles
 from inventory.config import InventorySettings
-from inventory.handlers import api
+from inventory.handlers import api, bundles
 from inventory.handlers.holders import apply_holder_batch
 from inventory.handlers.observations import apply_observation_batch
 from inventory.handlers.orders import apply_order_batch, apply_order_messages
@@ -48,6 +49,8 @@ async def open_app(context: ServiceContext, settings: InventorySettings) -> None
     context.web.middlewares.append(require_business(InternalTokens(settings.internal_secret.get_secret_value())))
     context.web[api.POOL] = pool
     context.web.add_routes(api.routes())
+    context.web[bundles.BUNDLES] = Bundles(pool, bus.outbox, record_messages=settings.record_messages)
+    context.web.add_routes(bundles.routes())
     context.side_task("webhook meter", keep_meter(pool))
     context.web.add_routes(parked_routes(bus.parked))
 

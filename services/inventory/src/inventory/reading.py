@@ -1,6 +1,6 @@
 """The ledger's read path: SQL in, plain JSON values out. It bypasses the domain where nothing is decided."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -8,9 +8,10 @@ from typing import Any, Final, Literal
 
 import asyncpg
 
-from inventory.domain.explanation import explain
+from inventory.domain.explanation import BundleExplanation, PartStock, explain, explain_bundle
 from inventory.domain.search import GRAM_CHARS, fold, grams, prefix_end
-from inventory.rows import decode_lines, order_of, stock_of
+from inventory.domain.values import Recipe
+from inventory.rows import decode_lines, decode_recipe, order_of, stock_of
 from prokip_shared.database import Connection, Pool, load_queries
 
 QUERIES: Final = load_queries("inventory", "reads.sql")
@@ -21,7 +22,9 @@ TROUBLED_ORDERS_MAX: Final = 500
 TROUBLED_STATES: Final = frozenset({"in_doubt", "refused", "return_unsupported"})
 """In these a sale waits for a person; they are few."""
 
-StockState = Literal["managed", "pending", "unmatched", "oversold"]
+StockState = Literal["managed", "pending", "unmatched", "oversold", "bundle"]
+Made = Mapping[tuple[str, str], BundleExplanation]
+"""By bundle and location."""
 StockPlace = tuple[str, str, str]
 """Folded SKU, SKU, location: where a page of stock ended."""
 SalePlace = tuple[datetime, int, str]
@@ -45,9 +48,82 @@ class AmbiguousLocation(Exception):
 
 async def list_stock(
     pool: Pool, business_id: int, wanted: StockFilter, after: StockPlace, rows_max: int
-) -> list[asyncpg.Record]:
+) -> tuple[list[asyncpg.Record], Made]:
+    """A page, and what the bundles on it have: read at one moment."""
     query, *more = _stock_query(business_id, wanted)
-    return await pool.fetch(QUERIES[query], business_id, wanted.location_id, *after, rows_max, wanted.state, *more)
+    async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        rows = await connection.fetch(
+            QUERIES[query], business_id, wanted.location_id, *after, rows_max, wanted.state, *more
+        )
+        return rows, await _made(connection, business_id, rows)
+
+
+async def _made(connection: Connection, business_id: int, rows: Iterable[asyncpg.Record]) -> Made:
+    """What the bundles among these stock rows have; no statement where there is none."""
+    bundles = [row for row in rows if row["state"] == "bundle"]
+    if not bundles:
+        return {}
+    told = await connection.fetch(QUERIES["recipes_of"], business_id, sorted({row["sku"] for row in bundles}))
+    recipes = {row["sku"]: decode_recipe(row["recipe"]) for row in told}
+    places = await _available_by_place(connection, business_id, recipes.values())
+    return {
+        (row["sku"], row["location_id"]): explain_bundle(recipes[row["sku"]], places.get(row["location_id"], {}))
+        for row in bundles
+    }
+
+
+async def _available_by_place(
+    connection: Connection, business_id: int, recipes: Iterable[Recipe]
+) -> dict[str, dict[str, Decimal | None]]:
+    """What each location has of the parts."""
+    skus = sorted({part.sku for recipe in recipes for part in recipe})
+    places: dict[str, dict[str, Decimal | None]] = {}
+    for row in await connection.fetch(QUERIES["stock_of_skus"], business_id, skus):
+        places.setdefault(row["location_id"], {})[row["sku"]] = row["available"]
+    return places
+
+
+async def list_bundles(pool: Pool, business_id: int, after: str, rows_max: int) -> list[dict[str, Any]]:
+    """In the order of SKUs, with what each location that knows them has."""
+    async with pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+        rows = await connection.fetch(QUERIES["list_bundles"], business_id, after, rows_max)
+        recipes = {row["sku"]: decode_recipe(row["recipe"]) for row in rows}
+        held = await connection.fetch(QUERIES["stock_of_skus"], business_id, list(recipes))
+        places = await _available_by_place(connection, business_id, recipes.values())
+    return [
+        {
+            "sku": row["sku"],
+            "parts": [{"sku": part.sku, "quantity": plain(part.quantity)} for part in recipes[row["sku"]]],
+            "places": [
+                _place_as_json(own, explain_bundle(recipes[row["sku"]], places.get(own["location_id"], {})))
+                for own in held
+                if own["sku"] == row["sku"]
+            ],
+            "changed_by": row["changed_by"],
+            "changed_at": row["changed_at"],
+        }
+        for row in rows
+    ]
+
+
+def _place_as_json(own: asyncpg.Record, told: BundleExplanation) -> dict[str, Any]:
+    """`held_by_prokip`: there it is no bundle, because Prokip has a quantity of it itself."""
+    return {
+        "location_id": own["location_id"],
+        "available": _plain_or_none(told.available),
+        "held_by_prokip": own["matched"],
+        "parts": [_part_as_json(part) for part in told.parts],
+    }
+
+
+def _part_as_json(part: PartStock) -> dict[str, Any]:
+    return {
+        "sku": part.sku,
+        "quantity": plain(part.quantity),
+        "available": _plain_or_none(part.available),
+        "makes": _plain_or_none(part.makes),
+        "least": part.least,
+    }
 
 
 def _stock_query(business_id: int, wanted: StockFilter) -> tuple[Any, ...]:
@@ -55,7 +131,7 @@ def _stock_query(business_id: int, wanted: StockFilter) -> tuple[Any, ...]:
     text = fold(wanted.search)
     if wanted.state == "oversold":
         return "list_oversold_stock", text
-    if wanted.state in {"unmatched", "pending"}:
+    if wanted.state in {"unmatched", "pending", "bundle"}:
         return "list_untold_stock", text
     if not text:
         return ("list_stock",)
@@ -68,12 +144,19 @@ def stock_place(row: asyncpg.Record) -> StockPlace:
     return row["sku_folded"], row["sku"], row["location_id"]
 
 
-def stock_as_json(row: asyncpg.Record) -> dict[str, Any]:
+def _available(row: asyncpg.Record, made: BundleExplanation | None) -> str | None:
+    """Prokip's word, else what the parts of a bundle make."""
+    if row["matched"]:
+        return plain(row["base"] - row["taken"])
+    return None if made is None else _plain_or_none(made.available)
+
+
+def stock_as_json(row: asyncpg.Record, made: Made) -> dict[str, Any]:
     return {
         "sku": row["sku"],
         "location_id": row["location_id"],
         "state": row["state"],
-        "available": plain(row["base"] - row["taken"]) if row["matched"] else None,
+        "available": _available(row, made.get((row["sku"], row["location_id"]))),
         "base": plain(row["base"]),
         "taken": plain(row["taken"]),
         "quantity": _plain_or_none(row["quantity"]),
@@ -149,6 +232,7 @@ async def explain_sku(pool: Pool, business_id: int, sku: str, location_id: str |
             QUERIES["orders_holding_units"], business_id, sku, stock["location_id"], EXPLAINED_MOVEMENTS_MAX
         )
         orders += await connection.fetch(QUERIES["troubled_orders"], business_id, TROUBLED_ORDERS_MAX)
+        made = (await _made(connection, business_id, [stock])).get((sku, stock["location_id"]))
     told = explain(stock_of(stock), map(order_of, orders), orders_max=EXPLAINED_ORDERS_MAX)
     words = {(row["connection_id"], row["order_ref"]): row["sale_detail"] for row in orders}
     return {
@@ -159,14 +243,21 @@ async def explain_sku(pool: Pool, business_id: int, sku: str, location_id: str |
         "recorded": _plain_or_none(told.recorded),
         "base": plain(told.base),
         "taken": plain(told.taken),
-        "available": plain(told.available) if stock["matched"] else None,
+        "available": _available(stock, made),
         "balance": plain(told.available),
         "observed_at": stock["observed_at"],
         "revision": stock["revision"],
         "orders": [
-            asdict(order) | {"units": plain(order.units), "sale_detail": words[order.connection_id, order.order_ref]}
+            asdict(order)
+            | {
+                "units": plain(order.units),
+                "bundle_units": plain(order.bundle_units),
+                "sale_detail": words[order.connection_id, order.order_ref],
+            }
             for order in told.orders
         ],
+        "bundle_units": plain(told.bundle_units),
+        "made_of": [] if made is None else [_part_as_json(part) for part in made.parts],
         "open_units": plain(told.open_units),
         "earlier_orders_units": plain(told.earlier_orders_units),
         "adds_up": told.adds_up,
@@ -211,6 +302,10 @@ def sale_as_json(row: asyncpg.Record) -> dict[str, Any]:
                 "taken": plain(line.taken),
                 "counted": plain(line.counted),
                 "unit_price": _plain_or_none(line.unit_price),
+                "parts": [
+                    {"sku": part.sku, "quantity": plain(part.quantity), "counted": plain(line.counted_of(part))}
+                    for part in line.parts
+                ],
             }
             for line in decode_lines(row["lines"])
         ],

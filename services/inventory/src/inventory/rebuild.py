@@ -16,7 +16,7 @@ import asyncpg
 from pydantic import Field, ValidationError
 from pydantic_core import from_json
 
-from inventory.domain.replay import MOVING_TYPES, Difference, Replay, as_message, differences, newest_reading
+from inventory.domain.replay import MOVING_TYPES, Difference, Replay, differences, newest_reading
 from inventory.domain.values import StockKey, new_stock
 from inventory.reading import plain
 from inventory.recording import unpack
@@ -93,7 +93,7 @@ class Rebuild:
         replay, at = Replay(keeps_orders=False), utc_now()
         async for row in self._connection.cursor(QUERIES["orders_of"], business_id, prefetch=ROWS_AHEAD):
             self.checked.orders += 1
-            replay.hear(as_message(order_of(row), at), at)
+            replay.hear_standing(order_of(row))
         async for row in self._connection.cursor(QUERIES["stock_of"], business_id, prefetch=ROWS_AHEAD):
             held = stock_of(row)
             reading = newest_reading(held)

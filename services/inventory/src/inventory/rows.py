@@ -12,9 +12,10 @@ from typing import Final
 import asyncpg
 import msgspec
 
+from inventory.domain.bundles import recipe_of
 from inventory.domain.gaps import Told
 from inventory.domain.sales import SaleLog
-from inventory.domain.values import ZERO, HeldLine, HeldOrder, OrderKey, StockKey, StockRow
+from inventory.domain.values import ZERO, HeldLine, HeldOrder, HeldPart, OrderKey, Recipe, StockKey, StockRow
 
 COPY_ESCAPES: Final = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 
@@ -37,6 +38,12 @@ def _escaped(rows: Sequence[Sequence[str | None]]) -> bytes:
     return "\n".join(lines).encode()
 
 
+class _Part(msgspec.Struct, omit_defaults=True, gc=False):
+    sku: str
+    quantity: Decimal
+    unmatched: Decimal = ZERO
+
+
 class _Line(msgspec.Struct, omit_defaults=True, gc=False):
     """Fields that say nothing new are left out: a plain sale is `{"ref", "sku", "ordered", "taken"}`."""
 
@@ -49,11 +56,13 @@ class _Line(msgspec.Struct, omit_defaults=True, gc=False):
     unmatched: Decimal = ZERO
     price: Decimal | None = None
     sku_at: datetime | None = None
+    parts: tuple[_Part, ...] = ()
 
 
 _encode = msgspec.json.Encoder(decimal_format="string").encode
 _decode_lines = msgspec.json.Decoder(list[_Line]).decode
 _decode_taken = msgspec.json.Decoder(dict[int, Decimal]).decode
+_decode_recipe = msgspec.json.Decoder(dict[str, Decimal]).decode
 _decode_told = msgspec.json.Decoder(Told).decode
 
 
@@ -70,6 +79,9 @@ def encode_lines(lines: Sequence[HeldLine]) -> str:
                 line.unmatched or ZERO,
                 line.unit_price,
                 line.sku_at,
+                tuple([_Part(part.sku, part.quantity, part.unmatched or ZERO) for part in line.parts])
+                if line.parts
+                else (),
             )
             for line in lines
         ]
@@ -88,6 +100,7 @@ def decode_lines(text: str) -> tuple[HeldLine, ...]:
             line.unmatched,
             line.price,
             line.sku_at,
+            tuple([HeldPart(part.sku, part.quantity, part.unmatched) for part in line.parts]) if line.parts else (),
         )
         for line in _decode_lines(text)
     )
@@ -123,6 +136,7 @@ def stock_of(row: asyncpg.Record) -> StockRow:
         None if quantity is None else Decimal(quantity),
         None if recorded is None else Decimal(recorded),
         row["observed_at"],
+        row["role"],
     )
 
 
@@ -136,6 +150,10 @@ def encode_taken(taken: Mapping[int, Decimal]) -> str:
 
 def decode_taken(text: str) -> dict[int, Decimal]:
     return _decode_taken(text)
+
+
+def decode_recipe(text: str) -> Recipe:
+    return recipe_of(_decode_recipe(text))
 
 
 def sale_log_of(row: asyncpg.Record) -> SaleLog:

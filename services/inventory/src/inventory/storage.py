@@ -9,7 +9,7 @@ from io import BytesIO
 from typing import Final
 
 import asyncpg
-from msgspec.structs import astuple
+from msgspec.structs import astuple, replace
 from pydantic_core import to_json
 
 from inventory.domain.gaps import GapHour, Gaps
@@ -17,17 +17,28 @@ from inventory.domain.observations import ReadingPart
 from inventory.domain.sales import SaleLog
 from inventory.domain.search import fold, grams
 from inventory.domain.values import (
+    Bundle,
     Count,
     HeldOrder,
     HolderKey,
     LocationKey,
     Movement,
     OrderKey,
+    Recipe,
     StockKey,
     StockRow,
     new_stock,
 )
-from inventory.rows import copy_text, encode_lines, encode_taken, encode_told, order_of, sale_log_of, stock_of
+from inventory.rows import (
+    copy_text,
+    decode_recipe,
+    encode_lines,
+    encode_taken,
+    encode_told,
+    order_of,
+    sale_log_of,
+    stock_of,
+)
 from prokip_shared.arrays import array_literal
 from prokip_shared.database import Connection, load_queries
 
@@ -108,10 +119,16 @@ async def any_holders(connection: Connection, connection_keys: Collection[tuple[
     return bool(await connection.fetchval(QUERIES["any_holders"], *_columns(connection_keys, 2)))
 
 
-async def untold_stock(connection: Connection, keys: Collection[StockKey]) -> dict[StockKey, bool]:
-    """The SKUs among these that Prokip has not told, and whether it has told their whole location."""
+async def untold_stock(
+    connection: Connection, keys: Collection[StockKey]
+) -> tuple[dict[StockKey, bool], dict[StockKey, Recipe]]:
+    """The SKUs among these that Prokip has not told, and whether it has told their whole location; and what those of them
+    are made of that are bundles.
+    """
     rows = await connection.fetch(QUERIES["untold_stock"], *_key_columns(keys, 3))
-    return {StockKey(row["business_id"], row["sku"], row["location_id"]): row["unknown"] for row in rows}
+    untold = {StockKey(row["business_id"], row["sku"], row["location_id"]): row for row in rows}
+    recipes = {key: decode_recipe(row["recipe"]) for key, row in untold.items() if row["recipe"] is not None}
+    return {key: row["unknown"] for key, row in untold.items()}, recipes
 
 
 async def lock_stock(
@@ -124,22 +141,62 @@ async def lock_stock(
     keys = {*needed, *optional}
     locations = {LocationKey(key.business_id, key.location_id) for key in keys}
     await connection.execute(QUERIES["enter_locations"], *_key_columns(sorted(locations), 2))
+    return await _lock_rows(connection, needed, keys)
+
+
+async def _lock_rows(
+    connection: Connection, needed: Collection[StockKey], keys: Collection[StockKey]
+) -> dict[StockKey, StockRow]:
     rows = await connection.fetch(QUERIES["lock_stock"], *_key_columns(keys, 3))
     stock = {row.key: row for row in map(stock_of, rows)}
     missing = [key for key in needed if key not in stock]
-    if missing:
-        await _create_stock(connection, missing)
-        stock |= {key: new_stock(key) for key in missing}
-    return stock
+    return stock | await _create_stock(connection, missing) if missing else stock
 
 
-async def read_stock(connection: Connection, keys: Collection[StockKey]) -> dict[StockKey, StockRow]:
-    """Rows that exist, without a lock: at least as new as every order that this transaction has locked."""
+async def lock_bundles(
+    connection: Connection, stock: Mapping[StockKey, StockRow]
+) -> tuple[Sequence[Bundle], dict[StockKey, StockRow]]:
+    """The bundles that the locked stock is, or is part of, at its own locations; with the rows of their own and of all
+    their parts. Their locations are entered, so nobody else has those. No statement where the stock is in no bundle.
+    """
+    places: dict[LocationKey, set[str]] = {}
+    for key, row in stock.items():
+        if row.role is not None:
+            places.setdefault(LocationKey(key.business_id, key.location_id), set()).add(key.sku)
+    if not places:
+        return (), {}
+    skus = {(place.business_id, sku) for place, named in places.items() for sku in named}
+    rows = await connection.fetch(QUERIES["bundles_around"], *_columns(skus, 2))
+    recipes = [(row["business_id"], row["sku"], decode_recipe(row["recipe"])) for row in rows]
+    bundles = [
+        Bundle(StockKey(business_id, sku, place.location_id), parts)
+        for place, named in places.items()
+        for business_id, sku, parts in recipes
+        if business_id == place.business_id and (sku in named or any(part.sku in named for part in parts))
+    ]
+    own = {bundle.key for bundle in bundles} - stock.keys()
+    parts = {key for bundle in bundles for key in bundle.part_keys()} - stock.keys()
+    more = await _lock_rows(connection, own, own | parts) if own or parts else {}
+    more |= {key: new_stock(key) for key in parts if key not in more}
+    known = {**stock, **more}
+    return [bundle for bundle in bundles if not known[bundle.key].matched], more
+
+
+async def read_stock(
+    connection: Connection, keys: Collection[StockKey]
+) -> tuple[dict[StockKey, StockRow], Sequence[Bundle]]:
+    """Rows that exist, without a lock: at least as new as every order that this transaction has locked. And the bundles
+    among them, with the rows of all their parts.
+    """
     rows = await connection.fetch(QUERIES["read_stock"], *_key_columns(keys, 3))
-    return {row.key: row for row in map(stock_of, rows)}
+    stock = {row.key: row for row in map(stock_of, rows)}
+    recipes = [(stock_of(row).key, decode_recipe(row["recipe"])) for row in rows if row["recipe"] is not None]
+    bundles = [Bundle(key, parts) for key, parts in recipes if key in keys and not stock[key].matched]
+    missing = {key for bundle in bundles for key in bundle.part_keys()} - stock.keys()
+    return stock | {key: new_stock(key) for key in missing}, bundles
 
 
-async def _create_stock(connection: Connection, keys: Sequence[StockKey]) -> None:
+async def _create_stock(connection: Connection, keys: Sequence[StockKey]) -> dict[StockKey, StockRow]:
     folded = [fold(key.sku) for key in keys]
     pieces = [to_json(grams(key.business_id, text)).decode() for key, text in zip(keys, folded, strict=True)]
     inserted = await connection.fetch(
@@ -147,6 +204,8 @@ async def _create_stock(connection: Connection, keys: Sequence[StockKey]) -> Non
     )
     if len(inserted) != len(keys):
         raise LostRace("another replica took one of the new SKUs first")
+    made = {StockKey(row["business_id"], row["sku"], row["location_id"]): row["role"] for row in inserted}
+    return {key: replace(new_stock(key), role=role) if role else new_stock(key) for key, role in made.items()}
 
 
 async def write_orders(connection: Connection, count: Count) -> None:

@@ -14,7 +14,9 @@ from uuid import UUID
 import msgspec
 
 from inventory.domain.observed import OrderObserved
+from inventory.domain.shelves import items_of
 from inventory.domain.values import (
+    Bundle,
     CountedOrder,
     Decision,
     SaleDue,
@@ -147,11 +149,13 @@ class _OrdersCounted(msgspec.Struct, gc=False):
     items: list[StockItem]
 
 
-def tell_counted(answers: Sequence[SweptOrders], stock: Mapping[StockKey, StockRow]) -> list[Encoded]:
-    """What sweeps told is in the stock, as it is now."""
+def tell_counted(
+    answers: Sequence[SweptOrders], stock: Mapping[StockKey, StockRow], bundles: Sequence[Bundle]
+) -> list[Encoded]:
+    """What sweeps told is in the stock, as it is now. `bundles`: those of the named SKUs that are some."""
 
     def form(said: SweptOrders, message_id: str) -> _OrdersCounted:
-        items = [_item(stock[key], said.correlation_id) for key in said.stock_keys() if key in stock]
+        named = [key for key in said.stock_keys() if key in stock and stock[key].revision]
         location = said.location
         return _OrdersCounted(
             message_id,
@@ -161,15 +165,10 @@ def tell_counted(answers: Sequence[SweptOrders], stock: Mapping[StockKey, StockR
             said.connection_id,
             location.location_id,
             said.orders,
-            items,
+            items_of(stock, named, bundles, said.correlation_id),
         )
 
     return _told(ORDERS_COUNTED, form, answers)
-
-
-def _item(row: StockRow, correlation_id: str) -> StockItem:
-    available = row.available if row.matched else None
-    return StockItem(row.key.sku, available, row.revision, row.taken_by_connection, correlation_id)
 
 
 class _StockOversold(msgspec.Struct, gc=False):

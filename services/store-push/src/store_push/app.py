@@ -12,6 +12,7 @@ from prokip_shared.database import Pool, open_pool
 from prokip_shared.directory import Directory, DirectoryUnavailable
 from prokip_shared.http import open_client
 from prokip_shared.messages import (
+    BundleChangedV1,
     ConnectionChangedV1,
     LevelHintedV1,
     OrdersCountedV1,
@@ -35,6 +36,7 @@ from store_push.domain.first_quantities import FirstLimits
 from store_push.domain.lingering import Linger
 from store_push.first_quantities import FirstQuantities
 from store_push.handlers.api import StoreApi
+from store_push.handlers.bundles import BundleHandlers
 from store_push.handlers.connections import ConnectionHandlers
 from store_push.handlers.first_quantities import FirstQuantityApi
 from store_push.handlers.matching import MatchingApi
@@ -50,6 +52,7 @@ from store_push.pusher import Pusher
 from store_push.rounds import RoundWatch
 from store_push.rules import RuleBook
 from store_push.storage.background import BackgroundStorage
+from store_push.storage.bundles import BundleStorage
 from store_push.storage.catalogue import CatalogueStorage
 from store_push.storage.connections import ConnectionStorage
 from store_push.storage.first_quantities import FirstQuantityStorage
@@ -139,6 +142,7 @@ async def open_app(context: ServiceContext, settings: StorePushSettings) -> None
         RulesApi(pool, kept.rules, book),
     )
     _add_routes(context.web, settings, [entry for api in apis for entry in api.routes()], bus)
+    bus.consume(Subscription(NAME, BundleChangedV1), BundleHandlers(BundleStorage()).follow)
     _consume(
         bus,
         StockHandlers(kept.targets, kept.rounds, kept.catalogues, kept.product_looks, kept.sweeps, settings.settle_s),

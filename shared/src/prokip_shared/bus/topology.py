@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from prokip_shared.messages import (
+    BundleChangedV1,
     ConnectionChangedV1,
     ConnectionHealthChangedV1,
     ConnectionRedactedV1,
@@ -38,6 +39,7 @@ HEARD: Final[Mapping[str, tuple[type[Message], ...]]] = {
         OrdersCountedV1,
         LevelHintedV1,
         ProductHintedV1,
+        BundleChangedV1,
         ConnectionChangedV1,
         SyncRequestedV1,
     ),
@@ -49,6 +51,7 @@ HEARD: Final[Mapping[str, tuple[type[Message], ...]]] = {
         StockOversoldV1,
         ProkipHeldV1,
         ConnectionChangedV1,
+        BundleChangedV1,
         ListingPushedV1,
         ConnectionHealthChangedV1,
         ConnectionUninstalledV1,

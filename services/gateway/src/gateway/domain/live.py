@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from gateway.domain.numbers import plain_number
 from prokip_shared.messages import (
+    BundleChangedV1,
     ConnectionChangedV1,
     ConnectionHealthChangedV1,
     ConnectionUninstalledV1,
@@ -30,6 +31,7 @@ Shown = (
     | ListingPushedV1
     | DriftFoundV1
     | StockOversoldV1
+    | BundleChangedV1
     | ProkipHeldV1
     | ConnectionHealthChangedV1
     | ConnectionUninstalledV1
@@ -114,8 +116,8 @@ def describe(message: Shown, store_names: Mapping[int, str], *, now: datetime) -
         case DriftFoundV1(sku=sku):
             shown, expected = plain_number(message.shown), plain_number(message.expected)
             sentence = f"{store} showed {shown} of {sku}, expected {expected}"
-        case StockOversoldV1(sku=sku):
-            sentence = f"{sku} is oversold: {plain_number(message.available)}"
+        case StockOversoldV1(sku=sku) | BundleChangedV1(sku=sku):
+            sentence = _of_sku(message)
         case ConnectionHealthChangedV1(since=at):
             sentence = HEALTH_SENTENCES[message.health].format(store=store)
         case ConnectionUninstalledV1():
@@ -148,7 +150,8 @@ def connections_named_in(messages: Sequence[Shown]) -> list[int]:
 
 
 def _connection_of(message: Shown) -> int | None:
-    return None if isinstance(message, StockOversoldV1 | ProkipHeldV1 | SyncCompletedV1) else message.connection_id
+    of_business = StockOversoldV1 | BundleChangedV1 | ProkipHeldV1 | SyncCompletedV1
+    return None if isinstance(message, of_business) else message.connection_id
 
 
 def _of_business(message: SyncCompletedV1 | ProkipHeldV1, store_names: Mapping[int, str]) -> str:
@@ -156,6 +159,15 @@ def _of_business(message: SyncCompletedV1 | ProkipHeldV1, store_names: Mapping[i
         return _round(message, store_names)
     sentence = HELD_SENTENCES[message.state]
     return sentence.format(place=message.location_id, skus=message.skus, detail=message.detail)
+
+
+def _of_sku(message: StockOversoldV1 | BundleChangedV1) -> str:
+    if isinstance(message, StockOversoldV1):
+        return f"{message.sku} is oversold: {plain_number(message.available)}"
+    if not message.parts:
+        return f"{message.sku} is no bundle any more"
+    named = ", ".join(f"{plain_number(part.quantity)} of {part.sku}" for part in message.parts[:ITEMS_NAMED_MAX])
+    return f"{message.sku} is a bundle of {named}{_more(len(message.parts))}"
 
 
 def _units(lines: Sequence[SaleLine]) -> str:

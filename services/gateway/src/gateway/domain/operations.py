@@ -68,16 +68,34 @@ def listing_status(listing: Mapping[str, Any]) -> str:
 
 def explain_in_words(told: Mapping[str, Any]) -> str:
     """One sentence for what inventory's explanation says in numbers."""
+    if told["made_of"]:
+        return _explain_bundle(told)
     if told["quantity"] is None:
         return (
             f"Prokip has not told a quantity of {told['sku']}; {told['taken']} sold in the stores, nothing is pushed."
         )
+    bundled = f" As part of bundles: {told['bundle_units']} of them." if told["bundle_units"] != "0" else ""
     still_open = f" Not settled with Prokip yet: {told['open_units']} of them." if told["open_units"] != "0" else ""
     return (
         f"Prokip says {told['quantity']}, was told of {told['recorded']} sold by us, and the stores hold "
         f"{told['taken']} as sold: {told['quantity']} + {told['recorded']} - {told['taken']} = {told['balance']}."
-        f"{still_open}"
+        f"{bundled}{still_open}"
     )
+
+
+def _explain_bundle(told: Mapping[str, Any]) -> str:
+    """Part by part, and which of them decides."""
+    least = next(part for part in told["made_of"] if part["least"])
+    if least["available"] is None:
+        return (
+            f"{told['sku']} is a bundle, and Prokip has told no quantity of its part {least['sku']}: nothing is pushed."
+        )
+    makes = "; ".join(
+        f"{part['available']} of {part['sku']} at {part['quantity']} each make {part['makes']}"
+        for part in told["made_of"]
+        if part["available"] is not None
+    )
+    return f"{told['sku']} is a bundle: {makes}. The least counts, which is {least['sku']}: {told['available']}."
 
 
 PUSH_WORDS: Final = {"paused": "that it is paused", "never": "that it is never written"}
@@ -109,7 +127,8 @@ def _why_left_alone(listing: Mapping[str, Any]) -> str | None:
     if listing["push"] != "on":
         return f"Nothing is written to it: a rule says {PUSH_WORDS[listing['push']]}."
     if listing["target"] is None:
-        return "Nothing is written to it until Prokip tells a quantity."
+        of = " of each of its parts" if listing["bundle"] else ""
+        return f"Nothing is written to it until Prokip tells a quantity{of}."
     return None
 
 

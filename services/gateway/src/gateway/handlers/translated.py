@@ -56,6 +56,8 @@ def explanation_of(told: Told, posting: frozenset[SaleKey]) -> Explanation:
             else order["sale_state"],
             open=order["sale_state"] not in SETTLED_STATES,
             detail=order["sale_detail"],
+            bundle_units=order["bundle_units"],
+            bundle_skus=order["bundle_skus"],
         )
         for order in told["orders"]
     ]

@@ -10,6 +10,7 @@ EventKind = Literal[
     "listing.pushed",
     "drift.found",
     "stock.oversold",
+    "bundle.changed",
     "prokip.held",
     "connection.health_changed",
     "connection.uninstalled",

@@ -1,13 +1,15 @@
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
 from gateway.models.base import Answer, Given, LocationId, PageQuery, Quantity, Time
+from gateway.models.bundles import PartStock
 from gateway.models.connections import ListingState
 from gateway.models.rules import Locations, Pushing
 from prokip_shared.messages import Sku
 
-StockState = Literal["managed", "pending", "unmatched", "oversold"]
+StockState = Literal["managed", "pending", "unmatched", "oversold", "bundle"]
 
 
 class StockQuery(PageQuery):
@@ -134,10 +136,16 @@ class ExplanationPart(Answer):
     """Prokip does not know the order's newest state, or is not known to know it."""
     detail: str = ""
     """Prokip's words where it refused, or what a person should know."""
+    bundle_units: Quantity = Decimal(0)
+    """Of these, what the order sold as part of a bundle."""
+    bundle_skus: tuple[str, ...] = ()
+    """Which bundles those were."""
 
 
 class Explanation(Answer):
-    """`available = prokipQuantity + recorded - taken`; the parts add up to `taken`."""
+    """`available = prokipQuantity + recorded - taken`; the parts add up to `taken`. Of a bundle: the least that a SKU of
+    `madeOf` makes.
+    """
 
     sku: str
     location_id: str
@@ -151,6 +159,10 @@ class Explanation(Answer):
     revision: int
     open_units: Quantity
     """Those in `taken` whose orders are open."""
+    bundle_units: Quantity
+    """Those in `taken` that the listed orders sold as part of a bundle: the stores lowered the bundle's number by them."""
+    made_of: list[PartStock]
+    """Empty: it is no bundle."""
     parts: list[ExplanationPart]
     """Open orders first, then those that moved the SKU last."""
     adds_up: bool

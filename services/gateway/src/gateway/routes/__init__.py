@@ -3,6 +3,7 @@
 from typing import Final
 
 from gateway.routes.accounts import ACCOUNT_ROUTES
+from gateway.routes.bundles import BUNDLE_ROUTES
 from gateway.routes.catalogue import CATALOGUE_ROUTES
 from gateway.routes.connections import CONNECTION_ROUTES
 from gateway.routes.earlier import EARLIER_ROUTES
@@ -39,6 +40,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *SALE_ROUTES,
     *READ_ROUTES,
     *RULE_ROUTES,
+    *BUNDLE_ROUTES,
     *OPERATION_ROUTES,
     *EARLIER_ROUTES,
 )

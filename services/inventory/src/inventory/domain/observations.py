@@ -6,22 +6,27 @@ from typing import NamedTuple
 
 from inventory.domain.shelves import Shelf, Shelves, tell_oversold
 from inventory.domain.snapshots import exact
-from inventory.domain.values import Decision, LocationKey, StockChanged, StockKey, StockRow
+from inventory.domain.values import Bundle, Decision, LocationKey, StockChanged, StockKey, StockRow
 from prokip_shared.messages import ProkipObservedV1
 
 
 def apply_observations(
-    stock: Mapping[StockKey, StockRow], messages: Sequence[ProkipObservedV1], at: datetime
+    stock: Mapping[StockKey, StockRow],
+    messages: Sequence[ProkipObservedV1],
+    at: datetime,
+    bundles: Sequence[Bundle] = (),
 ) -> Decision:
     """What a batch of readings changes, in the order given; an older reading of a SKU never wins.
 
     A reading that is part of a round is answered with exactly one `stock.changed` that carries the same part, even
-    when nothing changed, because store-push waits for every part. Raises Uncountable.
+    when nothing changed, because store-push waits for every part. Raises Uncountable. `bundles`: those that one of these
+    SKUs is, or is part of; `stock` holds all of their parts.
     """
-    shelves = Shelves(stock)
+    shelves = Shelves(stock, bundles)
     answers: list[StockChanged] = []
     for message in messages:
         changed = _observe(shelves, message, at)
+        changed += [shelf for shelf in shelves.remake(changed) if shelf not in changed]
         if changed or message.round is not None:
             location = LocationKey(message.business_id, message.location_id)
             items = [shelf.item() for shelf in changed]

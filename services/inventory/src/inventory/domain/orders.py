@@ -10,9 +10,10 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from inventory.domain.bundles import PRICE_STEP, split_price
 from inventory.domain.gaps import GapCount, Told
 from inventory.domain.observed import OrderObserved, OrderSnapshot
-from inventory.domain.snapshots import Age, age_of, first_lines, lines_taught_by_older, newest_lines
+from inventory.domain.snapshots import Age, age_of, exact, first_lines, lines_taught_by_older, newest_lines
 from inventory.domain.values import (
     ZERO,
     Count,
@@ -20,16 +21,17 @@ from inventory.domain.values import (
     DueLine,
     HeldLine,
     HeldOrder,
+    HeldPart,
     HolderKey,
     Known,
     MovementReason,
     OrderKey,
+    Part,
     Step,
     StockKey,
 )
 
 CANCELLED_STATUSES: Final = frozenset({"cancelled", "canceled", "voided", "trash"})
-PRICE_STEP: Final = Decimal("0.0001")
 
 
 def count_orders(known: Known, messages: Iterable[OrderObserved]) -> Count:
@@ -48,6 +50,14 @@ def recount_orders(known: Known, correlation_id: str) -> Count:
     work = _Work(known)
     for order in known.orders.values():
         work.recount(order, correlation_id)
+    return work.count()
+
+
+def count_standing(order: HeldOrder) -> Count:
+    """What an order holds, as the steps that it took on stock of which it held nothing."""
+    lines = tuple([replace(line, sku=line.stock_sku) for line in order.lines])
+    work = _Work(Known())
+    work.settle(None, replace(order, lines=lines), "")
     return work.count()
 
 
@@ -80,6 +90,7 @@ def stock_keys(known: Known, messages: Iterable[OrderObserved]) -> set[StockKey]
                 keys.add(StockKey(message.business_id, line.sku, location_id))
     for order in known.orders.values():
         skus = {sku for line in order.lines for sku in (line.sku, line.stock_sku) if sku is not None}
+        skus.update(part.sku for line in order.lines for part in line.parts)
         keys.update(StockKey(order.key.business_id, sku, order.location_id) for sku in skus.union(order.former_skus))
     if known.holders:
         places = {(key.business_id, key.connection_id, location_id) for key, location_id in locations.items()}
@@ -90,6 +101,13 @@ def stock_keys(known: Known, messages: Iterable[OrderObserved]) -> set[StockKey]
             if (key.business_id, key.connection_id) == (business_id, connection_id)
         )
     return keys
+
+
+def recipe_part_keys(known: Known) -> set[StockKey]:
+    """The stock of which the bundles are made that a batch names: of it, too, has to be known what is untold."""
+    return {
+        StockKey(key.business_id, part.sku, key.location_id) for key, recipe in known.recipes.items() for part in recipe
+    }
 
 
 class _Work:
@@ -159,16 +177,21 @@ class _Work:
         before = _units_by_sku(held.lines) if held is not None else {}
         after = _units_by_sku(lines)
         gone = [sku for sku, units in before.items() if units and sku not in after]
+        shown = _shown_changes(held.lines if held is not None else (), lines)
         steps: list[Step] = []
         owed_changes = False
         for sku in (*after, *gone) if gone else after:
             was, now = before.get(sku, ZERO), after.get(sku, ZERO)
             stock_key = StockKey(key.business_id, sku, wanted.location_id)
-            if was == now and stock_key not in self._known.untold:
+            shows = now - was if shown is None else shown.pop(sku, ZERO)
+            if was == now and not shows and stock_key not in self._known.untold:
                 continue
             owed_changes = owed_changes or (was != now and (was > 0 or now > 0))
             reason = moved_by or _reason(held, wanted.status, lines, sku, was, now)
-            steps.append(Step(stock_key, now - was, reason, key.connection_id, key.order_ref, correlation_id))
+            steps.append(Step(stock_key, now - was, reason, key.connection_id, key.order_ref, correlation_id, shows))
+        for sku, shows in shown.items() if shown is not None else ():
+            stock_key = StockKey(key.business_id, sku, wanted.location_id)
+            steps.append(Step(stock_key, ZERO, "sale", key.connection_id, key.order_ref, correlation_id, shows))
         revision = wanted.revision + 1
         order = HeldOrder(
             key,
@@ -219,14 +242,39 @@ class _Work:
             return line
         stock_sku = self._stock_sku(order, line.sku)
         same_stock = stock_sku == line.stock_sku
+        if line.parts or self._known.recipes:
+            parts = self._parts_of(order, line, stock_sku, held)
+            if parts:
+                return replace(line, stock_sku=stock_sku, unmatched=ZERO, parts=parts)
+            line = replace(line, parts=()) if line.parts else line
         unmatched = line.unmatched if same_stock else ZERO
         if self._unknown(order, stock_sku):
             counted = _counted_before(held, line.line_ref) if same_stock else ZERO
-            units = line.taken - line.baseline
-            unmatched = units - max(min(units, max(counted, ZERO)), min(counted, ZERO))
+            unmatched = _not_counted(line.taken - line.baseline, counted)
         if same_stock and unmatched == line.unmatched:
             return line
         return replace(line, stock_sku=stock_sku, unmatched=unmatched)
+
+    def _parts_of(
+        self, order: HeldOrder, line: HeldLine, stock_sku: str, held: HeldOrder | None
+    ) -> tuple[HeldPart, ...]:
+        """What the line takes in place of a bundle, and what of it is not counted. Raises Uncountable."""
+        known = line.parts if stock_sku == line.stock_sku else ()
+        parts = []
+        for part in known or self._recipe_of(order, stock_sku, held):
+            units = exact((line.taken - line.baseline) * part.quantity)
+            unmatched = next((one.unmatched for one in known if one.sku == part.sku), ZERO)
+            if self._unknown(order, part.sku):
+                unmatched = _not_counted(units, _counted_part_before(held, line.line_ref, part.sku) if known else ZERO)
+            parts.append(HeldPart(part.sku, part.quantity, unmatched))
+        return tuple(parts)
+
+    def _recipe_of(self, order: HeldOrder, stock_sku: str, held: HeldOrder | None) -> Sequence[Part | HeldPart]:
+        """As the order was first seen with it: another one by now does not rewrite what was sold."""
+        for line in held.lines if held is not None else ():
+            if line.stock_sku == stock_sku:
+                return line.parts
+        return self._known.recipes.get(StockKey(order.key.business_id, stock_sku, order.location_id), ())
 
     def _stock_sku(self, order: HeldOrder, sku: str) -> str:
         if not self._known.holders:
@@ -286,6 +334,18 @@ def _first_sight(key: OrderKey, message: OrderObserved, told: Told) -> HeldOrder
     )
 
 
+def _not_counted(units: Decimal, counted: Decimal) -> Decimal:
+    """Of units whose SKU Prokip does not hold: all that is more than was `counted` of them before."""
+    return units - max(min(units, max(counted, ZERO)), min(counted, ZERO))
+
+
+def _counted_part_before(held: HeldOrder | None, line_ref: str, sku: str) -> Decimal:
+    for line in held.lines if held is not None else ():
+        if line.line_ref == line_ref:
+            return next((line.counted_of(part) for part in line.parts if part.sku == sku), ZERO)
+    return ZERO
+
+
 def _counted_before(held: HeldOrder | None, line_ref: str) -> Decimal:
     """What a line had counted before its SKU turned out to be unknown to Prokip: from there it only shrinks."""
     if held is not None:
@@ -305,21 +365,43 @@ def _units_by_sku(lines: Iterable[HeldLine]) -> dict[str, Decimal]:
     units: dict[str, Decimal] = {}
     for line in lines:
         sku = line.stock_sku
-        if sku is not None:
+        if line.parts:
+            for part in line.parts:
+                units[part.sku] = units.get(part.sku, ZERO) + line.counted_of(part)
+        elif sku is not None:
             held = units.get(sku)
             units[sku] = line.counted if held is None else held + line.counted
     return units
 
 
+def _shown_changes(before: Iterable[HeldLine], after: Sequence[HeldLine]) -> dict[str, Decimal] | None:
+    """By how much the store lowers the number of each SKU; None where no bundle is sold: by what is taken of it.
+
+    The store of a bundle lowers the bundle's number and knows nothing of its parts.
+    """
+    if not any(line.parts for line in after) and not any(line.parts for line in before):
+        return None
+    shown: dict[str, Decimal] = {}
+    for lines, sign in ((before, -1), (after, 1)):
+        for line in lines:
+            if line.stock_sku is not None:
+                shown[line.stock_sku] = shown.get(line.stock_sku, ZERO) + sign * line.counted
+    return {sku: units for sku, units in shown.items() if units}
+
+
 def _prices_by_sku(lines: Sequence[HeldLine]) -> dict[str, Decimal]:
     """The price of a unit; where lines of one SKU differ, the mean weighted by what they hold."""
-    if len(lines) == 1:
+    if len(lines) == 1 and not lines[0].parts:
         line = lines[0]
         return {line.stock_sku: line.unit_price} if line.stock_sku is not None and line.unit_price is not None else {}
     priced: dict[str, list[tuple[Decimal, Decimal]]] = {}
     for line in lines:
-        if line.stock_sku is not None and line.unit_price is not None and line.counted > 0:
+        if line.stock_sku is None or line.unit_price is None or line.counted <= 0:
+            continue
+        if not line.parts:
             priced.setdefault(line.stock_sku, []).append((line.counted, line.unit_price))
+        for part, price in _priced_parts(line, line.unit_price):
+            priced.setdefault(part.sku, []).append((line.counted_of(part), price))
     prices = {}
     for sku, parts in priced.items():
         price = parts[0][1]
@@ -328,6 +410,12 @@ def _prices_by_sku(lines: Sequence[HeldLine]) -> dict[str, Decimal]:
             price = (total / sum((units for units, _ in parts), ZERO)).quantize(PRICE_STEP)
         prices[sku] = price
     return prices
+
+
+def _priced_parts(line: HeldLine, price: Decimal) -> Iterable[tuple[HeldPart, Decimal]]:
+    """The bundle's price, split over the parts that Prokip is told of."""
+    told = [part for part in line.parts if line.counted_of(part) > 0]
+    return zip(told, split_price(price, [Part(part.sku, part.quantity) for part in told]), strict=True) if told else ()
 
 
 def _reason(
@@ -344,4 +432,11 @@ def _reason(
 
 
 def _ordered(lines: Iterable[HeldLine], sku: str) -> Decimal:
-    return sum((line.ordered for line in lines if line.stock_sku == sku), ZERO)
+    """Units of it, also as part of a bundle."""
+    ordered = ZERO
+    for line in lines:
+        if line.parts:
+            ordered += sum((line.ordered * part.quantity for part in line.parts if part.sku == sku), ZERO)
+        elif line.stock_sku == sku:
+            ordered += line.ordered
+    return ordered

@@ -6,10 +6,19 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 
+from inventory.domain.bundles import recipe_of
 from inventory.domain.holders import changed_holders, told_holders
 from inventory.domain.observations import apply_observations, completed_locations, observed_stock_keys
 from inventory.domain.observed import OrderObserved, as_observed
-from inventory.domain.orders import count_orders, named_skus, order_key, recount_orders, stock_keys
+from inventory.domain.orders import (
+    count_orders,
+    count_standing,
+    named_skus,
+    order_key,
+    recipe_part_keys,
+    recount_orders,
+    stock_keys,
+)
 from inventory.domain.shelves import move_stock
 from inventory.domain.snapshots import Uncountable
 from inventory.domain.values import (
@@ -21,25 +30,25 @@ from inventory.domain.values import (
     Known,
     LocationKey,
     OrderKey,
+    Recipe,
     StockKey,
     StockRow,
     new_stock,
 )
 from prokip_shared.messages import (
+    BundleChangedV1,
     Message,
     Observation,
-    OrderLine,
     OrderObservedV1,
-    OrderSnapshot,
     ProkipObservedV1,
     StockHoldersObservedV1,
 )
 
 MOVING_TYPES: Final[Mapping[str, type[Message]]] = {
     message.model_fields["type"].default: message
-    for message in (OrderObservedV1, ProkipObservedV1, StockHoldersObservedV1)
+    for message in (OrderObservedV1, ProkipObservedV1, StockHoldersObservedV1, BundleChangedV1)
 }
-"""The messages that move stock; all others only tell of it."""
+"""The messages that move stock, or change what orders take of it; all others only tell of it."""
 
 
 class Difference(NamedTuple):
@@ -61,6 +70,7 @@ class Replay:
         self.stock: dict[StockKey, StockRow] = {}
         self._orders: dict[OrderKey, HeldOrder] = {}
         self._holders: dict[HolderKey, str] = {}
+        self._recipes: dict[tuple[int, str], Recipe] = {}
         self._complete: set[LocationKey] = set()
         self._keeps_orders = keeps_orders
 
@@ -72,6 +82,10 @@ class Replay:
             return
         if isinstance(message, ProkipObservedV1):
             self._complete |= completed_locations((message,))
+
+    def hear_standing(self, order: HeldOrder) -> None:
+        """What an order holds now, however it came to that."""
+        self._settle(count_standing(order))
 
     def _apply(self, message: Message, at: datetime) -> None:
         match message:
@@ -87,6 +101,9 @@ class Replay:
                 self._holders.update(changed)
                 orders = [order for order in self._orders.values() if _names_one_of(order, changed.keys())]
                 self._settle(recount_orders(self._known(orders, ()), message.correlation_id))
+            case BundleChangedV1():
+                parts = {part.sku: part.quantity for part in message.parts}
+                self._recipes[message.business_id, message.sku] = recipe_of(parts)
             case _:
                 pass
 
@@ -94,12 +111,17 @@ class Replay:
         named = named_skus(orders, messages) if self._holders else ()
         holders = {key: self._holders[key] for key in named if key in self._holders}
         known = Known({order.key: order for order in orders}, holders)
-        untold = {
+        untold = self._untold(stock_keys(known, messages))
+        recipes = {key: self._recipes.get((key.business_id, key.sku), ()) for key in untold}
+        known = replace(known, recipes={key: recipe for key, recipe in recipes.items() if recipe})
+        return replace(known, untold=untold | self._untold(recipe_part_keys(known)))
+
+    def _untold(self, keys: Iterable[StockKey]) -> dict[StockKey, bool]:
+        return {
             key: LocationKey(key.business_id, key.location_id) in self._complete
-            for key in stock_keys(known, messages)
+            for key in keys
             if key not in self.stock or not self.stock[key].matched
         }
-        return replace(known, untold=untold)
 
     def _settle(self, count: Count) -> None:
         self._keep_stock(move_stock(self._stock(count.stock_keys()), count))
@@ -118,29 +140,6 @@ def _names_one_of(order: HeldOrder, named: Collection[HolderKey]) -> bool:
     return any(
         line.sku is not None and HolderKey(key.business_id, key.connection_id, line.sku) in named
         for line in order.lines
-    )
-
-
-def as_message(order: HeldOrder, at: datetime) -> OrderObservedV1:
-    """The newest state of an order as a store would tell it that knows what is counted, and where."""
-    return OrderObservedV1(
-        business_id=order.key.business_id,
-        connection_id=order.key.connection_id,
-        location_id=order.location_id,
-        source="sweep",
-        observed_at=at,
-        predates_connection=False,
-        order=OrderSnapshot(
-            order_ref=order.key.order_ref,
-            order_number=order.order_number,
-            status=order.status,
-            created_at=order.sold_at,
-            modified_at=order.modified_at,
-            lines=tuple(
-                OrderLine(line_ref=line.line_ref, sku=line.stock_sku, ordered=line.ordered, taken=line.counted)
-                for line in order.lines
-            ),
-        ),
     )
 
 

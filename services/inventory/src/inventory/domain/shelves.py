@@ -1,13 +1,15 @@
 """Stock rows while a batch works on them: opened from what is held, moved, and closed into values again."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Final
 
 from msgspec.structs import replace
 
+from inventory.domain.bundles import Made, made_of
 from inventory.domain.values import (
+    Bundle,
     Count,
     Decision,
     LocationKey,
@@ -26,19 +28,22 @@ from inventory.domain.values import (
 ITEMS_PER_MESSAGE_MAX: Final = 1000
 
 
-def move_stock(stock: Mapping[StockKey, StockRow], count: Count) -> Decision:
+def move_stock(stock: Mapping[StockKey, StockRow], count: Count, bundles: Sequence[Bundle] = ()) -> Decision:
     """Takes the steps of a count on the stock that they name.
 
-    The one part of a batch of orders that has to happen while the stock is locked.
+    The one part of a batch of orders that has to happen while the stock is locked. `bundles`: those that one of these
+    SKUs is, or is part of; `stock` holds all of their parts.
     """
-    shelves = Shelves(stock)
+    shelves = Shelves(stock, bundles)
     due: dict[OrderKey, SaleDue] = {}
     for steps, told in count.settled:
         for step in steps:
             shelf = shelves.open(step.key)
             if step.units:
-                shelf.take(step.units, step.connection_id, step.correlation_id)
+                shelf.take(step.units, step.shown, step.connection_id, step.correlation_id)
                 shelves.move(shelf, -step.units, step.reason, step.connection_id, step.order_ref)
+            elif step.shown:
+                shelf.take(step.units, step.shown, step.connection_id, step.correlation_id)
             else:
                 shelf.mention(step.correlation_id)
         if told is not None:
@@ -47,6 +52,7 @@ def move_stock(stock: Mapping[StockKey, StockRow], count: Count) -> Decision:
                 for line in told.lines
             ]
             due[told.order.key] = SaleDue(told.order, lines, told.correlation_id)
+    shelves.remake([shelf for shelf in shelves.all() if shelf.changed])
     every = shelves.all()
     return Decision(
         stock=[shelf.close() for shelf in every if shelf.changed],
@@ -57,13 +63,43 @@ def move_stock(stock: Mapping[StockKey, StockRow], count: Count) -> Decision:
     )
 
 
+def tell_bundle(
+    stock: Mapping[StockKey, StockRow], keys: Iterable[StockKey], bundles: Sequence[Bundle], correlation_id: str
+) -> Decision:
+    """What a SKU is at each of its locations (`keys`) once somebody said what it is made of, or that it is no bundle."""
+    shelves = Shelves(stock, bundles)
+    for key in keys:
+        shelves.open(key).revise(correlation_id)
+    every = shelves.all()
+    return Decision([shelf.close() for shelf in every], (), _tell_changes(every), (), ())
+
+
+def items_of(
+    stock: Mapping[StockKey, StockRow], keys: Iterable[StockKey], bundles: Sequence[Bundle], correlation_id: str
+) -> list[StockItem]:
+    """What these SKUs are as they stand; nothing moves."""
+    shelves = Shelves(stock, bundles)
+    return [replace(shelves.open(key).item(), correlation_id=correlation_id) for key in keys]
+
+
 class Shelf:
     """One SKU's stock in work. `available` goes below zero when more was sold than there is: nothing is clamped."""
 
-    __slots__ = ("_observed", "_told_at_first", "base", "by_connection", "correlation_id", "revision", "row", "taken")
+    __slots__ = (
+        "_observed",
+        "_told_at_first",
+        "base",
+        "by_connection",
+        "correlation_id",
+        "made",
+        "revision",
+        "row",
+        "taken",
+    )
 
-    def __init__(self, row: StockRow) -> None:
+    def __init__(self, row: StockRow, made: Made | None = None) -> None:
         self.row = row
+        self.made = made
         self.base = row.base
         self.taken = row.taken
         self.by_connection = dict(row.taken_by_connection)
@@ -84,12 +120,17 @@ class Shelf:
 
     @property
     def told(self) -> Decimal | None:
-        """What others may act on: nothing until Prokip has told a quantity."""
-        return None if self.row.observed_sequence is None else self.base - self.taken
+        """What others may act on: nothing until Prokip has told a quantity; of a bundle, what its parts make."""
+        if self.row.observed_sequence is None:
+            return None if self.made is None else self.made.available
+        return self.base - self.taken
 
     @property
     def went_below_zero(self) -> bool:
+        """Of a bundle its parts say so."""
         told = self.told
+        if self.made is not None:
+            return False
         return told is not None and told < 0 and (self._told_at_first is None or self._told_at_first >= 0)
 
     def mention(self, correlation_id: str) -> None:
@@ -98,11 +139,16 @@ class Shelf:
             self.revision = 1
             self.correlation_id = correlation_id
 
-    def take(self, units: Decimal, connection_id: int, correlation_id: str) -> None:
-        """Counts `units` more (or fewer) as sold by one connection."""
+    def take(self, units: Decimal, shown: Decimal, connection_id: int, correlation_id: str) -> None:
+        """Counts `units` more (or fewer) as sold; by `shown` of them the connection's store has lowered this SKU's number."""
         self.taken += units
-        held = self.by_connection.get(connection_id)
-        self.by_connection[connection_id] = units if held is None else held + units
+        if shown:
+            held = self.by_connection.get(connection_id)
+            self.by_connection[connection_id] = shown if held is None else held + shown
+        self.revise(correlation_id)
+
+    def revise(self, correlation_id: str) -> None:
+        """There is something new to tell."""
         self.revision += 1
         self.correlation_id = correlation_id
 
@@ -119,8 +165,7 @@ class Shelf:
         self._observed = True
         if not first and not moved:
             return None
-        self.revision += 1
-        self.correlation_id = correlation_id
+        self.revise(correlation_id)
         return moved
 
     def close(self) -> StockRow:
@@ -135,6 +180,7 @@ class Shelf:
             row.quantity,
             row.recorded,
             row.observed_at,
+            row.role,
         )
 
     def item(self) -> StockItem:
@@ -145,18 +191,49 @@ class Shelf:
 class Shelves:
     """The shelves of one batch and the movements on them."""
 
-    __slots__ = ("_open", "_stock", "movements")
+    __slots__ = ("_bundles", "_made", "_open", "_stock", "movements")
 
-    def __init__(self, stock: Mapping[StockKey, StockRow]) -> None:
+    def __init__(self, stock: Mapping[StockKey, StockRow], bundles: Sequence[Bundle] = ()) -> None:
         self._stock = stock
+        self._bundles = bundles
         self._open: dict[StockKey, Shelf] = {}
+        self._made = {bundle.key: self._make(bundle) for bundle in bundles}
         self.movements: list[Movement] = []
 
     def open(self, key: StockKey) -> Shelf:
         shelf = self._open.get(key)
         if shelf is None:
-            shelf = self._open[key] = Shelf(self._stock[key])
+            shelf = self._open[key] = Shelf(self._stock[key], self._made.get(key))
         return shelf
+
+    def remake(self, moved: Iterable[Shelf]) -> list[Shelf]:
+        """Brings the bundles of these shelves to what their parts make now; those whose number is another by that.
+
+        A bundle is told in the batch that moved its part, so that no newer word on a part goes with an older one on it.
+        """
+        if not self._bundles:
+            return []
+        by_key = {shelf.row.key: shelf for shelf in moved}
+        news = []
+        for bundle in self._bundles:
+            shelf_moved = next((by_key[key] for key in bundle.part_keys() if key in by_key), None)
+            made = self._make(bundle) if shelf_moved is not None else self._made[bundle.key]
+            if shelf_moved is None or made == self._made[bundle.key]:
+                continue
+            shelf = self.open(bundle.key)
+            told, shelf.made, self._made[bundle.key] = shelf.told, made, made
+            if shelf.told != told:
+                shelf.revise(shelf_moved.correlation_id)
+                news.append(shelf)
+        return news
+
+    def _make(self, bundle: Bundle) -> Made:
+        def available_of(sku: str) -> Decimal | None:
+            key = StockKey(bundle.key.business_id, sku, bundle.key.location_id)
+            shelf, row = self._open.get(key), self._stock[key]
+            return shelf.told if shelf is not None else row.available if row.matched else None
+
+        return made_of(bundle.parts, available_of)
 
     def move(
         self,

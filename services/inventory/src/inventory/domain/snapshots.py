@@ -163,4 +163,5 @@ def _updated(line: HeldLine, word: OrderLine, named_at: datetime | None) -> Held
         line.unmatched,
         word.unit_price,
         named_at if sku is None else None,
+        line.parts,
     )

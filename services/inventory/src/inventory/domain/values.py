@@ -19,6 +19,10 @@ ZERO: Final = Decimal(0)
 
 MovementReason = Literal["sale", "cancel", "return", "edit", "holder", "prokip"]
 SaleStanding = Literal["none", "due", "recorded", "in_doubt", "refused", "return_unsupported"]
+StockRole = Literal[
+    "bundle",  # is made of others: has no stock of its own while Prokip tells none
+    "part",  # others are made of it
+]
 
 
 class OrderKey(Struct, frozen=True, order=True, gc=False):
@@ -46,6 +50,28 @@ class HolderKey(Struct, frozen=True, order=True, gc=False):
     sku: str
 
 
+class Part(Struct, frozen=True, order=True, gc=False):
+    """One of the SKUs that a bundle is made of."""
+
+    sku: str
+    quantity: Decimal
+    """Units of it in one bundle; above zero."""
+
+
+Recipe = tuple[Part, ...]
+"""What one bundle is made of, sorted by SKU; empty: it is no bundle."""
+
+
+class HeldPart(Struct, frozen=True, gc=False):
+    """A part of a bundle that was sold, as the recipe had it when the order was first seen with it."""
+
+    sku: str
+    quantity: Decimal
+    """Units of it in one bundle."""
+    unmatched: Decimal = ZERO
+    """Units of it taken while Prokip did not hold it: logged, not counted."""
+
+
 class HeldLine(Struct, frozen=True, gc=False):
     line_ref: str
     sku: str | None
@@ -61,11 +87,17 @@ class HeldLine(Struct, frozen=True, gc=False):
     unit_price: Decimal | None
     sku_at: datetime | None
     """The version that named the SKU, where that is older than the order's; None: the order's own version."""
+    parts: tuple[HeldPart, ...] = ()
+    """Where `stock_sku` is a bundle: the stock that the line takes in its place."""
 
     @property
     def counted(self) -> Decimal:
-        """Units of the line inside the stock's taken total."""
+        """Units of the line inside the stock's taken total; of a bundle: how many of it were sold."""
         return self.taken - self.baseline - self.unmatched
+
+    def counted_of(self, part: HeldPart) -> Decimal:
+        """Units of one part inside that part's taken total."""
+        return (self.taken - self.baseline) * part.quantity - part.unmatched
 
 
 class HeldOrder(Struct, frozen=True, gc=False):
@@ -93,13 +125,17 @@ class StockRow(Struct, frozen=True, gc=False):
     key: StockKey
     base: Decimal
     taken: Decimal
+    """By all orders, also as part of a bundle."""
     taken_by_connection: Mapping[int, Decimal]
+    """By which each store has lowered its own number: what it sold as a bundle stands at the bundle's SKU instead."""
     revision: int
     observed_sequence: int | None
     """None: Prokip has never told a quantity."""
     quantity: Decimal | None
     recorded: Decimal | None
     observed_at: datetime | None
+    role: StockRole | None = None
+    """In bundles; None: it is in none, and nobody has to look for any."""
 
     @property
     def matched(self) -> bool:
@@ -140,6 +176,18 @@ class Known:
 
     Not under lock: whoever locks the stock later has to see whether it still holds.
     """
+    recipes: Mapping[StockKey, Recipe] = field(default_factory=dict)
+    """What the bundles among the untold SKUs are made of; not under lock either."""
+
+
+class Bundle(Struct, frozen=True, gc=False):
+    """A SKU that is made of others, at one location."""
+
+    key: StockKey
+    parts: Recipe
+
+    def part_keys(self) -> list[StockKey]:
+        return [StockKey(self.key.business_id, part.sku, self.key.location_id) for part in self.parts]
 
 
 class Step(Struct, frozen=True, gc=False):
@@ -152,6 +200,8 @@ class Step(Struct, frozen=True, gc=False):
     connection_id: int
     order_ref: str
     correlation_id: str
+    shown: Decimal
+    """By how much the store lowers the SKU's own number; less than `units` for what it sold as a bundle."""
 
 
 class DueLine(Struct, frozen=True, gc=False):

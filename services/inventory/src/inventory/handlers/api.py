@@ -47,7 +47,7 @@ async def list_stock(request: web.Request) -> web.Response:
     search = _text(query.get("search", ""))
     rows_max = _limit(request)
     after = _stock_place(query.get("after"))
-    rows = await reading.list_stock(
+    rows, made = await reading.list_stock(
         request.app[POOL],
         request[BUSINESS],
         StockFilter(search, state, _location(request)),
@@ -55,7 +55,7 @@ async def list_stock(request: web.Request) -> web.Response:
         rows_max,
     )
     following = _cursor(reading.stock_place(rows[-1])) if len(rows) == rows_max else None
-    return _answer({"items": [reading.stock_as_json(row) for row in rows], "next": following})
+    return answer({"items": [reading.stock_as_json(row, made) for row in rows], "next": following})
 
 
 async def list_movements(request: web.Request) -> web.Response:
@@ -70,7 +70,7 @@ async def list_movements(request: web.Request) -> web.Response:
         raise _unknown("stock", "This business has no such SKU.")
     rows = await reading.list_movements(pool, business_id, stock, before, rows_max)
     following = _cursor((rows[-1]["revision"],)) if len(rows) == rows_max else None
-    return _answer({"items": [reading.movement_as_json(stock, row) for row in rows], "next": following})
+    return answer({"items": [reading.movement_as_json(stock, row) for row in rows], "next": following})
 
 
 async def explain_sku(request: web.Request) -> web.Response:
@@ -80,7 +80,7 @@ async def explain_sku(request: web.Request) -> web.Response:
         _refuse_ambiguous(error)
     if told is None:
         raise _unknown("stock", "This business has no such SKU.")
-    return _answer(told)
+    return answer(told)
 
 
 async def show_stock_at(request: web.Request) -> web.Response:
@@ -96,7 +96,7 @@ async def show_stock_at(request: web.Request) -> web.Response:
         _refuse_ambiguous(error)
     if told is None:
         raise _unknown("stock", "This business has no such SKU.")
-    return _answer(told)
+    return answer(told)
 
 
 async def list_sales(request: web.Request) -> web.Response:
@@ -107,7 +107,7 @@ async def list_sales(request: web.Request) -> web.Response:
     before = _sale_place(query.get("after"))
     rows = await reading.list_sales(request.app[POOL], request[BUSINESS], connection_id, state, before, rows_max)
     following = _cursor(reading.sale_place(rows[-1])) if len(rows) == rows_max else None
-    return _answer({"items": [reading.sale_as_json(row) for row in rows], "next": following})
+    return answer({"items": [reading.sale_as_json(row) for row in rows], "next": following})
 
 
 async def read_sale(request: web.Request) -> web.Response:
@@ -116,27 +116,27 @@ async def read_sale(request: web.Request) -> web.Response:
     row = await reading.read_sale(request.app[POOL], request[BUSINESS], connection_id, order_ref)
     if row is None:
         raise _unknown("sale", "This business has no such order.")
-    return _answer(reading.sale_as_json(row))
+    return answer(reading.sale_as_json(row))
 
 
 async def summarise(request: web.Request) -> web.Response:
     """`since` is where the operator's day began; without it, the day of UTC."""
     given = request.query.get("since")
     since = utc_now().replace(hour=0, minute=0, second=0, microsecond=0) if given is None else _moment(given, "since")
-    return _answer(await reading.summarise(request.app[POOL], request[BUSINESS], since))
+    return answer(await reading.summarise(request.app[POOL], request[BUSINESS], since))
 
 
 async def list_meters(request: web.Request) -> web.Response:
-    return _answer({"items": await meter.meters_of(request.app[POOL], request[BUSINESS], utc_now())})
+    return answer({"items": await meter.meters_of(request.app[POOL], request[BUSINESS], utc_now())})
 
 
 async def show_meter(request: web.Request) -> web.Response:
     """A store of which nothing was counted has a meter too: it stands at nothing."""
     connection_id = _bigint(request.match_info["connection_id"], "connection")
-    return _answer(await meter.store_meter(request.app[POOL], request[BUSINESS], connection_id, utc_now()))
+    return answer(await meter.store_meter(request.app[POOL], request[BUSINESS], connection_id, utc_now()))
 
 
-def _answer(body: dict[str, Any]) -> web.Response:
+def answer(body: dict[str, Any]) -> web.Response:
     return web.json_response(body, dumps=_dumps)
 
 

@@ -6,8 +6,10 @@ from dataclasses import replace
 from inventory import storage
 from inventory.domain.holders import changed_holders, told_holders
 from inventory.domain.orders import named_skus, recount_orders, stock_keys
+from inventory.domain.snapshots import Uncountable
 from inventory.domain.values import Known
-from inventory.handlers.settling import settle
+from inventory.handlers.settling import learn_untold, settle
+from prokip_shared.bus.port import PermanentFailure
 from prokip_shared.database import Connection
 from prokip_shared.messages import Encoded, StockHoldersObservedV1
 
@@ -25,5 +27,9 @@ async def apply_holder_batch(connection: Connection, messages: Sequence[StockHol
     await storage.write_holders(connection, changed)
     known = Known(orders=await storage.lock_orders_with_skus(connection, changed.keys()))
     known = replace(known, holders=await storage.holders_of(connection, named_skus(known.orders.values(), ())))
-    known = replace(known, untold=await storage.untold_stock(connection, stock_keys(known, ())))
-    return await settle(connection, known, recount_orders(known, messages[-1].correlation_id))
+    known = await learn_untold(connection, known, stock_keys(known, ()))
+    try:
+        count = recount_orders(known, messages[-1].correlation_id)
+    except Uncountable as error:
+        raise PermanentFailure(str(error)) from error
+    return await settle(connection, known, count)

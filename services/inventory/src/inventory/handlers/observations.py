@@ -13,9 +13,10 @@ from prokip_shared.messages import Encoded, ProkipObservedV1, utc_now
 
 async def apply_observation_batch(connection: Connection, messages: Sequence[ProkipObservedV1]) -> Sequence[Encoded]:
     stock = await storage.lock_stock(connection, observed_stock_keys(messages))
+    bundles, more = await storage.lock_bundles(connection, stock)
     at = utc_now()
     try:
-        decision = apply_observations(stock, messages, at)
+        decision = apply_observations({**stock, **more} if more else stock, messages, at, bundles)
     except Uncountable as error:
         raise PermanentFailure(str(error)) from error
     await storage.write_stock(connection, decision.stock, at)

@@ -9,7 +9,7 @@ from inventory.domain.orders import count_orders, named_skus, order_key, stock_k
 from inventory.domain.snapshots import Uncountable
 from inventory.domain.swept import swept_orders
 from inventory.domain.values import Known, SweptOrders
-from inventory.handlers.settling import settle
+from inventory.handlers.settling import learn_untold, settle
 from inventory.telling import tell_counted
 from prokip_shared.bus.port import PermanentFailure
 from prokip_shared.database import Connection
@@ -32,7 +32,7 @@ async def _answer_sweeps(connection: Connection, answers: Sequence[SweptOrders])
     if not answers:
         return ()
     keys = {key for answer in answers for key in answer.stock_keys()}
-    return tell_counted(answers, await storage.read_stock(connection, keys))
+    return tell_counted(answers, *await storage.read_stock(connection, keys))
 
 
 async def apply_order_messages(connection: Connection, messages: Sequence[OrderObservedV1]) -> Sequence[Encoded]:
@@ -47,4 +47,4 @@ async def _look_up(connection: Connection, messages: Sequence[OrderObserved]) ->
     if await storage.any_holders(connection, {(message.business_id, message.connection_id) for message in messages}):
         named = named_skus(known.orders.values(), messages)
         known = replace(known, holders=await storage.holders_of(connection, named))
-    return replace(known, untold=await storage.untold_stock(connection, stock_keys(known, messages)))
+    return await learn_untold(connection, known, stock_keys(known, messages))

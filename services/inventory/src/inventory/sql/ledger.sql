@@ -1,8 +1,9 @@
 -- The write path. Every transaction takes its locks in this order, each group sorted, so that no two ever wait for
--- each other in a circle:  connections (advisory)  <  held orders  <  new orders  <  changes of held orders  <  stock of a
--- location (advisory)  <  held stock  <  new stock  <  rows of locations. Stock comes late, because everybody waits for
--- that of a hot SKU. Who finds that another inserted its new row first gives up and begins again, with that row among the
--- held. An insert waits for whoever changes (not: locks) a row with its key, so that changes come after inserts.
+-- each other in a circle:  connections (advisory)  <  held orders  <  new orders  <  changes of held orders  <  recipes of
+-- a business (advisory)  <  stock of a location (advisory)  <  held stock  <  new stock  <  rows of locations. Stock comes
+-- late, because everybody waits for that of a hot SKU. Who finds that another inserted its new row first gives up and begins
+-- again, with that row among the held. An insert waits for whoever changes (not: locks) a row with its key, so that changes
+-- come after inserts.
 -- See docs/adr/0005-state-based-ledger.md.
 -- Columns travel as array literals (text that is cast), because asyncpg looks into each element of an array parameter.
 
@@ -65,7 +66,12 @@ JOIN unnest($1::text::bigint[], $2::text::bigint[], $3::text::text[]) AS given (
 -- name: untold_stock
 -- Which of these SKUs Prokip has not told, or nobody has named yet, and whether their locations are told completely.
 -- Without a lock: a SKU that has been told stays told, and one that is told meanwhile shows when it is locked.
-SELECT given.business_id, given.sku, given.location_id, coalesce(l.first_read_complete, false) AS unknown
+-- `recipe`: of what it is made, if it is a bundle.
+SELECT given.business_id, given.sku, given.location_id, coalesce(l.first_read_complete, false) AS unknown,
+    (
+        SELECT json_object_agg(b.part, b.quantity::text) FROM inventory.bundle_part AS b
+        WHERE b.business_id = given.business_id AND b.sku = given.sku
+    ) AS recipe
 FROM unnest($1::text::bigint[], $2::text::text[], $3::text::text[]) AS given (business_id, sku, location_id)
 LEFT JOIN inventory.stock AS s
     ON s.business_id = given.business_id AND s.sku = given.sku AND s.location_id = given.location_id
@@ -76,13 +82,15 @@ WHERE s.observed_sequence IS NULL;
 -- Alone with the stock of these locations, sorted, until the end of the transaction. Batches share so many SKUs that they
 -- would follow each other anyway. Who waits here does so before its next statement looks: waiting for rows instead would
 -- have Postgres fetch and check again each one that another batch has moved since, which costs more than moving it.
-SELECT pg_advisory_xact_lock(hashtextextended('inventory.stock ' || location_id, business_id))
+-- Shared with others, and exclusive against a change of recipes: neither may miss what the other has not committed yet.
+SELECT pg_advisory_xact_lock_shared(hashtextextended('inventory.recipes', business_id)),
+    pg_advisory_xact_lock(hashtextextended('inventory.stock ' || location_id, business_id))
 FROM unnest($1::text::bigint[], $2::text::text[]) AS given (business_id, location_id);
 
 -- name: lock_stock
 -- The stock that a batch may move. Numbers travel as text: asyncpg takes longer to make a Decimal than Python does.
 SELECT s.business_id, s.sku, s.location_id, s.base::text, s.taken::text, s.taken_by_connection, s.revision,
-    s.observed_sequence, s.quantity::text, s.recorded::text, s.observed_at
+    s.observed_sequence, s.quantity::text, s.recorded::text, s.observed_at, s.role
 FROM inventory.stock AS s
 JOIN unnest($1::text::bigint[], $2::text::text[], $3::text::text[]) AS given (business_id, sku, location_id)
     ON s.business_id = given.business_id AND s.sku = given.sku AND s.location_id = given.location_id
@@ -90,22 +98,57 @@ ORDER BY s.business_id, s.sku, s.location_id
 FOR UPDATE OF s;
 
 -- name: read_stock
--- As it is, for those who only tell of it. Orders that are locked were counted before, so it includes them.
+-- As it is, for those who only tell of it, and with the recipe and the parts of each bundle: in one statement, so that its
+-- number goes with its revision. Orders that are locked were counted before, so it includes them.
+WITH given AS (
+    SELECT * FROM unnest($1::text::bigint[], $2::text::text[], $3::text::text[]) AS given (business_id, sku, location_id)
+), needed AS (
+    SELECT business_id, sku, location_id FROM given
+    UNION
+    SELECT business_id, b.part, given.location_id FROM given JOIN inventory.bundle_part AS b USING (business_id, sku)
+)
 SELECT s.business_id, s.sku, s.location_id, s.base::text, s.taken::text, s.taken_by_connection, s.revision,
-    s.observed_sequence, s.quantity::text, s.recorded::text, s.observed_at
-FROM inventory.stock AS s
-JOIN unnest($1::text::bigint[], $2::text::text[], $3::text::text[]) AS given (business_id, sku, location_id)
-    ON s.business_id = given.business_id AND s.sku = given.sku AND s.location_id = given.location_id;
+    s.observed_sequence, s.quantity::text, s.recorded::text, s.observed_at, s.role,
+    CASE WHEN s.role = 'bundle' THEN (
+        SELECT json_object_agg(b.part, b.quantity::text) FROM inventory.bundle_part AS b
+        WHERE b.business_id = s.business_id AND b.sku = s.sku
+    ) END AS recipe
+FROM inventory.stock AS s JOIN needed USING (business_id, sku, location_id);
 
 -- name: create_stock
 -- Rows for SKUs at their first mention, sorted. One that is not returned was inserted by another replica a moment ago.
-INSERT INTO inventory.stock (business_id, sku, location_id, sku_folded, search_grams)
-SELECT business_id, sku, location_id, sku_folded, ARRAY(SELECT json_array_elements_text(grams::json))
+INSERT INTO inventory.stock (business_id, sku, location_id, sku_folded, search_grams, role)
+SELECT business_id, sku, location_id, sku_folded, ARRAY(SELECT json_array_elements_text(grams::json)),
+    CASE
+        WHEN EXISTS (
+            SELECT FROM inventory.bundle_part AS b WHERE b.business_id = given.business_id AND b.sku = given.sku
+        ) THEN 'bundle'
+        WHEN EXISTS (
+            SELECT FROM inventory.bundle_part AS b WHERE b.business_id = given.business_id AND b.part = given.sku
+        ) THEN 'part'
+    END
 FROM unnest($1::text::bigint[], $2::text::text[], $3::text::text[], $4::text::text[], $5::text::text[])
     AS given (business_id, sku, location_id, sku_folded, grams)
 ORDER BY business_id, sku COLLATE "C", location_id COLLATE "C"
 ON CONFLICT DO NOTHING
-RETURNING sku;
+RETURNING business_id, sku, location_id, role;
+
+-- name: bundles_around
+-- The bundles that one of these SKUs is, or is part of, with all of their parts; asked only where the locked stock says
+-- that there are any. Under the locks of enter_locations, so that no recipe changes.
+WITH given AS (
+    SELECT DISTINCT business_id, sku FROM unnest($1::text::bigint[], $2::text::text[]) AS g (business_id, sku)
+)
+SELECT b.business_id, b.sku, json_object_agg(b.part, b.quantity::text) AS recipe
+FROM inventory.bundle_part AS b
+WHERE (b.business_id, b.sku) IN (
+    SELECT given.business_id, given.sku FROM given
+    UNION ALL
+    SELECT p.business_id, p.sku FROM inventory.bundle_part AS p
+    JOIN given ON p.business_id = given.business_id AND p.part = given.sku
+)
+GROUP BY b.business_id, b.sku
+ORDER BY b.business_id, b.sku;
 
 -- name: update_orders
 -- Orders that this transaction has locked, as decided.

@@ -62,7 +62,7 @@ LIMIT $6;
 -- name: stock_of_sku
 -- One SKU at every location that has it, or at location $3. Primary key.
 SELECT business_id, sku, location_id, base, taken, taken_by_connection, revision, observed_sequence, quantity,
-    recorded, observed_at, changed_at, matched, state
+    recorded, observed_at, changed_at, matched, state, role
 FROM inventory.stock_state
 WHERE business_id = $1 AND sku = $2 AND ($3::text IS NULL OR location_id = $3)
 ORDER BY location_id;
@@ -179,9 +179,12 @@ SELECT
         SELECT count(*) FROM inventory.stock AS s
         JOIN inventory.location AS l
             ON l.business_id = s.business_id AND l.location_id = s.location_id AND l.first_read_complete
-        WHERE s.business_id = $1 AND NOT s.matched
+        WHERE s.business_id = $1 AND NOT s.matched AND s.role IS DISTINCT FROM 'bundle'
     ) AS unmatched,
-    (SELECT count(*) FROM inventory.stock WHERE business_id = $1 AND NOT matched) AS untold;
+    (
+        SELECT count(*) FROM inventory.stock
+        WHERE business_id = $1 AND NOT matched AND role IS DISTINCT FROM 'bundle'
+    ) AS untold;
 
 -- name: count_sales_since
 -- Orders that were sold since a moment and hold, or held, something. Index: orders_sold_at_idx.
@@ -192,3 +195,28 @@ SELECT count(*) FROM inventory.orders WHERE business_id = $1 AND sold_at >= $2 A
 SELECT sale_state, count(*) AS orders FROM inventory.orders
 WHERE business_id = $1 AND sale_state IN ('in_doubt', 'refused', 'return_unsupported')
 GROUP BY sale_state;
+
+-- name: list_bundles
+-- In the order of SKUs; $2: after which one. Index: bundle_part_pkey.
+SELECT b.sku, b.recipe, c.changed_by, c.at AS changed_at
+FROM (
+    SELECT sku, json_object_agg(part, quantity::text) AS recipe FROM inventory.bundle_part
+    WHERE business_id = $1 AND sku > $2 GROUP BY sku ORDER BY sku LIMIT $3
+) AS b
+CROSS JOIN LATERAL (
+    SELECT changed_by, at FROM inventory.bundle_change
+    WHERE business_id = $1 AND sku = b.sku ORDER BY id DESC LIMIT 1
+) AS c
+ORDER BY b.sku;
+
+-- name: stock_of_skus
+-- Every row of some SKUs, for what bundles make of them. Primary key.
+SELECT sku, location_id, matched, CASE WHEN matched THEN base - taken END AS available
+FROM inventory.stock WHERE business_id = $1 AND sku = ANY ($2::text[])
+ORDER BY sku, location_id;
+
+-- name: recipes_of
+-- What each of these SKUs is made of. Primary key.
+SELECT sku, json_object_agg(part, quantity::text) AS recipe FROM inventory.bundle_part
+WHERE business_id = $1 AND sku = ANY ($2::text[])
+GROUP BY sku;

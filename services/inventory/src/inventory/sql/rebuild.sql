@@ -46,7 +46,7 @@ WHERE business_id = $1;
 -- name: stock_of
 -- Every stock row. Primary key.
 SELECT business_id, sku, location_id, base, taken, taken_by_connection, revision, observed_sequence, quantity,
-    recorded, observed_at
+    recorded, observed_at, role
 FROM inventory.stock
 WHERE business_id = $1;
 

@@ -56,6 +56,10 @@ class Match:
     """Of the store's first quantities."""
     asked: bool = False
     """An operator is to decide about its difference."""
+    bundle: bool = False
+    """The SKU is made of others."""
+    lacks: str | None = None
+    """Of a bundle without a number: the part that has none."""
 
 
 def explain_match(match: Match) -> str:
@@ -65,15 +69,26 @@ def explain_match(match: Match) -> str:
         linked = f" It is {match.store_sku} in the store and was linked by hand."
         refused = f" The last write was refused: {match.reason}." if match.reason else ""
         said = linked if match.store_sku != match.sku else ""
-        return f"Written to: it shows what Prokip has of {match.sku}.{said}{refused}{_not_now(match)}"
+        what = (
+            f"how many of the bundle {match.sku} its parts make" if match.bundle else f"what Prokip has of {match.sku}"
+        )
+        return f"Written to: it shows {what}.{said}{refused}{_not_now(match)}"
     if kind == "rule":
         return RULES[match.rule]
     if kind == "left_alone":
         return f"Not written to: {match.reason}."
+    if kind == "no_quantity" and match.bundle:
+        return f"Not written to: {_without_number(match)}."
     if kind in WORDS:
         return WORDS[kind]
     why = match.reason or (REASON_OF_STATE[match.state] if match.state is not None else kind)
     return f"Not written to: {why}."
+
+
+def _without_number(match: Match) -> str:
+    if match.lacks is None:
+        return f"{match.sku} is a bundle, and how many of it there are is not known yet"
+    return f"{match.sku} is a bundle, and Prokip tells no quantity of its part {match.lacks}"
 
 
 def _not_now(match: Match) -> str:

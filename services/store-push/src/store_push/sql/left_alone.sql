@@ -4,9 +4,10 @@ SELECT DISTINCT business_id FROM push.connection_work ORDER BY business_id;
 
 -- name: save_left_alone
 -- The poller's newest word replaces what it said before; how many SKUs it changes something for. Nothing is written where
--- nothing changed.
+-- nothing changed. A bundle has a number of its own, whatever Prokip does with a product of its SKU.
 WITH news AS (
     SELECT * FROM unnest($2::text[], $3::text[], $4::text[]) AS n (location_id, sku, reason)
+    WHERE NOT EXISTS (SELECT FROM push.bundle b WHERE b.business_id = $1 AND b.sku = n.sku AND b.parts <> '{}')
 ), gone AS (
     DELETE FROM push.left_alone a
     WHERE a.business_id = $1

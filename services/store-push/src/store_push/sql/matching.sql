@@ -18,11 +18,21 @@ WITH told AS (
             AS reason,
         l.target, l.confirmed + l.confirmed_taken - l.target_taken AS believed, told.available,
         o.kind AS choice, coalesce(s.push, 'on') AS rule, w.active, f.state AS plan, l.held_since IS NOT NULL AS asked,
+        coalesce(b.parts <> '{}', false) AS bundle,
+        CASE WHEN told.available IS NULL THEN (
+            SELECT min(part.sku) FROM unnest(b.parts) AS part (sku)
+            WHERE NOT EXISTS (
+                SELECT FROM push.stock_target p WHERE p.business_id = l.business_id
+                    AND p.location_id = coalesce(w.own_location_id, w.location_id) AND p.sku = part.sku
+                    AND p.available IS NOT NULL
+            )
+        ) END AS lacks,
         CASE
             WHEN l.state <> 'matched' THEN l.state
             WHEN s.push <> 'on' THEN 'rule'
             WHEN a.sku IS NOT NULL THEN 'left_alone'
-            WHEN told.sku IS NULL THEN 'only_in_store'
+            WHEN told.available IS NULL AND b.parts = '{}' THEN 'only_in_store'
+            WHEN told.sku IS NULL AND b.sku IS NULL THEN 'only_in_store'
             WHEN told.available IS NULL THEN 'no_quantity'
             ELSE 'matched'
         END AS kind
@@ -33,6 +43,7 @@ WITH told AS (
     LEFT JOIN push.catalogue_item i ON i.connection_id = l.connection_id AND i.item_ref = l.item_ref
     LEFT JOIN push.item_choice o ON o.connection_id = l.connection_id AND o.item_ref = l.item_ref
     LEFT JOIN told ON told.sku = l.sku
+    LEFT JOIN push.bundle b ON b.business_id = l.business_id AND b.sku = l.sku
     LEFT JOIN push.left_alone a ON a.business_id = l.business_id
         AND a.location_id = coalesce(w.own_location_id, w.location_id) AND a.sku = l.sku
     WHERE l.business_id = $1 AND l.connection_id = $2
@@ -40,11 +51,12 @@ WITH told AS (
     SELECT NULL::bigint AS id, '' AS item_ref, NULL::text AS parent_ref, told.sku, NULL::text AS store_sku, '' AS name,
         NULL::text AS state, '' AS reason, NULL::bigint AS target, NULL::numeric AS believed, told.available,
         NULL::text AS choice, 'on' AS rule, true AS active, NULL::text AS plan, false AS asked,
+        false AS bundle, NULL::text AS lacks,
         'only_in_prokip' AS kind
     FROM told
     WHERE told.available IS NOT NULL AND NOT EXISTS (
         SELECT FROM push.listing l WHERE l.connection_id = $2 AND l.sku = told.sku AND l.state <> 'gone'
-    )
+    ) AND NOT EXISTS (SELECT FROM push.bundle b WHERE b.business_id = $1 AND b.sku = told.sku AND b.parts <> '{}')
 )
 SELECT * FROM (SELECT * FROM listed UNION ALL SELECT * FROM missing) both_sides
 WHERE ($3::text IS NULL OR kind = $3)
@@ -64,7 +76,8 @@ SELECT CASE
         WHEN l.state <> 'matched' THEN l.state
         WHEN s.push <> 'on' THEN 'rule'
         WHEN a.sku IS NOT NULL THEN 'left_alone'
-        WHEN told.sku IS NULL THEN 'only_in_store'
+        WHEN told.available IS NULL AND b.parts = '{}' THEN 'only_in_store'
+        WHEN told.sku IS NULL AND b.sku IS NULL THEN 'only_in_store'
         WHEN told.available IS NULL THEN 'no_quantity'
         ELSE 'matched'
     END AS kind, count(*) AS items
@@ -72,6 +85,7 @@ FROM push.listing l
 JOIN push.connection_work w ON w.connection_id = l.connection_id
 LEFT JOIN push.sku_rule s ON s.connection_id = l.connection_id AND s.sku = l.sku
 LEFT JOIN told ON told.sku = l.sku
+LEFT JOIN push.bundle b ON b.business_id = l.business_id AND b.sku = l.sku
 LEFT JOIN push.left_alone a ON a.business_id = l.business_id
     AND a.location_id = coalesce(w.own_location_id, w.location_id) AND a.sku = l.sku
 WHERE l.business_id = $1 AND l.connection_id = $2
@@ -80,7 +94,7 @@ UNION ALL
 SELECT 'only_in_prokip', count(*) FROM told
 WHERE told.available IS NOT NULL AND NOT EXISTS (
     SELECT FROM push.listing l WHERE l.connection_id = $2 AND l.sku = told.sku AND l.state <> 'gone'
-)
+) AND NOT EXISTS (SELECT FROM push.bundle b WHERE b.business_id = $1 AND b.sku = told.sku AND b.parts <> '{}')
 HAVING count(*) > 0;
 
 -- name: item_of_listing

@@ -22,6 +22,9 @@ SELECT l.id, l.connection_id, l.location_id, l.item_ref, l.parent_ref, l.state, 
     coalesce(s.buffer, c.buffer, 0) AS buffer, coalesce(s.shown_max, c.shown_max) AS shown_max,
     coalesce(s.push, 'on') AS push, coalesce(c.locations, 'own') AS locations,
     s.buffer AS sku_buffer, s.shown_max AS sku_shown_max,
+    EXISTS (
+        SELECT FROM push.bundle b WHERE b.business_id = l.business_id AND b.sku = l.sku AND b.parts <> '{}'
+    ) AS bundle,
     CASE WHEN l.location_id = '*' THEN (
         SELECT jsonb_object_agg(p.location_id, p.available::text) FROM push.stock_target p
         WHERE p.business_id = l.business_id AND p.sku = l.sku AND p.location_id <> '*'

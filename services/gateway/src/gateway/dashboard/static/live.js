@@ -8,6 +8,7 @@ export const EVENT_KINDS = [
   "listing.pushed",
   "drift.found",
   "stock.oversold",
+  "bundle.changed",
   "prokip.held",
   "connection.health_changed",
   "connection.uninstalled",

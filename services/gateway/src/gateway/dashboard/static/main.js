@@ -9,6 +9,7 @@ import { keepTimesFresh } from "./components/times.js";
 import { startLive } from "./live.js";
 import { here, navigate, startRouter } from "./router.js";
 import { loadSession } from "./session.js";
+import { bundles } from "./views/bundles.js";
 import { catalogue } from "./views/catalogue.js";
 import { connect } from "./views/connect.js";
 import { firstQuantities } from "./views/first-quantities.js";
@@ -41,6 +42,7 @@ const ROUTES = [
   ["/stores/{id}/products", productPlans],
   ["/product-plans/{id}", productPlan],
   ["/stock", stock],
+  ["/bundles", bundles],
   ["/stock/{location}/{sku}", sku],
   ["/sales", sales],
   ["/live", liveFeed],

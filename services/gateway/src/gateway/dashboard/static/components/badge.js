@@ -10,6 +10,7 @@ const TONES = {
   written: "good",
   confirmed: "good",
   managed: "good",
+  bundle: "good",
   already: "good",
   connected: "good",
   throttled: "warn",

@@ -12,6 +12,7 @@ const KINDS = {
   "drift.found": ["trouble", "Drift"],
   "prokip.held": ["trouble", "Read"],
   "stock.oversold": ["trouble", "Oversold"],
+  "bundle.changed": ["store", "Bundle"],
   "connection.health_changed": ["store", "Health"],
   "connection.uninstalled": ["trouble", "Removed"],
   "connection.changed": ["store", "Settings"],

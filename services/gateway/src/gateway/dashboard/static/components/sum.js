@@ -34,9 +34,10 @@ const IN_PROKIP = {
   return_unsupported: "its return is to be entered by hand",
 };
 
-function partName({ label, connectionId, orderRef, orderNumber, prokipState }, nameOf) {
+function partName({ label, connectionId, orderRef, orderNumber, prokipState, bundleUnits, bundleSkus }, nameOf) {
   if (label) return label;
-  const order = `Order ${orderNumber || orderRef} at ${nameOf(connectionId)}`;
+  const bundled = bundleSkus.length ? `, ${quantity(bundleUnits)} of it in ${bundleSkus.join(" and ")}` : "";
+  const order = `Order ${orderNumber || orderRef} at ${nameOf(connectionId)}${bundled}`;
   return prokipState in IN_PROKIP ? `${order} (${IN_PROKIP[prokipState]})` : order;
 }
 

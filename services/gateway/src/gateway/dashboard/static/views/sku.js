@@ -2,6 +2,7 @@ import { get, withQuery } from "../api.js";
 import { explained } from "../components/badge.js";
 import { filters, momentBox } from "../components/filters.js";
 import { empty, notice } from "../components/notices.js";
+import { skuLink } from "../components/sku-link.js";
 import { storeNames } from "../components/store-names.js";
 import { sumTable } from "../components/sum.js";
 import { pages, table } from "../components/table.js";
@@ -24,7 +25,7 @@ const NOT_WRITTEN =
 
 export const sku = {
   title: "SKU",
-  refreshOn: ["sale.due", "sale.recorded", "stock.oversold", "listing.pushed", "drift.found", "sync.completed"],
+  refreshOn: ["bundle.changed", "sale.due", "sale.recorded", "stock.oversold", "listing.pushed", "drift.found", "sync.completed"],
   async render({ params, query, signal }) {
     const which = { sku: params.sku, locationId: params.location };
     const [explanation, then, listings, movements, pushes, nameOf] = await Promise.all([
@@ -65,8 +66,23 @@ function quantityExplained(explanation, nameOf) {
     h.p({ class: "muted" }, `Location ${explanation.locationId}. `, explanation.observedAt && since),
     !explanation.addsUp &&
       notice("warn", h.p("These figures do not add up. Reload; if it stays, something is wrong in the ledger.")),
-    sumTable(explanation, nameOf),
+    explanation.madeOf.length ? madeOfTable(explanation) : sumTable(explanation, nameOf),
   ];
+}
+
+/** A bundle part by part; the least of what they make is what there is. */
+function madeOfTable({ locationId, madeOf }) {
+  return table({
+    caption: "What it is made of",
+    rows: madeOf,
+    columns: [
+      { label: "Part", kind: "main", cell: ({ sku }) => skuLink(locationId, sku) },
+      { label: "Units each", kind: "number", cell: ({ quantity: units }) => quantity(units) },
+      { label: "Available", kind: "number", cell: ({ available }) => quantity(available) },
+      { label: "Makes", kind: "number strong", cell: ({ makes }) => quantity(makes) },
+      { label: "Decides", cell: ({ least }) => (least ? "yes" : "–") },
+    ],
+  });
 }
 
 /** "Sold: order 1001 at Kiosk"; a change that no order made has its cause alone. */

@@ -13,17 +13,19 @@ const STATES = [
   ["oversold", "Oversold"],
   ["unmatched", "Not in Prokip"],
   ["pending", "Not yet told by Prokip"],
+  ["bundle", "Bundles"],
 ];
 
 export const stock = {
   title: "Stock",
-  refreshOn: ["sale.due", "stock.oversold", "listing.pushed", "sync.completed"],
+  refreshOn: ["sale.due", "stock.oversold", "bundle.changed", "listing.pushed", "sync.completed"],
   async render({ query, signal }) {
     const { search, state, locationId, cursor } = query;
     const page = await get(withQuery("/api/v1/stock", { search, state, locationId, cursor }), { signal });
     return h.div(
       { class: "stack" },
       h.h1("Stock"),
+      h.p(h.a({ href: "/dashboard/bundles" }, "Bundles"), ": SKUs that are made of others."),
       filters(
         searchBox("SKU", search),
         choice("State", "state", state, STATES),
