@@ -90,7 +90,7 @@ class Witness:
 
     def _begun(self, sale: SaleDueV1, accepted: datetime) -> Sequence[FinishedSale]:
         wanted = {line.sku: line.stock_revision for line in sale.lines}
-        done = self.tracker.sale(sale.connection_id, "", sale.order_ref, sale.order_number, accepted, wanted)
+        done = self.tracker.sale(sale.connection_id, sale.order_ref, sale.order_number, accepted, wanted)
         return () if done is None else (done,)
 
     def _pushed(self, push: ListingPushedV1) -> Sequence[FinishedSale]:

@@ -95,7 +95,7 @@ async def declare_listener(broker_url: str, database_url: str) -> None:
     if broker_url == "postgres":
         database = await asyncpg.connect(database_url)
         await database.executemany(
-            "INSERT INTO bus.binding (topic, queue) VALUES ($1, $2)", [(one.topic, one.queue) for one in queues]
+            "INSERT INTO bus.binding (type, queue) VALUES ($1, $2)", [(one.topic, one.queue) for one in queues]
         )
         await database.close()
         return

@@ -278,6 +278,6 @@ async def test_sale_records_are_listed_by_state_and_page(world: PollerWorld) -> 
         after = page["next"]
         if after is None:
             break
-    assert seen == ["0", "1", "2", "3", "4", "bad"]
+    assert seen == ["bad", "4", "3", "2", "1", "0"]
     for query in ("state=lost", "limit=0", "limit=x", "after=x"):
         assert (await world.ask("GET", f"/internal/sale-records?{query}"))[0] == 400

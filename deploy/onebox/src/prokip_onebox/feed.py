@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
+from decimal import Decimal
 
 from aiohttp import ClientError
 
@@ -38,14 +39,8 @@ def _track(tracker: SaleTracker, event: Event) -> list[FinishedSale]:
     message = event.data["data"]
     if event.kind == "sale.due":
         wanted = {line["sku"]: int(line["stock_revision"]) for line in message["lines"]}
-        finished = tracker.sale(
-            message["connection_id"],
-            event.data["storeName"] or f"store {message['connection_id']}",
-            message["order_ref"],
-            message["order_number"],
-            datetime.fromisoformat(event.data["at"]),
-            wanted,
-        )
+        at = datetime.fromisoformat(event.data["at"])
+        finished = tracker.sale(message["connection_id"], message["order_ref"], title_of(event), at, wanted)
         return [finished] if finished is not None else []
     if event.kind == "listing.pushed":
         shown = [
@@ -57,6 +52,15 @@ def _track(tracker: SaleTracker, event: Event) -> list[FinishedSale]:
     return []
 
 
+def title_of(event: Event) -> str:
+    """A refund, a cancellation or an edit tells what the order holds since."""
+    message = event.data["data"]
+    store = event.data["storeName"] or f"store {message['connection_id']}"
+    goods = ", ".join(f"{Decimal(line['units']).normalize():f} of {line['sku']}" for line in message["lines"])
+    if message["revision"] == 1:
+        return f"sale {message['order_number']} at {store}: {goods}"
+    return f"order {message['order_number']} at {store} now holds {goods}"
+
+
 def _sentence(sale: FinishedSale) -> str:
-    goods = ", ".join(sale.skus)
-    return f"sale {sale.order_number} at {sale.store}: {goods}; right in {sale.stores} stores after {sale.took_ms} ms"
+    return f"{sale.title}; right in {sale.stores} stores after {sale.took_ms} ms"

@@ -1,4 +1,4 @@
-"""One line for each online sale: from the moment the ledger had it to the last store that shows it.
+"""One line for each change of an online order: from the moment the ledger had it to the last store that shows it.
 
 Pure: fed with the gateway's live events, answers with finished sales.
 """
@@ -12,8 +12,7 @@ PENDING_SALES_MAX = 10_000
 
 @dataclass(slots=True)
 class PendingSale:
-    order_number: str
-    store: str
+    title: str
     at: datetime
     wanted: dict[str, int]
     """Stock revision by SKU that a store must show (or a later one)."""
@@ -24,9 +23,8 @@ class PendingSale:
 
 @dataclass(frozen=True, slots=True)
 class FinishedSale:
-    order_number: str
-    store: str
-    skus: tuple[str, ...]
+    title: str
+    """What happened, in the words of who follows it."""
     stores: int
     took_ms: int
 
@@ -40,7 +38,7 @@ class SaleTracker:
     _shown: dict[tuple[int, str], tuple[int, datetime]] = field(default_factory=dict)
 
     def sale(
-        self, connection_id: int, store: str, order_ref: str, number: str, at: datetime, wanted: Mapping[str, int]
+        self, connection_id: int, order_ref: str, title: str, at: datetime, wanted: Mapping[str, int]
     ) -> FinishedSale | None:
         """A sale reached the ledger; pushes of the same revision may have been told before it."""
         waiting = {
@@ -50,7 +48,7 @@ class SaleTracker:
             if sku in skus and self._shown.get((connection, sku), (0, at))[0] < revision
         }
         last_at = max((self._shown.get((c, s), (0, at))[1] for c in self.listed for s in wanted), default=at)
-        sale = PendingSale(number, store, at, dict(wanted), waiting, max(at, last_at))
+        sale = PendingSale(title, at, dict(wanted), waiting, max(at, last_at))
         if not waiting:
             return self._finish(sale)
         if len(self._pending) >= PENDING_SALES_MAX:
@@ -78,4 +76,4 @@ class SaleTracker:
     def _finish(self, sale: PendingSale) -> FinishedSale:
         stores = sum(1 for skus in self.listed.values() if not skus.isdisjoint(sale.wanted))
         took_ms = round((sale.last_at - sale.at).total_seconds() * 1000)
-        return FinishedSale(sale.order_number, sale.store, tuple(sorted(sale.wanted)), stores, took_ms)
+        return FinishedSale(sale.title, stores, took_ms)

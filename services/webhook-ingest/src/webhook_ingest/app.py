@@ -27,7 +27,7 @@ from webhook_ingest.storage import ParkedTable, SpoolTable
 from webhook_ingest.stores import Stores
 
 BROKER_SHARE: Final = 2 / 3
-"""Of the time in which a store is answered; the rest is the spool's, if the broker does not take an event."""
+"""Of the time in which a store is answered; the rest is the spool's, if the broker does not say anything."""
 PACE_S: Final = {LEVEL_HINTED: 0.05, ORDER_OBSERVED: 0.012}
 """How far apart bundles begin at least, so that a broker that confirms at once does not get one for each event. Orders
 are in a hurry, but each bundle costs every service behind this a good deal more than its events do. Levels are in none,
@@ -53,12 +53,9 @@ async def open_app(context: ServiceContext, settings: IngestSettings) -> None:
     broker = bus.group_publisher(pace_s=PACE_S, wait_timeout_s=settings.answer_timeout_s * BROKER_SHARE)
     door = Door(
         broker,
-        GroupPublisher(
-            spool,
-            BusLimits(bundle_messages_max=settings.spool_row_messages_max),
-            wait_timeout_s=settings.answer_timeout_s * (1 - BROKER_SHARE),
-        ),
+        GroupPublisher(spool, BusLimits(bundle_messages_max=settings.spool_row_messages_max)),
         broker_pause_s=settings.broker_pause_s,
+        answer_timeout_s=settings.answer_timeout_s,
         clock=clock,
     )
     drain = SpoolDrain(

@@ -20,11 +20,11 @@ class IngestSettings(ServiceSettings):
     publish_timeout_s: Seconds = 0.3
     """How long the broker may take to confirm before the events go to Postgres instead.
 
-    An event waits for the group before it and then for its own, at the broker and after that at the spool: to be of
-    use, twice this and twice `spool_timeout_s` stay below `answer_timeout_s`.
+    An event waits for the group before it and then for its own: to leave the spool any time, twice this stays below
+    `answer_timeout_s`.
     """
-    spool_timeout_s: Seconds = 0.15
-    """How long Postgres may take for a group of events."""
+    spool_timeout_s: Seconds = 0.4
+    """How long Postgres may take for a group of events; an event waits for the group before it here as well."""
     broker_pause_s: Seconds = 1.0
     """How long new events go straight to the spool after the broker failed, before it is tried again."""
     spool_interval_s: Seconds = 1.0

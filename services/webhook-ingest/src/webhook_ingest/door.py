@@ -48,28 +48,42 @@ class Door:
     """Broker first, spool second.
 
     After a failure the events of that type do not ask the broker again for `broker_pause_s`, so that a dead broker
-    costs one group its time-out and not every group.
+    costs one group its time-out and not every group. The spool has what is left of `answer_timeout_s` then: nearly all
+    of it where the broker says no at once.
     """
 
     def __init__(
-        self, broker: GroupPublisher, spool: GroupPublisher, *, broker_pause_s: float, clock: Callable[[], float]
+        self,
+        broker: GroupPublisher,
+        spool: GroupPublisher,
+        *,
+        broker_pause_s: float,
+        answer_timeout_s: float,
+        clock: Callable[[], float],
     ) -> None:
         self._broker = broker
         self._spool = spool
         self._broker_pause_s = broker_pause_s
+        self._answer_timeout_s = answer_timeout_s
         self._clock = clock
         self._ask_broker_at: dict[str, float] = {}
 
     async def publish(self, event: Event) -> None:
         """Returns when the event is durable, at the broker or in Postgres; raises BusUnavailable if in neither."""
-        if self._clock() >= self._ask_broker_at.get(event.type, 0.0):
+        began_at = self._clock()
+        if began_at >= self._ask_broker_at.get(event.type, 0.0):
             try:
                 await self._broker.publish_encoded(event.type, event.encoded)
             except (BusUnavailable, Unroutable) as error:
                 self._pause(event.type, error)
             else:
                 return
-        await self._spool.publish_encoded(event.type, event.encoded)
+        left_s = began_at + self._answer_timeout_s - self._clock()
+        try:
+            async with asyncio.timeout(left_s):
+                await self._spool.publish_encoded(event.type, event.encoded)
+        except TimeoutError as error:
+            raise BusUnavailable(f"{NEITHER}: no answer within {self._answer_timeout_s} s") from error
         SPOOLED.inc()
 
     def broker_takes(self, message_type: str) -> None:

@@ -27,7 +27,7 @@ SALE_ROUTES: Final = (
         SaleRecordsQuery,
         sales.list_sale_records,
         answer=Page[SaleRecord],
-        docs=Docs("sales", "What Prokip was told of each order, oldest change first", AWAY),
+        docs=Docs("sales", "What Prokip was told of each order, newest change first", AWAY),
     ),
     route_given(
         "POST",

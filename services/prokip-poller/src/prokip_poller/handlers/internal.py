@@ -60,13 +60,13 @@ class InternalApi:
         return web.json_response({"configured": configured, "locations": await self._views.locations(business_id)})
 
     async def sale_records(self, request: web.Request) -> web.Response:
-        """One page, oldest change first; `next` names the page after it."""
+        """One page, newest change first; `next` names the page after it."""
         state = request.query.get("state") or None
         if state is not None and state not in get_args(SaleState):
             raise Problem(400, "Bad request", code="bad_state", detail=f"state is one of {get_args(SaleState)}")
         rows_max = page_limit(request.query.get("limit", ""))
         rows = await self._views.sale_records(
-            request[BUSINESS], state=state, after=_place(request.query.get("after", "")), rows_max=rows_max
+            request[BUSINESS], state=state, before=_place(request.query.get("after", "")), rows_max=rows_max
         )
         last = rows[-1] if len(rows) == rows_max else None
         following = f"{last['changed_at']}_{last['connection_id']}_{last['order_ref']}" if last else None

@@ -34,7 +34,7 @@ WHERE held.business_id = $1
 ORDER BY held.location_id;
 
 -- name: sale_records
--- One page of a business's orders in one state (NULL: all), oldest change first, after the given place.
+-- One page of a business's orders in one state (NULL: all), newest change first, before the given place.
 -- Indexes: sale_unrecorded_idx, sale_changed_idx.
 SELECT
     sale.connection_id, sale.order_ref, sale.location_id, sale.order_number, sale.order_status, sale.sold_at,
@@ -57,8 +57,8 @@ LEFT JOIN LATERAL (
     ORDER BY posting.posting_id DESC LIMIT 1
 ) AS doubt ON true
 WHERE business_id = $1 AND ($2::text IS NULL OR state = $2)
-    AND (changed_at, connection_id, order_ref) > ($3::timestamptz, $4::bigint, $5::text)
-ORDER BY changed_at, connection_id, order_ref
+    AND (changed_at, connection_id, order_ref) < ($3::timestamptz, $4::bigint, $5::text)
+ORDER BY changed_at DESC, connection_id DESC, order_ref DESC
 LIMIT $6;
 
 -- name: sale_record

@@ -13,7 +13,7 @@ from prokip_shared.database import Pool, load_queries
 
 ReadPlace = tuple[str, str]
 Place = tuple[datetime, int, str]
-FIRST_PLACE: Final[Place] = (datetime(1970, 1, 1, tzinfo=UTC), 0, "")
+FIRST_PLACE: Final[Place] = (datetime(9999, 1, 1, tzinfo=UTC), 0, "")
 
 
 class Views:
@@ -26,9 +26,9 @@ class Views:
         return [_location(row) for row in rows]
 
     async def sale_records(
-        self, business_id: int, *, state: str | None, after: Place, rows_max: int
+        self, business_id: int, *, state: str | None, before: Place, rows_max: int
     ) -> list[dict[str, Any]]:
-        rows = await self._pool.fetch(self._queries["sale_records"], business_id, state, *after, rows_max)
+        rows = await self._pool.fetch(self._queries["sale_records"], business_id, state, *before, rows_max)
         return [_sale(row) for row in rows]
 
     async def sale_record(self, key: OrderKey) -> dict[str, Any] | None:

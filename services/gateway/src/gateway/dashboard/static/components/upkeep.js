@@ -54,5 +54,5 @@ const looked = ({ listings, differing }) => ` · ${count(listings, "listing")}, 
 
 const budgetWords = ({ kind, pointsAvailable, pointsMaximum, answerS }) => {
   if (kind === "points") return `${quantity(Math.floor(pointsAvailable))} of ${quantity(pointsMaximum)} query points`;
-  return answerS === null ? "not measured yet" : `answers in ${answerS.toFixed(2)} s`;
+  return answerS === null ? "not measured yet" : `answers in ${quantity(Math.max(1, Math.round(answerS * 1000)))} ms`;
 };

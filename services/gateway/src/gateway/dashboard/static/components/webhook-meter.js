@@ -66,12 +66,12 @@ const percent = (counts, kind) => `${counts[`${kind}Percent`]} %`;
 
 /** A bar for each step; a step in which nothing was missed has none, and each tells its figures on hover. */
 function trend(label, steps) {
-  const most = Math.max(1, ...steps.map(({ missedPercent }) => missedPercent ?? 0));
+  const most = Math.max(0, ...steps.map(({ missedPercent }) => missedPercent ?? 0));
   const width = steps.length * (BAR.width + BAR.gap);
   const picture = drawn("svg", { viewBox: `0 0 ${width} ${BAR.height}`, width, height: BAR.height, role: "img" });
   picture.append(drawn("title", {}, label));
   steps.forEach((step, place) => {
-    const height = Math.round(((step.missedPercent ?? 0) / most) * (BAR.height - 1)) + 1;
+    const height = Math.round(((step.missedPercent ?? 0) / Math.max(1, most)) * (BAR.height - 1)) + 1;
     const x = place * (BAR.width + BAR.gap);
     const bar = drawn("rect", { x, y: BAR.height - height, width: BAR.width, height, fill: "currentColor" });
     bar.append(drawn("title", {}, told(step)));

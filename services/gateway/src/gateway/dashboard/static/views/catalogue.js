@@ -50,7 +50,7 @@ export const catalogue = {
       h.p({ class: "back" }, h.a({ href: `/dashboard/stores/${connection.id}` }, connection.storeName)),
       h.h1("Catalogue"),
       progress(found.reading),
-      readAction(store, refresh),
+      h.div({ class: "buttons" }, readAction(store, refresh)),
       countList(found.counts),
       filters(
         searchBox("SKU or name", query.search),

@@ -92,7 +92,7 @@ function prokipTable(items, nameOf, refresh) {
       { label: "Store", cell: ({ connectionId }) => nameOf(connectionId) },
       { label: "State", kind: "wide", cell: (sale) => [explained(sale.state, sale.detail), lookUp(sale)] },
       { label: "Sale in Prokip", cell: ({ prokipSellId }) => prokipSellId ?? "–" },
-      { label: "Attempts", kind: "number", cell: ({ attempts }) => quantity(attempts) },
+      { label: "Failed attempts", kind: "number", cell: ({ attempts }) => quantity(attempts) },
       { label: "Decide", kind: "wide bare", cell: (sale) => saleActions(sale, refresh) },
     ],
   });
