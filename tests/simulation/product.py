@@ -205,6 +205,7 @@ class Product:
         pool = Pool(self.databases[schema], life, statements_of(schema))
         outbox = Outbox(BusTables(schema), cast("Any", pool), cast("Any", self._world.broker.at(life)), LIMITS)
         life.spawn(outbox.run_fast_path())
+        life.spawn(outbox.run_deletes())
         life.spawn(outbox.run_relay())
         return pool, outbox
 

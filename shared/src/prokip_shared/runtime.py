@@ -199,6 +199,9 @@ async def _serve(definition: ServiceDefinition[Any], settings: ServiceSettings) 
     try:
         async with running(definition, settings) as service:
             log.info("service.started", url=service.url)
+            # What is here by now stays: the collector need not walk through all modules again and again.
+            gc.collect()
+            gc.freeze()
             died = asyncio.create_task(service.context.wait_for_dead_side_task())
             stopped = asyncio.create_task(stop.wait())
             await asyncio.wait({died, stopped}, return_when=asyncio.FIRST_COMPLETED)

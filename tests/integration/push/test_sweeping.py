@@ -8,6 +8,7 @@ import pytest
 
 from prokip_sandbox import Fault, WooCommerceStore
 from prokip_sandbox.shopify.bodies import order_body
+from prokip_shared.database import migrate, open_pool
 from prokip_shared.messages import (
     CountedOrder,
     DriftFoundV1,
@@ -17,6 +18,9 @@ from prokip_shared.messages import (
     StockItem,
 )
 from prokip_shared.platforms.shopify_webhooks import read_order as read_shopify_order
+from store_push.storage.connections import ConnectionStorage, KnownConnection
+from store_push.storage.looks import LookStorage
+from store_push.storage.sweeps import SweepStorage
 from tests.integration.push.test_pushing import shopify_with, woo_with
 from tests.integration.push.world import LOCATION, PushWorld, open_world
 from tests.support.eventually import eventually
@@ -250,3 +254,26 @@ async def test_an_order_from_before_the_connection_is_told_as_a_baseline(databas
             )
 
         await eventually(baseline, what="told as a baseline")
+
+
+async def test_who_sweeps_or_looks_is_alone_and_keeps_no_old_rows_alive(database_url: str) -> None:
+    """It may last minutes: with a number its transaction would keep what has changed since in all of the database."""
+    await migrate(database_url, schema="push", package="store_push")
+    sweeps, looks = SweepStorage(), LookStorage()
+    async with (
+        await open_pool(database_url, service="test", connections_max=2) as pool,
+        pool.acquire() as one,
+        pool.acquire() as other,
+    ):
+        store = KnownConnection(1, 1, "shopify", "main", "7", writable=True, active=True)
+        await ConnectionStorage().save(one, [store])
+        await sweeps.start(one, {1: datetime(2026, 11, 1, tzinfo=UTC)})
+        await one.execute("INSERT INTO push.level_look (connection_id, due_at) VALUES (1, now())")
+        async with one.transaction():
+            assert await sweeps.claim(one, pause_s_min=0) is not None
+            assert await looks.claim(one) is not None
+            assert await one.fetchval("SELECT pg_current_xact_id_if_assigned()") is None
+            assert await sweeps.claim(other, pause_s_min=0) is None
+            assert await looks.claim(other) is None
+        assert await sweeps.claim(other, pause_s_min=0) is not None
+        assert await looks.claim(other) is not None

@@ -713,17 +713,19 @@ async def next_sweep_in_s(tx: Transaction, pause_s_min: float) -> list[Values]:
 
 
 @sweeps
-async def claim_sweep(tx: Transaction, pause_s_min: float) -> list[Values]:
+async def lock_sweep(tx: Transaction, pause_s_min: float) -> list[Values]:
     due = [(row["due_at"], key) for key, row in tx.rows("sweep") if _sweep_due_at(tx, key, row, pause_s_min) <= tx.now]
-    for _, key in sorted(due):
-        if not tx.try_lock("sweep", key):
-            continue
-        row, connection = tx.get("sweep", key), tx.get("connection_work", key)
-        if row is None or connection is None or _sweep_due_at(tx, key, row, pause_s_min) > tx.now:
-            continue
-        whose = {name: connection[name] for name in ("connection_id", "business_id", "location_id")}
-        return [whose | row | {"claimed_at": tx.clock()}]
-    return []
+    held = next((key for _, key in sorted(due) if tx.try_lock("advisory", ("sweep", key))), None)
+    return [] if held is None else [{"connection_id": held}]
+
+
+@sweeps
+async def claim_sweep(tx: Transaction, pause_s_min: float, key: int) -> list[Values]:
+    row, connection = tx.get("sweep", key), tx.get("connection_work", key)
+    if row is None or connection is None or _sweep_due_at(tx, key, row, pause_s_min) > tx.now:
+        return []
+    whose = {name: connection[name] for name in ("connection_id", "business_id", "location_id")}
+    return [whose | row | {"claimed_at": tx.clock()}]
 
 
 @sweeps

@@ -50,7 +50,7 @@ from prokip_shared.security.vault import Vault
 
 SCHEMA: Final = "gateway"
 TIDY_EVERY_S: Final = 60.0
-LIVE_PACE_S: Final = 0.2
+LIVE_PACE_S: Final = 0.4
 """What people watch need not be told more often: a busy business's events share transactions."""
 
 log = Log("gateway")

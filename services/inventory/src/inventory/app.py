@@ -25,6 +25,9 @@ from prokip_shared.web.internal import require_business
 SCHEMA: Final = "inventory"
 ORDER_PREFETCH_BUNDLES: Final = 200
 """Enough for the batches in flight and the next one: of many orders several name a SKU, whose row is written once."""
+ORDERS_PACE_S: Final = 0.04
+"""A batch of few orders costs every service behind this about as much as one of ten: its statements, the messages that it
+says, and the transactions of those who hear them. An order that comes alone, or with many, still waits for nobody."""
 ANSWERS_PACE_S: Final = 0.2
 """What Prokip answered to a sale only stands in the sales log, so nobody waits for it."""
 READING_BATCH_MESSAGES_MAX: Final = 10
@@ -63,6 +66,7 @@ async def open_app(context: ServiceContext, settings: InventorySettings) -> None
         batch_messages_max=settings.order_batch_messages_max,
         prefetch_bundles=ORDER_PREFETCH_BUNDLES,
         concurrency=settings.order_batches_in_flight,
+        pace_s=ORDERS_PACE_S,
     )
     if settings.record_messages:
         bus.consume(orders, recorded(apply_order_messages))

@@ -29,10 +29,10 @@ from webhook_ingest.stores import Stores
 
 BROKER_SHARE: Final = 2 / 3
 """Of the time in which a store is answered; the rest is the spool's, if the broker does not say anything."""
-PACE_S: Final = {LEVEL_HINTED: 0.02, ORDER_OBSERVED: 0.008}
+PACE_S: Final = {LEVEL_HINTED: 0.05, ORDER_OBSERVED: 0.012}
 """How far apart bundles begin at least, so that a broker that confirms at once does not get one for each event. Orders
 are in a hurry, but each bundle costs every service behind this a good deal more than its events do. Levels are in none,
-and each of our own writes makes a store tell one: a thousand a second share fifty."""
+and each of our own writes makes a store tell one: a thousand a second come in crowds, thirty bundles a second."""
 
 
 async def open_app(context: ServiceContext, settings: IngestSettings) -> None:

@@ -40,6 +40,8 @@ class BusLimits:
 
     outbox_grace_s: float = 2.0
     """How long the fast path has for a row before the relay takes it."""
+    outbox_delete_interval_s: float = 0.25
+    """How long rows of confirmed bundles stay, to be deleted together; well below the grace, or the relay sends them again."""
     outbox_interval_s: float = 0.5
     outbox_sweep_bundles_max: int = 200
     outbox_memory_bundles_max: int = 2_000

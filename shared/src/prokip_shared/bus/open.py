@@ -162,6 +162,7 @@ async def open_bus(
     await migrate_service_tables(settings.database_url, schema=schema)
     bus = Bus(host, await _open_broker(host, settings, limits, queues), pool, schema, limits)
     host.side_task("outbox fast path", bus.outbox.run_fast_path())
+    host.side_task("outbox deletes", bus.outbox.run_deletes())
     host.side_task("outbox relay", bus.outbox.run_relay())
     host.side_task("bus gauges", bus.outbox.run_gauges())
     host.side_task("bus pruning", bus.prune_for_ever())

@@ -1,6 +1,7 @@
 """The outbox: what a service says commits with what it did, and reaches the broker whatever happens in between.
 
-Fast path: bundles that have just been committed are sent from memory and their rows deleted. Relay: rows that the
+Fast path: bundles that have just been committed are sent from memory, and their rows deleted a little later, many by one
+statement. Relay: rows that the
 fast path left (a crash, a broker outage, nobody to take them yet) and retries whose time has come are swept.
 A bundle sent twice keeps its id, so the consumer's inbox knows it.
 """
@@ -48,7 +49,7 @@ class OutboxTransaction:
 
 
 class Outbox:
-    """One service's outbox. `run_fast_path` and `run_relay` must run for anything to leave it."""
+    """One service's outbox. `run_fast_path`, `run_deletes` and `run_relay` must run for anything to leave it."""
 
     def __init__(self, tables: BusTables, pool: Pool, broker: Broker, limits: BusLimits) -> None:
         self._tables = tables
@@ -57,7 +58,10 @@ class Outbox:
         self._limits = limits
         self._waiting: deque[Bundle] = deque()
         self._sending: list[Bundle] = []
+        self._confirmed: list[UUID] = []
         self._wake = asyncio.Event()
+        self._some_confirmed = asyncio.Event()
+        self._many_confirmed = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -90,8 +94,9 @@ class Outbox:
             self._wake.set()
 
     async def flush(self) -> None:
-        """Returns when the fast path has tried everything that was handed over."""
+        """Returns when the fast path has tried everything that was handed over, and deleted what was confirmed."""
         await self._idle.wait()
+        await self._delete_confirmed()
 
     async def run_fast_path(self) -> None:
         while True:
@@ -107,13 +112,41 @@ class Outbox:
         report = await self._broker.send(bundles)
         if report.problem is not None:
             log.warning("outbox.left_to_relay", bundles=len(bundles), reason=report.problem)
+        if report.unroutable:
+            await self._note_if_possible(frozenset(), report.unroutable)
+        self._confirmed += report.confirmed
+        if self._confirmed:
+            self._some_confirmed.set()
+        if len(self._confirmed) >= SEND_BUNDLES_MAX:
+            self._many_confirmed.set()
+
+    async def run_deletes(self) -> None:
+        """Nobody waits for them, and a statement for each batch would cost as much as many of the batch's own."""
+        while True:
+            await self._some_confirmed.wait()
+            try:
+                async with asyncio.timeout(self._limits.outbox_delete_interval_s):
+                    await self._many_confirmed.wait()
+            except TimeoutError:
+                pass
+            await self._delete_confirmed()
+
+    async def _delete_confirmed(self) -> None:
+        confirmed, self._confirmed = self._confirmed, []
+        self._some_confirmed.clear()
+        self._many_confirmed.clear()
+        if confirmed:
+            await self._note_if_possible(frozenset(confirmed), frozenset())
+
+    async def _note_if_possible(self, confirmed: frozenset[UUID], unroutable: frozenset[UUID]) -> None:
+        """A database that is away leaves the rows to the relay, which sends them once more."""
         try:
             async with self._pool.acquire() as connection:
-                await self._note(connection, report.confirmed, report.unroutable)
+                await self._note(connection, confirmed, unroutable)
         except Exception as error:
             if verdict_of(error) is not Verdict.HOLD:
                 raise
-            log.warning("outbox.rows_not_deleted", bundles=len(report.confirmed), reason=describe(error))
+            log.warning("outbox.rows_not_deleted", bundles=len(confirmed) + len(unroutable), reason=describe(error))
 
     async def _note(self, connection: Connection, confirmed: frozenset[UUID], unroutable: frozenset[UUID]) -> None:
         if confirmed:
@@ -153,7 +186,7 @@ class Outbox:
 
     async def sweep(self) -> tuple[int, str | None]:
         """Sends one lot of due rows; how many there were, and what the broker said if it failed."""
-        in_hand = [bundle.bundle_id for bundle in (*self._sending, *self._waiting)]
+        in_hand = [bundle.bundle_id for bundle in (*self._sending, *self._waiting)] + self._confirmed
         async with self._pool.acquire() as connection, connection.transaction():
             bundles = await self._tables.due_outbox(connection, in_hand, self._limits.outbox_sweep_bundles_max)
             waiting, problem = deque(bundles), None

@@ -15,14 +15,23 @@ ON CONFLICT (connection_id) DO NOTHING;
 SELECT extract(epoch FROM min(k.due_at) - now())::double precision
 FROM push.level_look k JOIN push.connection_work w USING (connection_id) WHERE w.active;
 
+-- name: lock_look
+-- One store that is to be looked at and that nobody looks at; held until the transaction ends. No row lock, as in lock_sweep.
+SELECT one.connection_id FROM (
+    SELECT k.connection_id
+    FROM push.level_look k JOIN push.connection_work w USING (connection_id)
+    WHERE w.active AND k.due_at <= now()
+    ORDER BY k.due_at
+    OFFSET 0
+) one
+WHERE pg_try_advisory_xact_lock(hashtextextended('push.look', one.connection_id))
+LIMIT 1;
+
 -- name: claim_look
--- One store that is to be looked at; held until the transaction ends.
+-- The locked one as it is now: whoever held it before may have looked meanwhile.
 SELECT k.connection_id, w.business_id, k.consecutive_failures
 FROM push.level_look k JOIN push.connection_work w USING (connection_id)
-WHERE w.active AND k.due_at <= now()
-ORDER BY k.due_at
-LIMIT 1
-FOR UPDATE OF k SKIP LOCKED;
+WHERE k.connection_id = $1 AND w.active AND k.due_at <= now();
 
 -- name: listings_to_look_at
 -- At most $3 that were neither looked at nor written for $2 seconds and that nobody is about to look at: the most sold

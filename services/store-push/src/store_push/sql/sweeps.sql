@@ -30,19 +30,37 @@ SELECT extract(epoch FROM min(
 ) - now())::double precision
 FROM push.sweep s JOIN push.connection_work w USING (connection_id);
 
+-- name: lock_sweep
+-- One store that is due, or is wanted, and that nobody sweeps; held until the transaction ends. No row lock: that would give
+-- the transaction a number, and while one is open no table of the whole database is rid of what changed since. A sweep
+-- may last minutes, because it gives way to pushes.
+SELECT one.connection_id FROM (
+    SELECT s.connection_id
+    FROM push.sweep s JOIN push.connection_work w USING (connection_id)
+    WHERE s.due_at <= now()
+        OR (
+            w.sweep_wanted_at > coalesce(s.begun_at, '-infinity') AND s.consecutive_failures = 0
+            AND coalesce(s.begun_at, '-infinity') <= now() - $1::double precision * interval '1 second'
+        )
+    ORDER BY s.due_at
+    OFFSET 0 -- in this order, and no lock is asked for a store that is not due
+) one
+WHERE pg_try_advisory_xact_lock(hashtextextended('push.sweep', one.connection_id))
+LIMIT 1;
+
 -- name: claim_sweep
--- One store that is due, or is wanted; held until the transaction ends. Paused stores too: they go on selling.
+-- The locked one as it is now: whoever held it before may have ended its sweep meanwhile. Paused stores too: they go on
+-- selling.
 SELECT s.connection_id, w.business_id, coalesce(w.own_location_id, w.location_id) AS location_id, s.connected_at, s.swept_to, s.cursor, s.sweeping_to,
     s.consecutive_failures, s.orders, s.unreadable, s.begun_at, clock_timestamp() AS claimed_at
 FROM push.sweep s JOIN push.connection_work w USING (connection_id)
-WHERE s.due_at <= now()
-    OR (
-        w.sweep_wanted_at > coalesce(s.begun_at, '-infinity') AND s.consecutive_failures = 0
-        AND coalesce(s.begun_at, '-infinity') <= now() - $1::double precision * interval '1 second'
-    )
-ORDER BY s.due_at
-LIMIT 1
-FOR UPDATE OF s SKIP LOCKED;
+WHERE s.connection_id = $2 AND (
+        s.due_at <= now()
+        OR (
+            w.sweep_wanted_at > coalesce(s.begun_at, '-infinity') AND s.consecutive_failures = 0
+            AND coalesce(s.begun_at, '-infinity') <= now() - $1::double precision * interval '1 second'
+        )
+    );
 
 -- name: note_told
 -- What is about to be told to the ledger, in the transaction that tells it.

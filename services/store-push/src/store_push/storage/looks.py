@@ -9,7 +9,7 @@ from prokip_shared.platforms.store import ItemKey
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """One store that is looked at, held by a row lock."""
+    """One store that is looked at, held by a lock."""
 
     connection_id: int
     business_id: int
@@ -35,7 +35,8 @@ class LookStorage:
         return wait_s
 
     async def claim(self, connection: Connection) -> Look | None:
-        row = await connection.fetchrow(self._queries["claim_look"])
+        key = await connection.fetchval(self._queries["lock_look"])
+        row = None if key is None else await connection.fetchrow(self._queries["claim_look"], key)
         return None if row is None else Look(**row)
 
     async def listings(

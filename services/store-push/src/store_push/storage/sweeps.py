@@ -28,7 +28,8 @@ class SweepStorage:
 
     async def claim(self, connection: Connection, *, pause_s_min: float) -> Sweep | None:
         """An unfinished sweep goes on where it was."""
-        row = await connection.fetchrow(self._queries["claim_sweep"], pause_s_min)
+        key = await connection.fetchval(self._queries["lock_sweep"], pause_s_min)
+        row = None if key is None else await connection.fetchrow(self._queries["claim_sweep"], pause_s_min, key)
         if row is None:
             return None
         goes_on = row["cursor"] is not None
