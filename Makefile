@@ -16,7 +16,7 @@ run: $(STAMP) ## run the whole system on this machine with simulated stores and 
 
 test: $(STAMP) ## run every test; installs RabbitMQ and Chromium with apt when root
 	tests/support/install_servers.sh
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --numprocesses $$(( $$(nproc) + 1 )) --dist worksteal $(PYTEST_ARGS) # many wait for servers
 
 check: $(STAMP) ## lint, types and layers
 	$(BIN)/ruff check .

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -113,7 +114,7 @@ async def test_a_sweep_that_tells_of_a_sold_bundle_is_answered_with_how_many_its
     [told] = await apply(pool, apply_order_messages, swept.model_copy(update={"message_id": uuid4()}))
     assert isinstance(told, OrdersCountedV1)
     [item] = told.items
-    assert (item.sku, item.available, item.taken) == ("BOX", 3, {swept.connection_id: 1})
+    assert (item.sku, item.available, item.taken) == ("BOX", Decimal(3), {swept.connection_id: Decimal(1)})
 
 
 async def test_a_batch_pays_for_bundles_only_where_it_touches_one(pool: Pool, house: House) -> None:
