@@ -171,7 +171,7 @@ def filled(path: str) -> str:
     """The path with ids that look right and are nobody's."""
     named = path.replace("{service}", "inventory")
     named = re.sub(r"(/sync|/parked/inventory)/\{id\}", r"\1/00000000-0000-0000-0000-000000000000", named)
-    return named.replace("{id}", "999999").replace("{item}", "999999")
+    return named.replace("{id}", "999999").replace("{item}", "999999").replace("{sku}", "NOBODYS")
 
 
 def resolve(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -147,7 +147,7 @@ async def test_the_keyboard_alone_reaches_the_content_and_opens_a_row(chromium: 
         await expect(focused).to_have_text("Skip to the content")
         await person.page.keyboard.press("Enter")
         await expect(person.page.locator("main")).to_be_focused()
-        for _ in range(3):  # search, state, first row
+        for _ in range(4):  # bundles, search, state, first row
             await person.page.keyboard.press("Tab")
         sku = await focused.inner_text()
         assert sku in market.world.skus
