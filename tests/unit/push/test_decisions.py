@@ -116,7 +116,8 @@ def test_an_order_that_comes_after_its_sale_was_called_drift_puts_the_store_righ
     late = replace(LISTING, target=98, target_taken=Decimal(2), drifted_at=NOW - timedelta(hours=3))
     [settled] = plan_without_reading([late], SHOPIFY, PATIENCE, NOW).settled
     assert (settled.look_at, settled.confirmed_now) == (NOW + timedelta(seconds=3), False)
-    assert decide(late, own(100), SHOPIFY, PATIENCE, NOW, SWEPT) == PlannedWrite(late, 98, 100, 100, verify=True)
+    write = PlannedWrite(late, 98, 100, 100, gap=Gap(0, Decimal(2), NOW), verify=True)
+    assert decide(late, own(100), SHOPIFY, PATIENCE, NOW, SWEPT) == write
     [much_later] = plan_without_reading(
         [replace(late, drifted_at=NOW - ORDER_LATE_MAX)], SHOPIFY, PATIENCE, NOW
     ).settled
@@ -206,13 +207,36 @@ def test_a_difference_that_moves_is_new(moved: dict[str, object]) -> None:
 
 def test_a_sale_that_our_own_write_hid_is_put_right_at_once_where_there_is_no_compare_and_set() -> None:
     hid = replace(LISTING, target=93, target_taken=Decimal(2), confirmed=95, must_read=True)
-    assert decide(hid, own(95), WOO, PATIENCE, NOW, SWEPT) == PlannedWrite(hid, 93, 95, 95, verify=True)
+    write = decide(hid, own(95), WOO, PATIENCE, NOW, SWEPT)
+    assert write == PlannedWrite(hid, 93, 95, 95, gap=Gap(0, Decimal(2), NOW), verify=True)
     too_much = decide(hid, own(96), WOO, PATIENCE, NOW, SWEPT)
     assert isinstance(too_much, Settled)
     assert too_much.gap == Gap(3, Decimal(2), NOW)
     on_shopify = decide(hid, own(95), SHOPIFY, PATIENCE, NOW, SWEPT)
     assert isinstance(on_shopify, Settled)
     assert on_shopify.outcome == "conflict"
+
+
+def test_what_was_taken_for_a_hidden_sale_is_looked_at_until_the_orders_are_swept() -> None:
+    """The simulation's seed 121073: it was a cancellation that nobody told, and the order was sold again."""
+    hid = replace(LISTING, target=93, target_taken=Decimal(2), confirmed=95, must_read=True)
+    write = decide(hid, own(95), WOO, PATIENCE, NOW, SWEPT)
+    assert isinstance(write, PlannedWrite)
+    written = settle_write(write, WriteResult("written"), WOO, PATIENCE, NOW)
+    assert (written.confirmed, written.gap) == (93, Gap(0, Decimal(2), NOW))
+    assert written.look_at is not None
+    listing = replace(hid, confirmed=93, confirmed_taken=Decimal(2), confirmed_at=NOW, gap=written.gap)
+    unswept = decide(listing, own(93), WOO, PATIENCE, written.look_at, SWEPT)
+    assert isinstance(unswept, Settled)
+    assert unswept.look_at is not None
+    later = NOW + timedelta(seconds=30)
+    swept = Swept(NOW + timedelta(seconds=10), NOW + timedelta(seconds=11), counted=True)
+    at_rest = decide(listing, own(93), WOO, PATIENCE, later, swept)
+    assert isinstance(at_rest, Settled)
+    assert (at_rest.gap, at_rest.look_at) == (None, None)
+    sold_again = decide(listing, own(91), WOO, PATIENCE, later, swept)
+    assert isinstance(sold_again, Settled)
+    assert sold_again.gap == Gap(-2, Decimal(2), later)
 
 
 SEEN = Gap(1, Decimal(9), NOW - timedelta(seconds=30))

@@ -240,7 +240,8 @@ def _decide_difference(
     asks: bool,
 ) -> Settled | PlannedWrite:
     if _may_have_hidden_a_sale(listing, habits, now) and shown != target and _hidden(listing, shown - believed):
-        return PlannedWrite(listing, target, shown, shown, verify=True)
+        # Or it is a return that nobody told: looked at again when the orders are swept, whatever those come to.
+        return PlannedWrite(listing, target, shown, shown, gap=Gap(0, listing.target_taken, now), verify=True)
     return _decide_gap(listing, target, believed, shown, patience, now, swept, asks=asks)
 
 
