@@ -10,6 +10,7 @@ from prokip_sandbox import Shop, WooCommerceStore
 from prokip_shared.messages import DriftFoundV1, OrderObservedV1
 from tests.integration.push.test_pushing import shopify_with, woo_with
 from tests.integration.push.world import PushWorld, open_world
+from tests.support.eventually import eventually
 
 LOSE = """
 CREATE FUNCTION push.lose() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -92,6 +93,12 @@ async def test_a_write_whose_commit_was_lost_is_found_and_not_done_twice(
             await world.tell_stock({"SKU-0001": 90})
             await world.until(lambda: store.stock("SKU-0001") == 90, "written")
             assert await world.fetch_value("SELECT count(*) FROM push.intent") == 1
+
+            async def lost() -> bool:
+                killed = "SELECT sessions_killed > 0 FROM pg_stat_database WHERE datname = current_database()"
+                return bool(await world.fetch_value(killed))
+
+            await eventually(lost, what="the commit is lost")
         await world.until_settled(connection)
         assert store.stock("SKU-0001") == 90
         assert await world.fetch_value("SELECT count(*) FROM push.push WHERE outcome = 'written' AND sent = 90") == 0
