@@ -21,6 +21,7 @@ from prokip_shared.bus.topology import QUEUES, Binding, queue_of, topic_of
 from prokip_shared.platforms.signatures import sign
 from tests.integration.ingest.world import (
     HEARD,
+    SHOP,
     Gate,
     Listener,
     World,
@@ -108,7 +109,10 @@ async def test_events_that_no_queue_takes_wait_and_follow_when_one_does(broker_u
         await delete_queues(broker_url, database_url)
         for ref in range(1, 6):
             assert await timed_status(world, order_body(ref)) == 200
-        assert await spooled(world) == 5
+        assert (await world.shopify(b'{"id": 632910392}', "products/delete")).status == 200
+        redact = b'{"shop_domain": "%s"}' % SHOP.encode()
+        assert (await world.shopify(redact, "shop/redact")).status == 200
+        assert await spooled(world) == 7, "of every type"
         await declare_listener(broker_url, database_url)
         async with listening(broker_url, database_url) as listener:
             assert await listener.order_refs(5) == ["1", "2", "3", "4", "5"]

@@ -1,20 +1,15 @@
 """The way from the spool back to the broker."""
 
 import asyncio
-from typing import Final
 
 from prokip_shared.bus.bundles import element_texts
 from prokip_shared.bus.group import GroupPublisher
 from prokip_shared.bus.port import BusUnavailable, Unroutable
 from prokip_shared.database import Pool
 from prokip_shared.logs import Log
-from webhook_ingest.domain.events import CONNECTION_UNINSTALLED, LEVEL_HINTED, ORDER_OBSERVED
 from webhook_ingest.door import Door
 from webhook_ingest.metrics import SPOOL_OLDEST_S, SPOOL_WAITING
 from webhook_ingest.storage import DATABASE_AWAY, SpoolTable
-
-TYPES: Final = (CONNECTION_UNINSTALLED, ORDER_OBSERVED, LEVEL_HINTED)
-"""What ingest says. Each type drains by itself, so one that no queue takes never stands before the others."""
 
 log = Log("drain")
 
@@ -52,7 +47,8 @@ class SpoolDrain:
             await asyncio.sleep(self._interval_s)
 
     async def _drain(self) -> None:
-        for message_type in TYPES:
+        """Each type by itself, so one that no queue takes never stands before the others."""
+        for message_type in await self._table.types():
             try:
                 while moved := await self._move(message_type):
                     log.info("spool.drained", type=message_type, events=moved)

@@ -44,6 +44,10 @@ class SpoolTable:
             [bundle.messages for bundle in bundles],
         )
 
+    async def types(self) -> list[str]:
+        """What waits, whoever put it there."""
+        return [row["type"] for row in await self._pool.fetch(self._queries["spooled_types"])]
+
     async def claim(self, connection: Connection, message_type: str, rows_max: int) -> list[SpoolRow]:
         """The oldest rows of a type, locked until the transaction ends."""
         rows = await connection.fetch(self._queries["claim_spooled"], message_type, rows_max)

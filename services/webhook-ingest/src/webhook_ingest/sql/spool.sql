@@ -5,6 +5,16 @@ SELECT type, body, messages
 FROM unnest($1::text[], $2::text[], $3::integer[]) WITH ORDINALITY AS given (type, body, messages, place)
 ORDER BY place;
 
+-- name: spooled_types
+-- One step through the index for each type, however much waits. Index: spool_type_idx.
+WITH RECURSIVE found AS (
+    (SELECT type FROM ingest.spool ORDER BY type LIMIT 1)
+    UNION ALL
+    SELECT (SELECT type FROM ingest.spool WHERE type > found.type ORDER BY type LIMIT 1) FROM found
+    WHERE found.type IS NOT NULL
+)
+SELECT type FROM found WHERE type IS NOT NULL;
+
 -- name: claim_spooled
 -- The oldest bundles of one type; SKIP LOCKED, so that replicas drain side by side. Index: spool_type_idx.
 SELECT id, body FROM ingest.spool
