@@ -218,6 +218,35 @@ async def test_what_prokip_does_not_count_any_more_keeps_what_the_store_shows_un
             await world.until(lambda: woo.stock("SKU-0001") == 4, "counted again")
 
 
+async def test_a_bundle_is_written_to_whatever_prokip_does_with_a_product_of_its_sku(database_url: str) -> None:
+    woo = woo_with(0)
+    woo.seed_goods([Good("BOX", "Box", 100, 4)])
+    async with woo.serve(), poller_with([]) as poller, open_world(database_url) as world:
+        connection = await world.connect_woo(woo)
+        poller.left_alone = [("L1", "BOX", "Prokip does not track its stock")]
+        async with await open_pool(database_url, service="follower", connections_max=1) as pool:
+            client = Poller(world.session, poller.url, InternalTokens(INTERNAL_SECRET), 5.0)
+            follower = LeftAloneFollower(pool, client)
+            await follower.follow()
+            part = BundlePart(sku="CUP", quantity=Decimal(1))
+            await world.say(BundleChangedV1(business_id=world.business_id, sku="BOX", version=1, parts=(part,)))
+            await world.tell_stock({"BOX": 3})
+
+            async def written_to() -> bool:
+                await follower.follow()
+                return bool((await item(world, connection, "BOX"))["kind"] == "matched")
+
+            await eventually(written_to, what="a bundle by now")
+            await world.until(lambda: woo.stock("BOX") == 3, "written")
+            await world.say(BundleChangedV1(business_id=world.business_id, sku="BOX", version=2, parts=()))
+
+            async def dissolved() -> bool:
+                await follower.follow()
+                return bool((await item(world, connection, "BOX"))["kind"] == "left_alone")
+
+            await eventually(dissolved, what="left alone again")
+
+
 async def no_rule_waits(world: PushWorld) -> None:
     async def none() -> bool:
         return not await world.fetch_value("SELECT EXISTS (SELECT FROM push.rule_application)")
