@@ -117,7 +117,7 @@ LISTING = {
         ({"push": "never", "target": None}, "Nothing is written to it: a rule says that it is never written."),
         (
             {"gap": "0"},
-            "It should show 5; a difference went away by itself, so the store's orders are read before that counts.",
+            "It should show 5; what it showed is not told by any order yet, so it is looked at until the store's orders are read.",
         ),
         (
             {"held_since": "2026-11-25T10:00:00+00:00"},

@@ -114,7 +114,7 @@ def explain_listing(listing: Mapping[str, Any]) -> str:
         return f"{should}; what it shows is not known yet."
     believed, gap = Decimal(listing["believed"]), listing["gap"]
     if gap is not None and not Decimal(gap):
-        return f"{should}; a difference went away by itself, so the store's orders are read before that counts."
+        return f"{should}; what it showed is not told by any order yet, so it is looked at until the store's orders are read."
     if gap is not None:
         beyond = f"{plain_number(abs(Decimal(gap)))} {'more' if Decimal(gap) > 0 else 'less'}"
         return f"{should}; it showed {beyond} than is explained, and is looked at again."
