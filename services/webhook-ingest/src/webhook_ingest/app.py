@@ -18,7 +18,7 @@ from prokip_shared.security.vault import Vault
 from prokip_shared.web.internal import require_business
 from webhook_ingest.compliance import Compliance
 from webhook_ingest.config import IngestSettings
-from webhook_ingest.domain.events import LEVEL_HINTED, ORDER_OBSERVED
+from webhook_ingest.domain.events import LEVEL_HINTED, ORDER_OBSERVED, PRODUCT_HINTED
 from webhook_ingest.door import Door, Spool
 from webhook_ingest.drain import SpoolDrain
 from webhook_ingest.handlers.webhooks import Limits, Webhooks
@@ -29,10 +29,10 @@ from webhook_ingest.stores import Stores
 
 BROKER_SHARE: Final = 2 / 3
 """Of the time in which a store is answered; the rest is the spool's, if the broker does not say anything."""
-PACE_S: Final = {LEVEL_HINTED: 0.05, ORDER_OBSERVED: 0.012}
+PACE_S: Final = {LEVEL_HINTED: 0.05, PRODUCT_HINTED: 0.05, ORDER_OBSERVED: 0.012}
 """How far apart bundles begin at least, so that a broker that confirms at once does not get one for each event. Orders
-are in a hurry, but each bundle costs every service behind this a good deal more than its events do. Levels are in none,
-and each of our own writes makes a store tell one: a thousand a second come in crowds, thirty bundles a second."""
+are in a hurry, but each bundle costs every service behind this a good deal more than its events do. Levels and products
+are in none, and each of our own writes makes a store tell them: a thousand a second come in crowds, thirty bundles a second."""
 
 
 async def open_app(context: ServiceContext, settings: IngestSettings) -> None:
