@@ -62,6 +62,17 @@ async def database_url(postgres_url: str, migrated_database: str) -> AsyncIterat
         yield url
 
 
+@pytest.fixture(scope="module")
+def module_database_url(postgres_url: str, migrated_database: str) -> Iterator[str]:
+    """One for the tests of a module, who only read what they filled it with."""
+    name = f"test_{uuid4().hex}"
+    asyncio.run(_run_admin(postgres_url, f'CREATE DATABASE "{name}" TEMPLATE "{migrated_database}"'))
+    try:
+        yield database_of(postgres_url, name)
+    finally:
+        asyncio.run(_run_admin(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)'))
+
+
 @pytest.fixture
 async def empty_database_url(postgres_url: str) -> AsyncIterator[str]:
     """For what must work before anything was migrated."""
