@@ -1,9 +1,12 @@
 from uuid import UUID, uuid4
 
+import asyncpg
+
 from prokip_sandbox import Fault
 from prokip_shared.messages import RoundPart, SyncCompletedV1, SyncRequestedV1
 from tests.integration.push.test_pushing import shopify_with, woo_with
 from tests.integration.push.world import PushWorld, open_world, woo_credentials
+from tests.support.eventually import eventually
 
 
 def part(round_id: UUID, number: int, parts: int) -> RoundPart:
@@ -80,3 +83,69 @@ async def test_a_round_that_prokip_never_answers_fails_in_time(database_url: str
         failed = await ended(world)
         assert failed.state == "failed"
         assert failed.detail == "Prokip's stock did not arrive within 0.5 s"
+
+
+async def waiting_for_locks(world: PushWorld) -> int:
+    """How many statements of this database wait for a lock."""
+    return int(
+        await world.fetch_value(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+    )
+
+
+async def test_asking_for_a_round_waits_for_nobody_who_reads_a_catalogue(database_url: str) -> None:
+    """The reader waits for a batch of stock news, and that for the round's row: Postgres would not see the circle, part
+    of which is inside the reader's process.
+    """
+    woo = woo_with(1)
+    async with woo.serve(), open_world(database_url, CATALOGUE_INTERVAL_S="86400") as world:
+        connection = await world.connect_woo(woo)
+        news = await asyncpg.connect(database_url)
+        try:
+            async with news.transaction():
+                await news.execute(
+                    "SELECT pg_advisory_xact_lock(hashtextextended('push.listing', $1::bigint))", world.business_id
+                )
+                await world.post(f"/internal/stores/{connection}/catalogue/read")
+
+                async def reader_waits() -> bool:
+                    return await waiting_for_locks(world) == 1
+
+                await eventually(reader_waits, what="the reader waits for the stock news")
+                round_id = uuid4()
+                await world.say(SyncRequestedV1(business_id=world.business_id, round_id=round_id, connection_id=None))
+
+                async def known() -> bool:
+                    found = await news.fetchval("SELECT count(*) FROM push.round WHERE round_id = $1", round_id)
+                    assert found, await news.fetch(
+                        "SELECT pg_blocking_pids(pid), query FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                    )
+                    return True
+
+                await eventually(known, what="the round is known while the reader waits")
+        finally:
+            await news.close()
+        await world.tell_stock({"SKU-0001": 5}, round_part=part(round_id, 1, 1))
+        assert (await ended(world)).state == "completed"
+        assert woo.stock("SKU-0001") == 5
+
+
+async def test_a_round_that_waits_for_a_silent_store_keeps_no_news_from_the_others(database_url: str) -> None:
+    silent, woo = woo_with(1, name="silent"), woo_with(1, name="well")
+    async with woo.serve(), open_world(database_url, PUSH_TIMEOUT_S="8") as world, silent.serve():
+        await world.connect_woo(silent)
+        await world.connect_woo(woo)
+        hold = silent.faults.add(Fault("timeout_before", path="/products", times=None))
+        await world.tell_stock({"SKU-0001": 7})
+        await world.until(lambda: hold.met > 0 and woo.stock("SKU-0001") == 7, "one is silent, the other is written")
+        round_id = uuid4()
+        await world.say(SyncRequestedV1(business_id=world.business_id, round_id=round_id, connection_id=None))
+
+        async def round_waits() -> bool:
+            return await waiting_for_locks(world) == 1
+
+        await eventually(round_waits, what="the round waits for the push")
+        await world.tell_stock({"SKU-0001": 5}, round_part=part(round_id, 1, 1))
+        await world.until(lambda: woo.stock("SKU-0001") == 5, "the other store is written")
+        assert await round_waits(), "and the round still waits"

@@ -407,6 +407,12 @@ async def wake_readers(tx: Transaction) -> list[Values]:
 
 
 @connections
+async def hold_connection(tx: Transaction, key: int) -> list[Values]:
+    """Nobody disconnects anything here."""
+    return [{"held": True}] if tx.get("connection_work", key) is not None else []
+
+
+@connections
 async def forgive_connections(tx: Transaction, connection_ids: Sequence[int]) -> list[Values]:
     for key in connection_ids:
         await tx.change("connection_work", key, next_attempt_at=tx.now, consecutive_failures=0)
@@ -444,18 +450,23 @@ async def next_catalogue_in_s(tx: Transaction, hint_pause_s: float) -> list[Valu
 
 
 @catalogue
-async def claim_catalogue(tx: Transaction, hint_pause_s: float) -> list[Values]:
+async def lock_catalogue(tx: Transaction, hint_pause_s: float) -> list[Values]:
     due = [(row["due_at"], key) for key, row in tx.rows("catalogue_read") if _due_at(row, hint_pause_s) <= tx.now]
     for _, key in sorted(due):
         connection = tx.get("connection_work", key)
-        if connection is not None and connection["active"] and tx.try_lock("catalogue_read", key):
-            row = tx.get("catalogue_read", key)
-            if row is None or _due_at(row, hint_pause_s) > tx.now:
-                continue
-            claim = {"connection_id": key, "business_id": connection["business_id"]}
-            claim |= {name: row[name] for name in ("consecutive_failures", "cursor", "begun_at", "counted")}
-            return [claim | {"claimed_at": tx.clock()}]
+        if connection is not None and connection["active"] and tx.try_lock("advisory", ("catalogue", key)):
+            return [{"connection_id": key}]
     return []
+
+
+@catalogue
+async def claim_catalogue(tx: Transaction, hint_pause_s: float, key: int) -> list[Values]:
+    row, connection = tx.get("catalogue_read", key), tx.get("connection_work", key)
+    if row is None or connection is None or not connection["active"] or _due_at(row, hint_pause_s) > tx.now:
+        return []
+    claim = {"connection_id": key, "business_id": connection["business_id"]}
+    claim |= {name: row[name] for name in ("consecutive_failures", "cursor", "begun_at", "counted")}
+    return [claim | {"claimed_at": tx.clock()}]
 
 
 @catalogue
@@ -634,10 +645,11 @@ async def catalogue_failed(
     cursor: str | None,
     begun_at: datetime | None,
 ) -> list[Values]:
-    held = tx.get("catalogue_read", connection_id)
-    failures = 1 if held is None else held["consecutive_failures"] + 1
+    held = {**NEW_READ, "consecutive_failures": 0, **(tx.get("catalogue_read", connection_id) or {})}
+    wanted = held["wanted_at"] is not None and held["wanted_at"] > claimed_at
+    failures = 0 if wanted else held["consecutive_failures"] + 1
     news: dict[str, Any] = {"cursor": cursor, "begun_at": begun_at, "tried_at": claimed_at, "error": error}
-    due_at = tx.now + seconds(next_in_s)
+    due_at = tx.now if wanted else tx.now + seconds(next_in_s)
     await tx.change("catalogue_read", connection_id, **news, due_at=due_at, consecutive_failures=failures)
     return []
 

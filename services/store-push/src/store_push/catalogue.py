@@ -1,19 +1,24 @@
 """Reads stores' catalogues page by page, when they are due, and turns what they say into listings.
 
-A page is a transaction: what it said and where the next one begins are stored together, so a crash costs one page and
-an operator sees how far a read is. Listings are made when the whole catalogue has been named.
+What a page said and where the next one begins are stored together, so a crash costs one page and an operator sees how far
+a read is. Listings are made when the whole catalogue has been named. The claim locks no row while the store is asked or
+while another transaction is waited for: those who want a catalogue read must not wait for a store, and Postgres does not
+see a wait inside this process.
 """
 
 import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from prokip_shared.bus import Outbox
+from prokip_shared.bus import Outbox, OutboxTransaction
 from prokip_shared.database import Connection, Pool
 from prokip_shared.logs import Log
 from prokip_shared.messages import StockHoldersObservedV1
-from prokip_shared.platforms.errors import Refused, StoreError
+from prokip_shared.platforms.errors import Refused, StoreError, StoreUnavailable
+from prokip_shared.platforms.store import CataloguePage, ItemKey
 from store_push import metrics
 from store_push.domain.health import pause_s
 from store_push.domain.matching import ListingDraft, holders_of, match_catalogue
@@ -64,34 +69,27 @@ class CatalogueReader:
                 claim = claim.after(page)
                 if claim.counted > ITEMS_MAX:
                     raise CatalogueTooLarge(f"the catalogue has more than {ITEMS_MAX} items")
-                await self.storage.save_page(connection, claim, page.items)
                 if claim.cursor is None:
-                    await self._keep_what_moved(connection, claim, store)
+                    await self._finish(connection, claim, page, store)
+                elif await self.connections.hold(connection, claim.connection_id):
+                    await self.storage.save_page(connection, claim, page.items)
+                    await self.storage.page_done(connection, claim)
             except StoreError as error:
                 await self._note_failure(connection, claim, error)
-                return True
-            if claim.cursor is None:
-                await self._finish(connection, claim)
-            else:
-                await self.storage.page_done(connection, claim)
         return True
 
     async def next_in_s(self) -> float | None:
         """Until a catalogue is due; None where there is none."""
         return await self.storage.next_in_s(self.pool, hint_pause_s=self.hint_pause_s)
 
-    async def _keep_what_moved(self, connection: Connection, claim: CatalogueClaim, store: Store) -> None:
-        """Pages that are numbered lose an item when one before it is deleted meanwhile: the store is asked for those
-        that no page named. Raises StoreError.
-        """
-        unread = await self.storage.unread(connection, claim, rows_max=UNREAD_ASKED_MAX)
-        if not unread:
-            return
-        levels = await store.read_levels(unread)
-        await self.storage.keep(connection, claim, [key for key, level in levels.items() if level.state != "gone"])
-
-    async def _finish(self, connection: Connection, claim: CatalogueClaim) -> None:
-        await self.storage.forget_unread(connection, claim)
+    async def _finish(self, connection: Connection, claim: CatalogueClaim, page: CataloguePage, store: Store) -> None:
+        """The last page was read. Raises StoreError."""
+        async with self._writing(claim) as transaction:
+            await self.storage.save_page(transaction.connection, claim, page.items)
+        kept = await self._what_moved(connection, claim, store)
+        async with self._writing(claim) as transaction:
+            await self.storage.keep(transaction.connection, claim, kept)
+            await self.storage.forget_unread(transaction.connection, claim)
         items = await self.storage.items(connection, claim.connection_id)
         drafts = match_catalogue(items, await self.storage.choices(connection, claim.connection_id))
         await self._save(claim, drafts)
@@ -99,14 +97,30 @@ class CatalogueReader:
         metrics.CATALOGUES.labels("done").inc()
         log.info("catalogue.read", connection_id=claim.connection_id, business_id=claim.business_id, items=len(drafts))
 
+    async def _what_moved(self, connection: Connection, claim: CatalogueClaim, store: Store) -> list[ItemKey]:
+        """Pages that are numbered lose an item when one before it is deleted meanwhile: the store is asked for those
+        that no page named. Raises StoreError.
+        """
+        unread = await self.storage.unread(connection, claim, rows_max=UNREAD_ASKED_MAX)
+        levels = await store.read_levels(unread) if unread else {}
+        return [key for key, level in levels.items() if level.state != "gone"]
+
+    @asynccontextmanager
+    async def _writing(self, claim: CatalogueClaim) -> AsyncIterator[OutboxTransaction]:
+        """A transaction during which the store stays connected. Raises StoreUnavailable where it no longer is."""
+        async with self.outbox.transaction() as transaction:
+            if not await self.connections.hold(transaction.connection, claim.connection_id):
+                raise StoreUnavailable("the store was disconnected while its catalogue was read")
+            yield transaction
+
     async def _save(self, claim: CatalogueClaim, drafts: list[ListingDraft]) -> None:
         """Items first, in bites; then targets, against batches of stock.changed that run at the same time."""
         for start in range(0, len(drafts), SAVE_ITEMS_MAX):
-            async with self.outbox.transaction() as transaction:
+            async with self._writing(claim) as transaction:
                 part = drafts[start : start + SAVE_ITEMS_MAX]
                 await self.storage.save_items(transaction.connection, claim, part, settle_s=self.settle_s)
         holders = holders_of(drafts)
-        async with self.outbox.transaction() as transaction:
+        async with self._writing(claim) as transaction:
             connection = transaction.connection
             await self.connections.lock_business_listings(connection, claim.business_id)
             item_refs = [draft.key.item_ref for draft in drafts]

@@ -79,6 +79,8 @@ class ProductLooker:
         """In one transaction, alone with the business's stock news and choices."""
         async with self.outbox.transaction() as transaction:
             connection = transaction.connection
+            if not await self.connections.hold(connection, claim.connection_id):
+                return  # disconnected while its store answered
             await self.connections.lock_business_listings(connection, claim.business_id)
             before = await self.storage.items(connection, claim, [look.product_ref for look in looks])
             read = CatalogueClaim(claim.connection_id, claim.business_id, 0, claim.claimed_at)

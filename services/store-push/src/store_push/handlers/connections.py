@@ -63,20 +63,24 @@ class ConnectionHandlers:
     async def begin_rounds(self, connection: Connection, batch: Sequence[SyncRequestedV1]) -> Sequence[Message]:
         """Everything in scope is looked at now: catalogues are read, stores that fail are tried at once.
 
-        The directory comes first: a round may overtake the message that tells of the connection it is for.
+        The directory comes first: a round may overtake the message that tells of the connection it is for. The rounds
+        come last: forgiving a store waits for the push that is at it, and stock.changed waits for a round's row.
         """
         await self.directory.refresh()
         await self.follow_directory(connection)
-        for message in batch:
-            await self.rounds.request(connection, message.round_id, message.business_id, message.connection_id)
-            scope = [
+        scope = sorted(
+            {
                 record.id
+                for message in batch
                 for record in self.directory.of_business(message.business_id)
                 if message.connection_id in {None, record.id}
-            ]
-            await self.connections.forgive(connection, scope)
-            await self.connections.start_catalogue_reads(connection, scope)
-            await self.sweeps.want(connection, scope)
+            }
+        )
+        await self.connections.forgive(connection, scope)
+        await self.connections.start_catalogue_reads(connection, scope)
+        await self.sweeps.want(connection, scope)
+        for message in sorted(batch, key=lambda message: message.round_id):
+            await self.rounds.request(connection, message.round_id, message.business_id, message.connection_id)
         await self.rounds.wake(connection)
         await self.targets.wake_workers(connection)
         return ()

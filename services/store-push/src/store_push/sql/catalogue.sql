@@ -10,12 +10,33 @@ SELECT extract(epoch FROM min(
 ) - now())::double precision
 FROM push.catalogue_read c JOIN push.connection_work w USING (connection_id) WHERE w.active;
 
+-- name: lock_catalogue
+-- One catalogue that is due, or of which a read is unfinished, and that nobody is at; held until the transaction ends, which
+-- is a page. No row lock, as in lock_sweep; and whoever wants a catalogue read again must not wait until a store answers.
+SELECT one.connection_id FROM (
+    SELECT c.connection_id
+    FROM push.catalogue_read c JOIN push.connection_work w USING (connection_id)
+    WHERE w.active AND (
+        c.due_at <= now()
+        OR (
+            c.consecutive_failures = 0 AND c.cursor IS NULL AND (
+                c.wanted_at > coalesce(c.tried_at, '-infinity')
+                OR (c.hinted_at > c.tried_at AND c.tried_at <= now() - $1::double precision * interval '1 second')
+            )
+        )
+    )
+    ORDER BY c.due_at
+    OFFSET 0 -- in this order, and no lock is asked for a catalogue that is not due
+) one
+WHERE pg_try_advisory_xact_lock(hashtextextended('push.catalogue', one.connection_id))
+LIMIT 1;
+
 -- name: claim_catalogue
--- One catalogue that is due, or of which a read is unfinished; held until the transaction ends, which is a page.
+-- The locked one as it is now: whoever held it before may have read it meanwhile.
 SELECT c.connection_id, w.business_id, c.consecutive_failures, clock_timestamp() AS claimed_at, c.cursor, c.begun_at,
     c.counted
 FROM push.catalogue_read c JOIN push.connection_work w USING (connection_id)
-WHERE w.active AND (
+WHERE c.connection_id = $2 AND w.active AND (
     c.due_at <= now()
     OR (
         c.consecutive_failures = 0 AND c.cursor IS NULL AND (
@@ -23,10 +44,7 @@ WHERE w.active AND (
             OR (c.hinted_at > c.tried_at AND c.tried_at <= now() - $1::double precision * interval '1 second')
         )
     )
-)
-ORDER BY c.due_at
-LIMIT 1
-FOR UPDATE OF c SKIP LOCKED;
+);
 
 -- name: save_page
 -- What one page said. The newest read wins; a name twice on a page is one item.
@@ -168,10 +186,11 @@ UPDATE push.catalogue_read SET
 WHERE connection_id = $1;
 
 -- name: catalogue_failed
--- Tried again after a pause, at the page where it failed ($5, $6: NULL where it begins anew).
+-- Tried again after a pause, at the page where it failed ($5, $6: NULL where it begins anew); at once if it was wanted
+-- meanwhile.
 UPDATE push.catalogue_read SET
-    due_at = now() + $2::double precision * interval '1 second',
-    consecutive_failures = consecutive_failures + 1,
+    due_at = CASE WHEN wanted_at > $4 THEN now() ELSE now() + $2::double precision * interval '1 second' END,
+    consecutive_failures = CASE WHEN wanted_at > $4 THEN 0 ELSE consecutive_failures + 1 END,
     tried_at = $4,
     cursor = $5,
     begun_at = $6,
@@ -179,8 +198,8 @@ UPDATE push.catalogue_read SET
 WHERE connection_id = $1;
 
 -- name: note_unknown_items
--- Hints of items that are not in the catalogue as it was read: products that are new. Rows that a reader holds are left
--- alone: it is at the catalogue just now.
+-- Hints of items that are not in the catalogue as it was read: products that are new. Rows that somebody is changing are
+-- left alone: that is a reader who is done, or somebody who wants the catalogue read.
 UPDATE push.catalogue_read SET hinted_at = clock_timestamp()
 WHERE connection_id IN (
     SELECT c.connection_id FROM push.catalogue_read c

@@ -29,6 +29,10 @@ ON CONFLICT (connection_id) DO UPDATE SET due_at = least(c.due_at, now()), conse
 -- Heard by every replica when the transaction commits; apart from pushes, which come many times a second.
 SELECT pg_notify('prokip_push_catalogue', '');
 
+-- name: hold_connection
+-- Not forgotten until the transaction ends; no row: it has been.
+SELECT true FROM push.connection_work WHERE connection_id = $1 FOR KEY SHARE;
+
 -- name: forgive_connections
 -- An operator did something about the connection: it is tried at once, whatever it did before.
 UPDATE push.connection_work SET next_attempt_at = now(), consecutive_failures = 0

@@ -37,19 +37,25 @@ SELECT pg_notify('prokip_push_catalogue', '');
 SELECT extract(epoch FROM min(k.due_at) - now())::double precision
 FROM push.product_look k JOIN push.connection_work w USING (connection_id) WHERE w.active;
 
+-- name: lock_looks
+-- One store some of whose products are to be looked at. Its catalogue is held, as by whoever reads a page of it (see
+-- lock_catalogue), until the transaction ends: of two answers of the store the older one is never kept.
+SELECT one.connection_id FROM (
+    SELECT k.connection_id
+    FROM push.product_look k JOIN push.connection_work w USING (connection_id)
+    WHERE w.active AND k.due_at <= now()
+    GROUP BY k.connection_id
+    ORDER BY min(k.due_at)
+    OFFSET 0
+) one
+WHERE pg_try_advisory_xact_lock(hashtextextended('push.catalogue', one.connection_id))
+LIMIT 1;
+
 -- name: claim_looks
--- One store some of whose products are to be looked at. Its catalogue is held, as by whoever reads a page of it, until the
--- transaction ends: of two answers of the store the older one is never kept.
-SELECT c.connection_id, w.business_id, clock_timestamp() AS claimed_at
-FROM push.catalogue_read c JOIN push.connection_work w USING (connection_id)
-CROSS JOIN LATERAL (
-    SELECT min(k.due_at) AS since FROM push.product_look k
-    WHERE k.connection_id = c.connection_id AND k.due_at <= now()
-) waiting
-WHERE w.active AND waiting.since IS NOT NULL
-ORDER BY waiting.since
-LIMIT 1
-FOR UPDATE OF c SKIP LOCKED;
+-- The locked one as it is now.
+SELECT w.connection_id, w.business_id, clock_timestamp() AS claimed_at
+FROM push.connection_work w
+WHERE w.connection_id = $1 AND w.active;
 
 -- name: products_to_look_at
 -- At most $2, the longest waiting first.

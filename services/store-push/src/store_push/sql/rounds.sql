@@ -1,6 +1,7 @@
 -- name: request_round
--- An operator's request; parts may have arrived before it.
-INSERT INTO push.round AS r (round_id, business_id, connection_id, requested_at) VALUES ($1, $2, $3, clock_timestamp())
+-- An operator's request; parts may have arrived before it. Its moment is before whatever this transaction wants of stores:
+-- a read that begins later answers for it.
+INSERT INTO push.round AS r (round_id, business_id, connection_id, requested_at) VALUES ($1, $2, $3, now())
 ON CONFLICT (round_id) DO UPDATE SET requested_at = coalesce(r.requested_at, EXCLUDED.requested_at);
 
 -- name: note_parts

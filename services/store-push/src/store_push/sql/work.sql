@@ -29,7 +29,7 @@ WHERE w.connection_id = $1 AND w.active AND w.writable AND w.next_attempt_at <= 
         SELECT FROM push.first_quantities f
         WHERE f.connection_id = w.connection_id AND f.state IN ('waiting', 'held', 'refused')
     )
-FOR UPDATE OF w SKIP LOCKED;
+FOR NO KEY UPDATE OF w SKIP LOCKED; -- rows that refer to it are made meanwhile
 
 -- name: due_listings
 -- Zeros first, because selling what is gone hurts most; then the oldest. With what an earlier attempt left open.

@@ -16,7 +16,7 @@ SAVE_ITEMS_MAX: Final = 5_000
 
 @dataclass(frozen=True, slots=True)
 class CatalogueClaim:
-    """One catalogue of which a page is read, held by a row lock."""
+    """One catalogue of which a page is read, held by an advisory lock."""
 
     connection_id: int
     business_id: int
@@ -64,7 +64,8 @@ class CatalogueStorage:
         return wait_s
 
     async def claim(self, connection: Connection, *, hint_pause_s: float) -> CatalogueClaim | None:
-        row = await connection.fetchrow(self._queries["claim_catalogue"], hint_pause_s)
+        key = await connection.fetchval(self._queries["lock_catalogue"], hint_pause_s)
+        row = None if key is None else await connection.fetchrow(self._queries["claim_catalogue"], hint_pause_s, key)
         return None if row is None else CatalogueClaim(**row)
 
     async def save_page(self, connection: Connection, claim: CatalogueClaim, items: Sequence[CatalogueItem]) -> None:

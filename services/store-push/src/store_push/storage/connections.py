@@ -49,6 +49,10 @@ class ConnectionStorage:
         await connection.execute(self._queries["start_catalogue_reads"], connection_ids)
         await connection.execute(self._queries["wake_readers"])
 
+    async def hold(self, connection: Connection, connection_id: int) -> bool:
+        """Until the transaction ends it is not forgotten; False: it has been."""
+        return bool(await connection.fetchval(self._queries["hold_connection"], connection_id))
+
     async def forgive(self, connection: Connection, connection_ids: Sequence[int]) -> None:
         await connection.execute(self._queries["forgive_connections"], connection_ids)
 

@@ -48,7 +48,8 @@ class ProductLookStorage:
         return wait_s
 
     async def claim(self, connection: Connection) -> LookClaim | None:
-        row = await connection.fetchrow(self._queries["claim_looks"])
+        key = await connection.fetchval(self._queries["lock_looks"])
+        row = None if key is None else await connection.fetchrow(self._queries["claim_looks"], key)
         return None if row is None else LookClaim(**row)
 
     async def products(self, connection: Connection, claim: LookClaim, *, rows_max: int) -> list[ProductLook]:

@@ -2,17 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from prokip_shared.database import Connection, Pool, load_queries
 
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionCheck:
-    """One store whose webhooks are looked at, held by a row lock."""
+    """One store whose webhooks are looked at, held by an advisory lock."""
 
     connection_id: int
     business_id: int
     consecutive_failures: int
+    due_at: datetime
 
 
 class SubscriptionStorage:
@@ -34,15 +36,18 @@ class SubscriptionStorage:
         return wait_s
 
     async def claim(self, connection: Connection) -> SubscriptionCheck | None:
-        row = await connection.fetchrow(self._queries["claim_subscription_check"])
+        key = await connection.fetchval(self._queries["lock_subscription_check"])
+        row = None if key is None else await connection.fetchrow(self._queries["claim_subscription_check"], key)
         return None if row is None else SubscriptionCheck(**row)
 
     async def done(
         self, connection: Connection, check: SubscriptionCheck, restored: Sequence[str], *, next_in_s: float
     ) -> None:
         await connection.execute(
-            self._queries["subscription_check_done"], check.connection_id, next_in_s, list(restored)
+            self._queries["subscription_check_done"], check.connection_id, next_in_s, list(restored), check.due_at
         )
 
     async def failed(self, connection: Connection, check: SubscriptionCheck, *, error: str, next_in_s: float) -> None:
-        await connection.execute(self._queries["subscription_check_failed"], check.connection_id, next_in_s, error)
+        await connection.execute(
+            self._queries["subscription_check_failed"], check.connection_id, next_in_s, error, check.due_at
+        )
