@@ -417,7 +417,24 @@ def test_a_doubt_that_nothing_settles_ends_with_the_higher_belief() -> None:
     decision = decide(moving, own(98), SHOPIFY, PATIENCE, NOW, SWEPT)
     assert isinstance(decision, Settled)
     assert (decision.in_doubt, decision.confirmed, decision.gap) == (False, 100, Gap(-2, Decimal(0), NOW))
-    decision = decide(replace(moving, gap=None), own(95), SHOPIFY, PATIENCE, NOW, SWEPT)
+
+
+@pytest.mark.parametrize(("before", "shown"), [(100, 95), (95, 100)])
+def test_a_doubt_does_not_end_with_a_number_that_the_store_shows_just_then(before: int, shown: int) -> None:
+    """The simulation's seed 127955: what had been written was shown for long, and then a sale that nobody had told made
+    it the other number. Either may be such a sale, or a return: it stays open until the orders are swept.
+    """
+    gap = Gap(before - 100, Decimal(0), NOW - timedelta(seconds=12))
+    moving = replace(HELD, gap=gap, intent=replace(WRITTEN, since=NOW - timedelta(seconds=60)))
+    decision = decide(moving, own(shown), SHOPIFY, PATIENCE, NOW, SWEPT)
+    assert isinstance(decision, Settled)
+    assert (decision.in_doubt, decision.confirmed, decision.gap) == (False, 100, Gap(shown - 100, Decimal(0), NOW))
+
+
+def test_without_a_sweep_a_doubt_ends_with_a_number_that_was_shown_for_very_long() -> None:
+    since = NOW - timedelta(seconds=600)
+    still = replace(HELD, gap=Gap(-5, Decimal(0), since), intent=replace(WRITTEN, since=since))
+    decision = decide(still, own(95), SHOPIFY, PATIENCE, NOW, None)
     assert isinstance(decision, Settled)
     assert (decision.in_doubt, decision.confirmed, decision.gap) == (False, 95, None)
 
