@@ -138,6 +138,15 @@ def test_what_was_never_confirmed_is_read_first_and_looked_at_again() -> None:
     assert (same.outcome, same.look_at) == ("already", NOW + timedelta(seconds=3))
 
 
+def test_a_sale_that_was_in_the_first_number_read_and_was_counted_later_is_no_difference() -> None:
+    """Else the store would show it too many until that was called drift (the simulation's "sold and brought back", 9)."""
+    new = replace(LISTING, confirmed_revision=0, target=98, target_taken=Decimal(2))
+    [settled] = plan_without_reading([new], SHOPIFY, PATIENCE, NOW).settled
+    assert (settled.look_at, settled.confirmed_now) == (NOW + timedelta(seconds=3), False)
+    write = PlannedWrite(new, 98, 100, 100, gap=Gap(0, Decimal(2), NOW), verify=True)
+    assert decide(new, own(100), SHOPIFY, PATIENCE, NOW, None) == write
+
+
 def test_a_read_that_shows_what_is_believed_is_written_over() -> None:
     assert decide(LISTING, own(100), SHOPIFY, PATIENCE, NOW, SWEPT) == PlannedWrite(LISTING, 95, 100, 100)
 

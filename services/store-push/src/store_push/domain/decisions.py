@@ -420,8 +420,10 @@ def _may_have_hidden_a_sale(listing: DueListing, habits: Habits, now: datetime) 
     """A sale whose order comes late may be written over, and its order then explains a number that is gone.
 
     Without compare-and-set that happens between our read and any write of ours; with it, where a difference was taken
-    for drift although an order would have explained it.
+    for drift although an order would have explained it. And the first number that we read may have such a sale in it.
     """
+    if habits.compare_and_set and _first_sight(listing):
+        return listing.target_taken != listing.confirmed_taken
     written_at = listing.drifted_at if habits.compare_and_set else listing.confirmed_at
     return written_at is not None and now - written_at < ORDER_LATE_MAX
 
