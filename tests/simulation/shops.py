@@ -102,7 +102,7 @@ class Shop:
         self.taken = dict.fromkeys(stock, 0)
         """Units that orders since the connection hold, by SKU."""
         self.hidden: set[str] = set()
-        """SKUs whose first number from us was written over sales that we had not been told of."""
+        """SKUs whose first number from us was written over sales that we had not been told of, or was found there."""
         self.brought_back: set[str] = set()
         """The same of cancellations and returns."""
         self.edited: set[str] = set()
@@ -236,6 +236,10 @@ class Shop:
 
     # its API
 
+    def level(self, sku: str) -> Level:
+        self.world.judge.looked_at(self, sku)
+        return Level("own", self.stock[sku])
+
     def set_quantity(self, sku: str, quantity: int) -> None:
         before = self.stock[sku]
         self.stock[sku] = quantity
@@ -345,9 +349,7 @@ class ShopLink:
 
     async def read_levels(self, keys: Sequence[ItemKey]) -> dict[ItemKey, Level]:
         shop = self._shop
-        return await self._ask(
-            "levels", lambda: {key: Level("own", shop.stock[shop.skus[key.item_ref]]) for key in keys}
-        )
+        return await self._ask("levels", lambda: {key: shop.level(shop.skus[key.item_ref]) for key in keys})
 
     async def write(self, lines: Sequence[QuantityWrite], *, attempt_key: str) -> dict[ItemKey, WriteResult]:
         if self._shop.compare_and_set:
