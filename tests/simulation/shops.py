@@ -72,6 +72,11 @@ class Order:
     heard: bool = False
     """Some webhook about it was answered 2xx."""
 
+    @property
+    def place(self) -> tuple[datetime, int]:
+        """In the list of changed orders."""
+        return self.modified_at, self.order_ref
+
     def taken(self) -> dict[str, int]:
         """Units by SKU."""
         units: dict[str, int] = {}
@@ -369,18 +374,22 @@ class ShopLink:
         return await self._ask("catalogue", page)
 
     async def changed_orders(self, since: datetime, cursor: str | None) -> OrdersPage:
+        """A cursor is a place in time, as both adapters have it: an order that changes meanwhile moves no other past it."""
         read = (shopify_webhooks if self._shop.platform == "shopify" else woocommerce_webhooks).read_order
-        first = int(cursor or 0)
+        place = (since, 0)
+        if cursor is not None:
+            at, ref = cursor.split()
+            place = (datetime.fromisoformat(at), int(ref))
 
         def page() -> OrdersPage:
             changed = sorted(
-                (order for order in self._shop.orders.values() if order.modified_at >= since),
-                key=lambda order: (order.modified_at, order.order_ref),
+                (order for order in self._shop.orders.values() if order.place > place), key=lambda order: order.place
             )
-            part = changed[first : first + PAGE_ITEMS_MAX]
-            more = first + PAGE_ITEMS_MAX < len(changed)
+            part = changed[:PAGE_ITEMS_MAX]
+            more = len(changed) > PAGE_ITEMS_MAX
             snapshots = tuple(read(self._shop.body_of(order)) for order in part)
-            return OrdersPage(snapshots, (), str(first + PAGE_ITEMS_MAX) if more else None, self._shop.clock())
+            following = f"{part[-1].modified_at.isoformat()} {part[-1].order_ref}" if more else None
+            return OrdersPage(snapshots, (), following, self._shop.clock())
 
         return await self._ask("orders", page)
 
