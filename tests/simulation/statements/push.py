@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from store_push.domain.rules import SkuRule, StoreRule, shown_of
 from store_push.storage.work import HISTORY_COLUMNS
@@ -22,9 +22,19 @@ rules = stands_in("store_push", "rules.sql")
 PUSH_CHANNEL = "prokip_push_due"
 CATALOGUE_CHANNEL = "prokip_push_catalogue"
 
-CLAIMED: dict[tuple[int, str], tuple[int, Decimal, int]] = {}
-"""What each write of a listing is about: its target, the units of the store's own sales that this knows of, and the
-revision that was confirmed before; 0 where it is the first."""
+
+class Claimed(NamedTuple):
+    """What each look at a listing and each write of it is about."""
+
+    target: int
+    taken: Decimal
+    """The units of the store's own sales that the target knows of."""
+    confirmed_revision: int
+    """0 where nothing was confirmed before."""
+    believed: Decimal | None
+
+
+CLAIMED: dict[tuple[int, str], Claimed] = {}
 
 NEW_LISTING: Mapping[str, Any] = {
     "parent_ref": None,
@@ -267,7 +277,11 @@ async def due_listings(tx: Transaction, connection_id: int, listings_max: int) -
     ]
     claimed = sorted(due, key=lambda row: (row["target"] != 0, row["due_at"], row["id"]))[:listings_max]
     for row in claimed:
-        CLAIMED[connection_id, row["item_ref"]] = (row["target"], row["target_taken"], row["confirmed_revision"])
+        read = row["confirmed"]
+        believed = None if read is None else read + row["confirmed_taken"] - row["target_taken"]
+        CLAIMED[connection_id, row["item_ref"]] = Claimed(
+            row["target"], row["target_taken"], row["confirmed_revision"], believed
+        )
     return [{**row, "held": False} | (tx.get("intent", row["id"]) or NO_INTENT) for row in claimed]
 
 
