@@ -35,8 +35,6 @@ ENVIRON: Final = {
     "CONNECTOR_FAILURES_MAX": "50",
     "RETRY_BASE_S": "0.1",
     "RETRY_CAP_S": "2",
-    "PUBLISH_TIMEOUT_S": "2",
-    "DATABASE_TIMEOUT_S": "2",
 }
 FAULTS: Final = (
     Fault("timeout_after", method="POST", path="/sell$", hold_s=1.5, probability=0.2, times=None),

@@ -25,10 +25,8 @@ TWO_OF_EACH: Final = WorldSpec(woocommerce_stores=2, shopify_shops=2, goods=4, q
 QUICK: Final = {
     "SETTLE_S": "0.2",
     "DRIFT_AFTER_S": "1",
-    "POST_TIMEOUT_S": "0.5",
-    "PUSH_TIMEOUT_S": "1",
-    "PUBLISH_TIMEOUT_S": "1",
-    "DATABASE_TIMEOUT_S": "1",
+    "POST_TIMEOUT_S": "2",
+    "PUSH_TIMEOUT_S": "2",
 }
 HOLD_S: Final = 3.0
 

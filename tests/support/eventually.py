@@ -3,12 +3,15 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Final, TypeVar
 
 T = TypeVar("T")
 
+PATIENCE_S: Final = 30.0
+"""Only ever spent by a test that fails, so it fits a machine that is busy with other things."""
 
-async def eventually(probe: Callable[[], Awaitable[T]], *, timeout_s: float = 10.0, what: str = "condition") -> T:
+
+async def eventually(probe: Callable[[], Awaitable[T]], *, timeout_s: float = PATIENCE_S, what: str = "condition") -> T:
     """The first truthy answer of the probe; an AssertionError raised inside counts as not yet.
 
     Raises AssertionError with the last answer when the time is over.

@@ -128,7 +128,7 @@ async def row_counts(database: "asyncpg.Connection[asyncpg.Record]", *, without:
     return {row["name"]: row["count"] for row in await database.fetch(counts)}
 
 
-async def send_raw(url: str, request: bytes, *, timeout_s: float = 5.0) -> Answer:
+async def send_raw(url: str, request: bytes, *, timeout_s: float = 30.0) -> Answer:
     """Bytes as they are, for what no client library would send; status 0 when the server just hangs up."""
     parts = URL(url)
     reader, writer = await asyncio.open_connection(parts.host, parts.port)

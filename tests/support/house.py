@@ -13,7 +13,7 @@ from prokip_onebox.operator import Operator
 from prokip_shared.runtime import RunningService, ServiceDefinition, running
 from prokip_shared.settings import load_settings
 from tests.support.eventually import eventually
-from tests.support.settings import JWT_SECRET, service_environ
+from tests.support.settings import JWT_SECRET, PATIENT_INGEST, service_environ
 
 URL_VARIABLES = {
     "webhook_ingest": "INGEST_URL",
@@ -61,7 +61,9 @@ async def _all_ready(services: dict[str, RunningService]) -> bool:
 async def open_house(database_url: str, broker_url: str, **more: str) -> AsyncIterator[House]:
     """Further environment variables for all services by upper-case keyword."""
     environ = (
-        service_environ(database_url, broker_url, JWT_SECRET=JWT_SECRET, BCRYPT_ROUNDS="4", FIRST_SETTLE_S="0.1") | more
+        service_environ(database_url, broker_url, JWT_SECRET=JWT_SECRET, BCRYPT_ROUNDS="4", FIRST_SETTLE_S="0.1")
+        | PATIENT_INGEST
+        | more
     )
     services: dict[str, RunningService] = {}
     async with AsyncExitStack() as stack:

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from prokip_onebox.merchant import Dialect, connect_world
 from prokip_sandbox.world import World, WorldSpec
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE_S, eventually
 from tests.support.house import House, open_house
 
 
@@ -34,9 +34,9 @@ class Market:
         async def so() -> bool:
             return await self.available(sku) == quantity
 
-        await eventually(so, timeout_s=15.0, what=f"{sku} is {quantity} in the ledger")
+        await eventually(so, what=f"{sku} is {quantity} in the ledger")
 
-    async def expect(self, sku: str, quantity: int, *, timeout_s: float = 15.0) -> None:
+    async def expect(self, sku: str, quantity: int, *, timeout_s: float = PATIENCE_S) -> None:
         """The same quantity in the ledger, in every store and in Prokip."""
 
         async def equal() -> bool:

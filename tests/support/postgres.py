@@ -8,8 +8,6 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
@@ -20,9 +18,10 @@ import pytest
 from prokip_onebox.postgres import SETTINGS, embedded_postgres
 from prokip_shared.runtime import migrate_service
 from tests.support.house import SERVICE_MODULES, definition
+from tests.support.scratch import scratch_folder
 
-UNSAFE: Final = "fsync = off\nfull_page_writes = off\n"
-"""No test cuts the machine's power, and what a server wrote survives its own death without them."""
+UNSAFE: Final = "fsync = off\nfull_page_writes = off\nmax_wal_size = 128MB\n"
+"""No test cuts the machine's power, and what a server wrote survives its own death without them. The log stays small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +36,11 @@ def postgres_url() -> Iterator[str]:
     if given:
         yield given
         return
-    with TemporaryDirectory(prefix="prokip-postgres-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)  # the server runs as its own user when the tests run as root
-        with embedded_postgres(folder / "data", SETTINGS + UNSAFE) as url:
-            yield url
+    with (
+        scratch_folder("prokip-postgres-") as folder,
+        embedded_postgres(folder / "data", SETTINGS + UNSAFE) as url,
+    ):
+        yield url
 
 
 @pytest.fixture(scope="session")
@@ -59,8 +58,19 @@ def migrated_database(postgres_url: str) -> Iterator[str]:
 @pytest.fixture
 async def database_url(postgres_url: str, migrated_database: str) -> AsyncIterator[str]:
     """With the tables of every service, and no row in them."""
-    async with _database(postgres_url, f' TEMPLATE "{migrated_database}"') as url:
+    async with _database(postgres_url, f' TEMPLATE "{migrated_database}" STRATEGY FILE_COPY') as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def module_database_url(postgres_url: str, migrated_database: str) -> Iterator[str]:
+    """One for the tests of a module, who only read what they filled it with."""
+    name = f"test_{uuid4().hex}"
+    asyncio.run(_run_admin(postgres_url, f'CREATE DATABASE "{name}" TEMPLATE "{migrated_database}"'))
+    try:
+        yield database_of(postgres_url, name)
+    finally:
+        asyncio.run(_run_admin(postgres_url, f'DROP DATABASE "{name}" WITH (FORCE)'))
 
 
 @pytest.fixture

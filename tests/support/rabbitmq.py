@@ -20,10 +20,18 @@ import pytest
 
 from prokip_shared.bus.rabbitmq import DEAD_EXCHANGE, DEAD_SUFFIX, EVENTS_EXCHANGE
 from prokip_shared.messages import MESSAGE_TYPES
+from tests.support.scratch import scratch_folder
 
 START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 20.0
 COMMAND_TIMEOUT_S = 60.0
+HOSTS_AT_ONCE = 8
+"""Virtual hosts made and deleted by one call of rabbitmqctl, which starts an Erlang machine each time."""
+DELETE_VHOST = 'rabbit_vhost:delete(<<"%s">>, <<"tests">>)'
+CREATE_VHOST = (
+    'rabbit_vhost:add(<<"%s">>, <<"tests">>), '
+    'rabbit_auth_backend_internal:set_permissions(<<"guest">>, <<"%s">>, <<".*">>, <<".*">>, <<".*">>, <<"tests">>)'
+)
 EPMD = "epmd"
 DEBIAN_BIN = Path("/usr/lib/rabbitmq/bin")
 MISSING = (
@@ -54,6 +62,8 @@ class RabbitNode:
     epmd_port: int = field(default_factory=_free_port)
     name: str = field(default_factory=lambda: f"prokip-{uuid4().hex[:8]}@localhost")
     process: "subprocess.Popen[bytes] | None" = None
+    _fresh_hosts: list[str] = field(default_factory=list)
+    _used_hosts: list[str] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -155,6 +165,17 @@ class RabbitNode:
         )
         assert done.returncode == 0, done.stderr.decode() + done.stdout.decode()
 
+    def fresh_host(self) -> str:
+        """A virtual host for the one test that asks; those of tests before it may be gone afterwards."""
+        if not self._fresh_hosts:
+            fresh = [f"test_{uuid4().hex[:12]}" for _ in range(HOSTS_AT_ONCE)]
+            steps = [DELETE_VHOST % host for host in self._used_hosts]
+            steps += [CREATE_VHOST % (host, host) for host in fresh]
+            self.control("eval", f"{', '.join(steps)}.")
+            self._fresh_hosts, self._used_hosts = fresh, []
+        self._used_hosts.append(self._fresh_hosts.pop())
+        return self._used_hosts[-1]
+
 
 def _descendants(pid: int) -> list[int]:
     """The process and everything that it started."""
@@ -167,7 +188,7 @@ def _descendants(pid: int) -> list[int]:
 
 
 @pytest.fixture(scope="session")
-def rabbit_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitNode]:
+def rabbit_node() -> Iterator[RabbitNode]:
     """For tests that stop, freeze or restart the broker, which nobody does to a given server."""
     if os.environ.get("TEST_AMQP_URL"):
         pytest.skip("this test needs a broker of its own; TEST_AMQP_URL names one that is not")
@@ -175,34 +196,24 @@ def rabbit_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitNode
         if os.environ.get("CI") == "true":
             pytest.fail(MISSING)
         pytest.skip(MISSING)
-    node = RabbitNode(tmp_path_factory.mktemp("rabbitmq"))
-    try:
-        node.start()
-        yield node
-    finally:
-        node.close()
+    with scratch_folder("prokip-rabbitmq-") as folder:
+        node = RabbitNode(folder)
+        try:
+            node.start()
+            yield node
+        finally:
+            node.close()
 
 
 @pytest.fixture
-def amqp_url(request: pytest.FixtureRequest) -> Iterator[str]:
+def amqp_url(request: pytest.FixtureRequest) -> str:
     """An empty RabbitMQ."""
     given = os.environ.get("TEST_AMQP_URL")
     if given:
         asyncio.run(_wipe(given))
-        yield given
-        return
+        return given
     node: RabbitNode = request.getfixturevalue("rabbit_node")
-    host = f"test_{uuid4().hex[:12]}"
-    node.control("eval", CREATE_VHOST % (host, host))
-    yield f"{node.url}{host}"
-    node.control("delete_vhost", host)
-
-
-CREATE_VHOST = (
-    'rabbit_vhost:add(<<"%s">>, <<"tests">>), '
-    'rabbit_auth_backend_internal:set_permissions(<<"guest">>, <<"%s">>, <<".*">>, <<".*">>, <<".*">>, <<"tests">>).'
-)
-"""Both steps in one call, because each call of rabbitmqctl starts an Erlang machine."""
+    return f"{node.url}{node.fresh_host()}"
 
 
 @pytest.fixture(params=[pytest.param("rabbitmq", marks=pytest.mark.rabbitmq), "postgres"])

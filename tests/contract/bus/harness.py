@@ -109,7 +109,7 @@ async def member(
             for task in host.tasks:
                 if task.done() and not task.cancelled() and task.exception() is not None:
                     task.result()
-            await asyncio.wait_for(Member(bus, pool, host).drain(), 10)
+            await asyncio.wait_for(Member(bus, pool, host).drain(), 30)
         finally:
             for task in host.tasks:
                 task.cancel()

@@ -220,7 +220,7 @@ async def test_draining_ends_the_batch_in_hand_and_gives_back_the_rest(database_
         await eventually(lambda: recorder.has(4), what="the rest at the other member")
         assert not draining.done()
         release.set()
-        await asyncio.wait_for(draining, 5)
+        await asyncio.wait_for(draining, 30)
         assert slow.skus == ["sku-0"]
         await all_applied(leaving.pool, drifts(5))
 

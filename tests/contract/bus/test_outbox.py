@@ -102,7 +102,7 @@ async def test_what_nobody_takes_yet_waits_and_does_not_stand_in_the_way(databas
             return ()
 
         one.bus.consume(Subscription("inventory", StockOversoldV1), hear)
-        await asyncio.wait_for(heard.wait(), 10)
+        await asyncio.wait_for(heard.wait(), 30)
         await eventually(lambda: outbox_is_empty(one))
 
 

@@ -264,7 +264,7 @@ def recorded_goods() -> list[Good]:
 @pytest.fixture
 async def woo(session: aiohttp.ClientSession, recorded_goods: list[Good]) -> AsyncIterator[WooClient]:
     """A store that takes Basic, because it believes in a TLS proxy before it."""
-    store = WooCommerceStore(behind_tls_proxy=True, webhook_timeout_s=0.5)
+    store = WooCommerceStore(behind_tls_proxy=True, webhook_timeout_s=1.0)
     store.seed_goods(recorded_goods)
     async with store.serve():
         yield WooClient(session, store)

@@ -13,7 +13,5 @@ async def listener(broker_url: str, database_url: str) -> AsyncIterator[Listener
 
 @pytest.fixture
 async def world(listener: Listener, broker_url: str, database_url: str) -> AsyncIterator[World]:
-    async with ingest_world(
-        database_url, broker_url, BODY_BYTES_MAX="20000", BODY_TIMEOUT_S="0.3", UNKNOWN_STORE_PAUSE_S="0.05"
-    ) as opened:
+    async with ingest_world(database_url, broker_url, BODY_BYTES_MAX="20000", UNKNOWN_STORE_PAUSE_S="0.05") as opened:
         yield opened

@@ -151,7 +151,7 @@ async def test_an_unknown_store_is_refused_until_it_is_connected(world: World, l
     async def known() -> bool:
         return (await world.post(path, body, **headers)).status == 200
 
-    await eventually(known, timeout_s=2, what="the new store is known")
+    await eventually(known, what="the new store is known")
     await listener.wait_for(1)
 
 
@@ -225,16 +225,17 @@ async def test_a_chunked_body_within_the_limit_is_taken(world: World, listener: 
     assert await listener.order_refs(1) == ["7"]
 
 
-async def test_a_body_that_does_not_come_is_given_up(world: World) -> None:
-    port = int(world.ingest.url.rsplit(":", 1)[1])
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(
-        b"POST /connections/webhook/shopify HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-        b"Content-Length: 100\r\n\r\n{"
-    )
-    status_line = await asyncio.wait_for(reader.readline(), 5)
-    assert status_line.startswith(b"HTTP/1.1 408")
-    writer.close()
+async def test_a_body_that_does_not_come_is_given_up(broker_url: str, database_url: str) -> None:
+    async with ingest_world(database_url, broker_url, BODY_TIMEOUT_S="0.3") as world:
+        port = int(world.ingest.url.rsplit(":", 1)[1])
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            b"POST /connections/webhook/shopify HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"Content-Length: 100\r\n\r\n{"
+        )
+        status_line = await asyncio.wait_for(reader.readline(), 30)
+        assert status_line.startswith(b"HTTP/1.1 408")
+        writer.close()
 
 
 async def test_broken_json_is_refused_only_when_the_store_signed_it(world: World) -> None:

@@ -31,8 +31,8 @@ from prokip_shared.runtime import RunningService, ServiceContext, running
 from prokip_shared.security.tokens import InternalTokens
 from prokip_shared.security.vault import Vault
 from prokip_shared.settings import load_settings
-from tests.support.eventually import eventually
-from tests.support.settings import INTERNAL_SECRET, service_environ
+from tests.support.eventually import PATIENCE_S, eventually
+from tests.support.settings import INTERNAL_SECRET, PATIENT_INGEST, service_environ
 from tests.unit.webhooks.recorded import WOO_SECRET, WOO_STORE
 from webhook_ingest.app import SERVICE
 from webhook_ingest.config import IngestSettings
@@ -111,7 +111,7 @@ class Listener:
 
     heard: list[Message] = field(default_factory=list)
 
-    async def wait_for(self, count: int, *, timeout_s: float = 15.0) -> list[Message]:
+    async def wait_for(self, count: int, *, timeout_s: float = PATIENCE_S) -> list[Message]:
         async def enough() -> bool:
             return len(self.heard) >= count
 
@@ -212,7 +212,8 @@ async def ingest_world(
     """`direct_url`: where the database is when `database_url` leads through something that a test breaks."""
     direct_url = direct_url or database_url
     stores = await connect_three_stores(direct_url)
-    environ = service_environ(database_url, broker_url, SPOOL_INTERVAL_S="0.05", BROKER_PAUSE_S="0.1", **settings)
+    quick = {"SPOOL_INTERVAL_S": "0.05", "BROKER_PAUSE_S": "0.1"}
+    environ = service_environ(database_url, broker_url, **(quick | PATIENT_INGEST | settings))
     known = {name: value for name, value in environ.items() if name.lower() in IngestSettings.model_fields}
     async with running(SERVICE, load_settings(IngestSettings, known)) as service, ClientSession() as session:
         world = World(service, session, stores, direct_url)

@@ -1,5 +1,6 @@
 """The hot statements use the indexes that their comments name, on tables with rows in them."""
 
+import asyncio
 import random
 import re
 from collections.abc import AsyncIterator
@@ -23,9 +24,26 @@ ORDERS = 2_000
 BATCH = 500
 
 
-@pytest.fixture
-async def filled(pool: Pool) -> AsyncIterator[Connection]:
+@pytest.fixture(scope="module")
+def filled_url(module_database_url: str) -> str:
     """A ledger of some thousand rows of two businesses, analysed."""
+
+    async def fill() -> None:
+        async with asyncpg.create_pool(module_database_url, min_size=1, max_size=8) as pool:
+            await fill_ledger(pool)
+
+    asyncio.run(fill())
+    return module_database_url
+
+
+@pytest.fixture
+async def filled(filled_url: str) -> AsyncIterator[Connection]:
+    connection = await asyncpg.connect(filled_url)
+    yield connection
+    await connection.close()
+
+
+async def fill_ledger(pool: Pool) -> None:
     dice = random.Random(1)
     skus = [f"{dice.choice(['Hose', 'Hemd', 'Schuh'])}/{number:05d}" for number in range(SKUS)]
     for business_id in (BUSINESS, 8):
@@ -41,8 +59,6 @@ async def filled(pool: Pool) -> AsyncIterator[Connection]:
                 ],
             )
     await pool.execute("ANALYZE inventory.stock, inventory.orders, inventory.movement")
-    async with pool.acquire() as connection:
-        yield connection
 
 
 async def plan_of(connection: Connection, statement: str, *arguments: Any) -> str:

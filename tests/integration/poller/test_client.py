@@ -23,7 +23,8 @@ from prokip_shared.platforms.prokip import (
 from prokip_shared.platforms.prokip_simple import SimpleLimits, SimpleProkip
 from tests.integration.poller.world import LOCATION
 
-LIMITS = SimpleLimits(connect_timeout_s=0.5, read_timeout_s=0.3, post_timeout_s=0.3)
+LIMITS = SimpleLimits(connect_timeout_s=10, read_timeout_s=30, post_timeout_s=30)
+IMPATIENT = SimpleLimits(connect_timeout_s=10, read_timeout_s=0.5, post_timeout_s=0.5)
 SOLD_AT = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 TWO_OF_A = Sale([SoldItem("A", Decimal(2))], "r1", SOLD_AT)
 
@@ -66,8 +67,8 @@ async def test_a_check_says_in_plain_words_what_is_wrong(
     assert "not its address" in await problem(client_of(api_url=f"{prokip.url}/elsewhere"))
     prokip.faults.add(Fault("wrong_type"))
     assert "address of a Prokip API?" in await problem(client_of())
-    prokip.faults.add(Fault("timeout_before", hold_s=1))
-    assert "did not answer within" in await problem(client_of())
+    prokip.faults.add(Fault("timeout_before", hold_s=5))
+    assert "did not answer within" in await problem(client_of(limits=IMPATIENT))
     assert "too large" in await problem(client_of(limits=SimpleLimits(stock_bytes_max=10)))
 
 
@@ -83,9 +84,9 @@ async def test_a_sale_and_its_refund_reach_prokip(client_of: Callable[..., Simpl
 async def test_a_sale_without_a_whole_answer_is_in_doubt(
     client_of: Callable[..., SimpleProkip], prokip: ProkipServer, kind: str
 ) -> None:
-    prokip.faults.add(Fault(kind, method="POST", hold_s=1))  # type: ignore[arg-type]  # one of the kinds above
+    prokip.faults.add(Fault(kind, method="POST", hold_s=5))  # type: ignore[arg-type]  # one of the kinds above
     with pytest.raises(InDoubt):
-        await client_of().record_sale(LOCATION, TWO_OF_A)
+        await client_of(limits=IMPATIENT if "timeout" in kind else LIMITS).record_sale(LOCATION, TWO_OF_A)
 
 
 async def test_a_sale_that_certainly_did_not_happen_is_told_apart(

@@ -31,7 +31,7 @@ from tests.support.connector import Said, ScriptedConnector
 from tests.unit.platforms.connector_bodies import envelope, line, meta, sell, variation
 
 D = Decimal
-LIMITS = ConnectorLimits(connect_timeout_s=1, read_timeout_s=2, post_timeout_s=4, page_pause_s=0)
+LIMITS = ConnectorLimits(connect_timeout_s=10, read_timeout_s=30, post_timeout_s=30, page_pause_s=0)
 SOLD_AT = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 SALE = Sale([SoldItem("A", D(2), goods=Goods(51, 101))], "sync-7-1001-1", SOLD_AT)
 Clients = Callable[..., ConnectorProkip]
@@ -229,7 +229,7 @@ async def test_a_sale_without_an_answer_in_time_is_in_doubt(client_of: Clients, 
     never = asyncio.Event()
     erp.says("POST", "/sell", Said(hold=never))
     with pytest.raises(InDoubt, match="did not answer within"):
-        await client_of(limits=ConnectorLimits(post_timeout_s=0.2)).record_sale("3", SALE)
+        await client_of(limits=ConnectorLimits(post_timeout_s=0.5)).record_sale("3", SALE)
     never.set()
 
 

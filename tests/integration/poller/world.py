@@ -34,7 +34,7 @@ from prokip_shared.runtime import RunningService, ServiceContext, running
 from prokip_shared.security.tokens import InternalTokens
 from prokip_shared.security.vault import Vault
 from prokip_shared.settings import load_settings
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE_S, eventually
 from tests.support.settings import INTERNAL_SECRET, service_environ
 
 LOCATION: Final = "LOC001"
@@ -156,7 +156,7 @@ class PollerWorld:
 
         return await eventually(reached, what=f"health {health}")
 
-    async def until(self, probe: Callable[[], bool], what: str, *, timeout_s: float = 10.0) -> None:
+    async def until(self, probe: Callable[[], bool], what: str, *, timeout_s: float = PATIENCE_S) -> None:
         async def holds() -> bool:
             return probe()
 

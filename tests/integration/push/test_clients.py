@@ -1,6 +1,7 @@
 """The store clients against the simulated stores: what the gateway needs for connecting."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,7 +21,6 @@ from tests.integration.push.world import simple_goods, unlimited
 from tests.support.certificates import self_signed
 
 HOOKS = "https://hub.example.test/connections/webhook"
-TINY = ExchangeLimits(timeout_s=0.2, answer_bytes_max=2_000)
 
 
 @pytest.fixture
@@ -188,9 +188,11 @@ async def test_a_shops_budget_is_waited_for_and_a_long_wait_is_the_callers(sessi
         await client.catalogue_page(None)
         for _ in range(3):
             await client.catalogue_page(None)  # waits instead of being throttled
+    async with ShopifyServer(limits=replace(limits, restore_points_per_s=1)).serve() as shopify:
+        shopify.seed_goods(simple_goods(1, 5))
         shopify.shop().bucket.drain()
         with pytest.raises(Throttled):
-            await client.catalogue_page(None)
+            await shop_client(session, shopify).catalogue_page(None)
 
 
 async def test_a_redirect_is_not_followed(session: ClientSession) -> None:
@@ -203,12 +205,11 @@ async def test_a_redirect_is_not_followed(session: ClientSession) -> None:
 async def test_an_answer_that_is_too_long_or_too_late_is_given_up(session: ClientSession) -> None:
     async with WooCommerceStore().serve() as store:
         store.seed_goods(simple_goods(100, 5))
-        client = woo_client(session, store, limits=TINY)
         with pytest.raises(StoreUnavailable, match="more than 2000 bytes"):
-            await client.catalogue_page(None)
+            await woo_client(session, store, limits=ExchangeLimits(answer_bytes_max=2_000)).catalogue_page(None)
         store.faults.add(Fault("timeout_before", hold_s=5))
-        with pytest.raises(StoreUnavailable, match=r"did not answer within 0\.2 s"):
-            await client.catalogue_page(None)
+        with pytest.raises(StoreUnavailable, match=r"did not answer within 0\.5 s"):
+            await woo_client(session, store, limits=ExchangeLimits(timeout_s=0.5)).catalogue_page(None)
 
 
 async def test_a_shopify_write_that_is_in_progress_elsewhere_is_asked_again_with_the_same_key(

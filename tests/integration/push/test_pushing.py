@@ -276,7 +276,7 @@ async def test_stores_that_hang_do_not_delay_another_and_are_caught_up_later(dat
         for store in (*down, well):
             await stack.enter_async_context(store.serve())
         world = await stack.enter_async_context(
-            open_world(database_url, PUSH_WORKERS="4", PUSH_FAILING_WORKERS_MAX="1", PUSH_TIMEOUT_S="1")
+            open_world(database_url, PUSH_WORKERS="4", PUSH_FAILING_WORKERS_MAX="1", PUSH_TIMEOUT_S="3")
         )
         failing = {await world.connect_woo(store) for store in down}
         healthy = await world.connect_woo(well)
@@ -287,7 +287,7 @@ async def test_stores_that_hang_do_not_delay_another_and_are_caught_up_later(dat
         for left in (99, 98, 97, 96):
             await world.tell_stock({"SKU-0001": left})
             shown = partial(_shows, well, left)
-            await world.until(shown, f"{left} shown", timeout_s=0.9)
+            await world.until(shown, f"{left} shown", timeout_s=2.7)  # before any store that hangs is given up
         await world.until(lambda: len(world.heard_of(ConnectionHealthChangedV1)) == 3, "told that three fail")
         assert {change.connection_id for change in world.heard_of(ConnectionHealthChangedV1)} == failing
         for store in down:

@@ -40,7 +40,7 @@ from prokip_shared.security.vault import Vault
 from prokip_shared.settings import load_settings
 from store_push.app import SERVICE
 from store_push.config import StorePushSettings
-from tests.support.eventually import eventually
+from tests.support.eventually import PATIENCE_S, eventually
 from tests.support.settings import INTERNAL_SECRET, service_environ
 
 LOCATION: Final = "L1"
@@ -242,7 +242,7 @@ class PushWorld:
         assert row is not None
         return row
 
-    async def until(self, probe: Callable[[], bool], what: str, *, timeout_s: float = 10.0) -> None:
+    async def until(self, probe: Callable[[], bool], what: str, *, timeout_s: float = PATIENCE_S) -> None:
         async def holds() -> bool:
             return probe()
 
