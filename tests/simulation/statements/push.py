@@ -13,6 +13,7 @@ from tests.simulation.statements.registry import from_json, stands_in
 
 targets = stands_in("store_push", "targets.sql")
 work = stands_in("store_push", "work.sql")
+waiting = stands_in("store_push", "waiting.sql")
 intents = stands_in("store_push", "intents.sql")
 connections = stands_in("store_push", "connections.sql")
 catalogue = stands_in("store_push", "catalogue.sql")
@@ -257,11 +258,14 @@ async def claim_connection(tx: Transaction, connection_id: int) -> list[Values]:
     row = tx.get("connection_work", connection_id)
     if row is None or not row["active"] or not row["writable"] or row["next_attempt_at"] > tx.now:
         return []
-    if not tx.try_lock("connection_work", connection_id):
+    if not tx.try_lock("advisory", ("work", connection_id)):
         return []
-    row = tx.get("connection_work", connection_id)
-    assert row is not None
     return [row | {"claimed_at": tx.clock(), "asks": False}]
+
+
+@waiting
+async def begin_waiting(_tx: Transaction) -> list[Values]:
+    return []
 
 
 @work
@@ -382,6 +386,12 @@ async def unified_connections(tx: Transaction) -> list[Values]:
 @connections
 async def known_connections(tx: Transaction) -> list[Values]:
     return [{name: row[name] for name in KNOWN_COLUMNS} for row in tx.values("connection_work")]
+
+
+@connections
+async def wait_for_pushes(tx: Transaction, connection_ids: Sequence[int]) -> list[Values]:
+    await tx.lock("advisory", [("work", connection_id) for connection_id in sorted(connection_ids)])
+    return []
 
 
 @connections
