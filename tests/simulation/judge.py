@@ -45,6 +45,8 @@ class Basis:
     """Units of the store's own sales that the target takes into account."""
     first: bool
     """Nothing was ever confirmed there: the first number is written over whatever the store shows."""
+    believed: int | None = None
+    """What the store is held to show; None: nothing that it shows could be a surprise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +94,27 @@ class Judge:
         basis = self.world.system.basis(shop, sku)
         if basis is not None and sku not in shop.edited:
             untold = shop.taken[sku] - basis.known
-            if basis.first and untold > 0:
-                shop.hidden.add(sku)
-            if basis.first and untold < 0:
-                shop.brought_back.add(sku)
+            if basis.first:
+                self._first_number(shop, sku, untold)
             if untold > 0 and quantity > max(0, basis.target - untold):
                 self._wrong_push(shop, sku, f"{before} -> {quantity} gives back {untold} sold there", basis)
         self.stock_changed(sku)
+
+    def looked_at(self, shop: Shop, sku: str) -> None:
+        """A first look that shows the target hides as a first write does: there is nothing to compare it with and nothing
+        to write.
+        """
+        basis, shown = self.world.system.basis(shop, sku), shop.stock[sku]
+        if basis is None or not basis.first or sku in shop.edited:
+            return
+        if shown == basis.target and basis.believed in {None, shown}:
+            self._first_number(shop, sku, shop.taken[sku] - basis.known)
+
+    def _first_number(self, shop: Shop, sku: str, untold: int) -> None:
+        if untold > 0:
+            shop.hidden.add(sku)
+        if untold < 0:
+            shop.brought_back.add(sku)
 
     def _wrong_push(self, shop: Shop, sku: str, what: str, basis: Basis) -> None:
         self.world.note(f"{shop.name} {sku}: {what}")

@@ -458,7 +458,10 @@ class Product:
 
     def basis(self, shop: Shop, sku: str) -> Basis | None:
         claimed = CLAIMED.get((shop.connection_id, shop.items[sku]))
-        return None if claimed is None else Basis(claimed[0], int(claimed[1]), first=claimed[2] == 0)
+        if claimed is None:
+            return None
+        believed = None if claimed.believed is None else int(claimed.believed)
+        return Basis(claimed.target, int(claimed.taken), first=claimed.confirmed_revision == 0, believed=believed)
 
     def _check_targets(self, bundle: Bundle) -> None:
         """Whoever acknowledges a quantity keeps it, or a newer one."""

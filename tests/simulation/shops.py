@@ -72,6 +72,11 @@ class Order:
     heard: bool = False
     """Some webhook about it was answered 2xx."""
 
+    @property
+    def place(self) -> tuple[datetime, int]:
+        """In the list of changed orders."""
+        return self.modified_at, self.order_ref
+
     def taken(self) -> dict[str, int]:
         """Units by SKU."""
         units: dict[str, int] = {}
@@ -102,7 +107,7 @@ class Shop:
         self.taken = dict.fromkeys(stock, 0)
         """Units that orders since the connection hold, by SKU."""
         self.hidden: set[str] = set()
-        """SKUs whose first number from us was written over sales that we had not been told of."""
+        """SKUs whose first number from us was written over sales that we had not been told of, or was found there."""
         self.brought_back: set[str] = set()
         """The same of cancellations and returns."""
         self.edited: set[str] = set()
@@ -236,6 +241,10 @@ class Shop:
 
     # its API
 
+    def level(self, sku: str) -> Level:
+        self.world.judge.looked_at(self, sku)
+        return Level("own", self.stock[sku])
+
     def set_quantity(self, sku: str, quantity: int) -> None:
         before = self.stock[sku]
         self.stock[sku] = quantity
@@ -345,9 +354,7 @@ class ShopLink:
 
     async def read_levels(self, keys: Sequence[ItemKey]) -> dict[ItemKey, Level]:
         shop = self._shop
-        return await self._ask(
-            "levels", lambda: {key: Level("own", shop.stock[shop.skus[key.item_ref]]) for key in keys}
-        )
+        return await self._ask("levels", lambda: {key: shop.level(shop.skus[key.item_ref]) for key in keys})
 
     async def write(self, lines: Sequence[QuantityWrite], *, attempt_key: str) -> dict[ItemKey, WriteResult]:
         if self._shop.compare_and_set:
@@ -367,18 +374,22 @@ class ShopLink:
         return await self._ask("catalogue", page)
 
     async def changed_orders(self, since: datetime, cursor: str | None) -> OrdersPage:
+        """A cursor is a place in time, as both adapters have it: an order that changes meanwhile moves no other past it."""
         read = (shopify_webhooks if self._shop.platform == "shopify" else woocommerce_webhooks).read_order
-        first = int(cursor or 0)
+        place = (since, 0)
+        if cursor is not None:
+            at, ref = cursor.split()
+            place = (datetime.fromisoformat(at), int(ref))
 
         def page() -> OrdersPage:
             changed = sorted(
-                (order for order in self._shop.orders.values() if order.modified_at >= since),
-                key=lambda order: (order.modified_at, order.order_ref),
+                (order for order in self._shop.orders.values() if order.place > place), key=lambda order: order.place
             )
-            part = changed[first : first + PAGE_ITEMS_MAX]
-            more = first + PAGE_ITEMS_MAX < len(changed)
+            part = changed[:PAGE_ITEMS_MAX]
+            more = len(changed) > PAGE_ITEMS_MAX
             snapshots = tuple(read(self._shop.body_of(order)) for order in part)
-            return OrdersPage(snapshots, (), str(first + PAGE_ITEMS_MAX) if more else None, self._shop.clock())
+            following = f"{part[-1].modified_at.isoformat()} {part[-1].order_ref}" if more else None
+            return OrdersPage(snapshots, (), following, self._shop.clock())
 
         return await self._ask("orders", page)
 

@@ -1,3 +1,4 @@
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -11,8 +12,13 @@ from pydantic import SecretStr
 
 from prokip_sandbox import Fault, ShopifyServer, WooCommerceStore
 from prokip_shared.connections import CustomCredentials
-from prokip_shared.messages import ConnectionHealthChangedV1
+from prokip_shared.database import migrate, open_pool
+from prokip_shared.messages import ConnectionHealthChangedV1, utc_now
 from prokip_shared.platforms.signatures import sign
+from store_push.domain.health import Health
+from store_push.storage.background import BackgroundStorage
+from store_push.storage.connections import ConnectionStorage, KnownConnection
+from store_push.storage.work import WorkStorage
 from tests.integration.push.world import notified, open_world, simple_goods, unlimited
 from tests.support.eventually import eventually
 
@@ -294,6 +300,52 @@ async def test_stores_that_hang_do_not_delay_another_and_are_caught_up_later(dat
             store.faults.clear()
         await world.until(lambda: all(_shows(store, 96) for store in down), "caught up")
         await world.until(lambda: len(world.heard_of(ConnectionHealthChangedV1)) == 6, "told that they are well")
+
+
+async def test_who_pushes_is_alone_and_keeps_no_old_rows_alive(database_url: str) -> None:
+    """A store may not answer for PUSH_TIMEOUT_S; with a number the claim would keep what changes in all of the database."""
+    await migrate(database_url, schema="push", package="store_push")
+    work, connections, background = WorkStorage(), ConnectionStorage(), BackgroundStorage()
+    async with (
+        await open_pool(database_url, service="test", connections_max=2) as pool,
+        pool.acquire() as one,
+        pool.acquire() as other,
+    ):
+        await connections.save(one, [KnownConnection(1, 1, "shopify", "main", "7", writable=True, active=True)])
+        async with one.transaction():
+            assert await work.claim(one, 1) is not None
+            assert await work.claim(other, 1) is None
+            assert await background.health_of(other, 1) is None, "the push finds out itself"
+            forgiving = asyncio.create_task(connections.forgive(other, [1]))
+            waits = partial(
+                one.fetchval, "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid())"
+            )
+            await eventually(waits, what="who forgives waits for the push")
+            await work.record_attempt(one, 1, Health("failing", utc_now(), "down", 3), pause_s=60, pushed=False)
+        await forgiving
+        claim = await work.claim(other, 1)
+        assert claim is not None, "tried at once, though the push failed meanwhile"
+        assert (claim.health.state, claim.health.consecutive_failures) == ("failing", 0)
+
+
+async def test_a_store_that_does_not_answer_keeps_no_old_rows_alive(database_url: str) -> None:
+    shopify = shopify_with(1)
+    async with shopify.serve(), open_world(database_url, shopify) as world:
+        shop = await world.connect_shop(shopify)
+        await world.tell_stock({"SKU-0001": 100})
+        await world.until_settled(shop)
+        silent = shopify.faults.add(Fault("timeout_before", body="inventorySetQuantities"))
+        await world.tell_stock({"SKU-0001": 99})
+        await world.until(lambda: silent.met == 1, "the write is under way")
+        holder = await world.fetch_row(
+            "SELECT state, backend_xid, backend_xmin FROM pg_stat_activity JOIN pg_locks k USING (pid)"
+            " WHERE k.locktype = 'advisory'"
+            " AND k.classid::bigint << 32 | k.objid::bigint = hashtextextended('push.work', $1)",
+            shop,
+        )
+        assert dict(holder or {}) == {"state": "idle in transaction", "backend_xid": None, "backend_xmin": None}
+        await world.until_settled(shop)
+        assert shopify.shop().stock("SKU-0001") == 99
 
 
 def _shows(store: WooCommerceStore, quantity: int) -> bool:

@@ -21,6 +21,7 @@ from prokip_shared.platforms.shopify_webhooks import read_order as read_shopify_
 from store_push.storage.connections import ConnectionStorage, KnownConnection
 from store_push.storage.looks import LookStorage
 from store_push.storage.sweeps import SweepStorage
+from store_push.storage.waiting import begin_waiting
 from tests.integration.push.test_pushing import shopify_with, woo_with
 from tests.integration.push.world import LOCATION, PushWorld, open_world
 from tests.support.eventually import eventually
@@ -272,7 +273,11 @@ async def test_who_sweeps_or_looks_is_alone_and_keeps_no_old_rows_alive(database
         async with one.transaction():
             assert await sweeps.claim(one, pause_s_min=0) is not None
             assert await looks.claim(one) is not None
-            assert await one.fetchval("SELECT pg_current_xact_id_if_assigned()") is None
+            await begin_waiting(one)
+            kept = await other.fetchrow(
+                "SELECT backend_xid, backend_xmin FROM pg_stat_activity WHERE pid = $1", one.get_server_pid()
+            )
+            assert dict(kept or {}) == {"backend_xid": None, "backend_xmin": None}
             assert await sweeps.claim(other, pause_s_min=0) is None
             assert await looks.claim(other) is None
         assert await sweeps.claim(other, pause_s_min=0) is not None

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from store_push.domain.rules import SkuRule, StoreRule, shown_of
 from store_push.storage.work import HISTORY_COLUMNS
@@ -13,6 +13,7 @@ from tests.simulation.statements.registry import from_json, stands_in
 
 targets = stands_in("store_push", "targets.sql")
 work = stands_in("store_push", "work.sql")
+waiting = stands_in("store_push", "waiting.sql")
 intents = stands_in("store_push", "intents.sql")
 connections = stands_in("store_push", "connections.sql")
 catalogue = stands_in("store_push", "catalogue.sql")
@@ -22,9 +23,19 @@ rules = stands_in("store_push", "rules.sql")
 PUSH_CHANNEL = "prokip_push_due"
 CATALOGUE_CHANNEL = "prokip_push_catalogue"
 
-CLAIMED: dict[tuple[int, str], tuple[int, Decimal, int]] = {}
-"""What each write of a listing is about: its target, the units of the store's own sales that this knows of, and the
-revision that was confirmed before; 0 where it is the first."""
+
+class Claimed(NamedTuple):
+    """What each look at a listing and each write of it is about."""
+
+    target: int
+    taken: Decimal
+    """The units of the store's own sales that the target knows of."""
+    confirmed_revision: int
+    """0 where nothing was confirmed before."""
+    believed: Decimal | None
+
+
+CLAIMED: dict[tuple[int, str], Claimed] = {}
 
 NEW_LISTING: Mapping[str, Any] = {
     "parent_ref": None,
@@ -247,11 +258,14 @@ async def claim_connection(tx: Transaction, connection_id: int) -> list[Values]:
     row = tx.get("connection_work", connection_id)
     if row is None or not row["active"] or not row["writable"] or row["next_attempt_at"] > tx.now:
         return []
-    if not tx.try_lock("connection_work", connection_id):
+    if not tx.try_lock("advisory", ("work", connection_id)):
         return []
-    row = tx.get("connection_work", connection_id)
-    assert row is not None
     return [row | {"claimed_at": tx.clock(), "asks": False}]
+
+
+@waiting
+async def begin_waiting(_tx: Transaction) -> list[Values]:
+    return []
 
 
 @work
@@ -267,7 +281,11 @@ async def due_listings(tx: Transaction, connection_id: int, listings_max: int) -
     ]
     claimed = sorted(due, key=lambda row: (row["target"] != 0, row["due_at"], row["id"]))[:listings_max]
     for row in claimed:
-        CLAIMED[connection_id, row["item_ref"]] = (row["target"], row["target_taken"], row["confirmed_revision"])
+        read = row["confirmed"]
+        believed = None if read is None else read + row["confirmed_taken"] - row["target_taken"]
+        CLAIMED[connection_id, row["item_ref"]] = Claimed(
+            row["target"], row["target_taken"], row["confirmed_revision"], believed
+        )
     return [{**row, "held": False} | (tx.get("intent", row["id"]) or NO_INTENT) for row in claimed]
 
 
@@ -368,6 +386,12 @@ async def unified_connections(tx: Transaction) -> list[Values]:
 @connections
 async def known_connections(tx: Transaction) -> list[Values]:
     return [{name: row[name] for name in KNOWN_COLUMNS} for row in tx.values("connection_work")]
+
+
+@connections
+async def wait_for_pushes(tx: Transaction, connection_ids: Sequence[int]) -> list[Values]:
+    await tx.lock("advisory", [("work", connection_id) for connection_id in sorted(connection_ids)])
+    return []
 
 
 @connections

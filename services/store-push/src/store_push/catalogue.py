@@ -26,6 +26,7 @@ from store_push.ports import Store, StoreDirectory
 from store_push.storage.catalogue import SAVE_ITEMS_MAX, CatalogueClaim, CatalogueStorage
 from store_push.storage.connections import ConnectionStorage
 from store_push.storage.targets import TargetStorage
+from store_push.storage.waiting import begin_waiting
 
 ITEMS_MAX: Final = 500_000
 HOLDERS_PER_MESSAGE_MAX: Final = 1_000
@@ -64,6 +65,7 @@ class CatalogueReader:
                 return False
             if claim.age > READ_AGE_MAX:
                 claim = claim.begun_anew()
+            await begin_waiting(connection)
             try:
                 page = await store.catalogue_page(claim.cursor)
                 claim = claim.after(page)

@@ -16,6 +16,7 @@ from store_push.domain.health import pause_s
 from store_push.ports import StoreDirectory
 from store_push.storage.looks import Look, LookStorage
 from store_push.storage.targets import Hint, TargetStorage
+from store_push.storage.waiting import begin_waiting
 
 log = Log("looking")
 
@@ -54,6 +55,7 @@ class LevelLooker:
             seen = await self.storage.listings(
                 connection, look.connection_id, unseen_s=self.limits.unseen_s, listings_max=LISTINGS_MAX
             )
+            await begin_waiting(connection)
             try:
                 levels = await store.read_levels([listing.key for listing in seen]) if seen else {}
             except StoreError as error:

@@ -25,6 +25,7 @@ from store_push.storage.connections import ConnectionStorage
 from store_push.storage.matching import MatchingStorage
 from store_push.storage.product_looks import LookClaim, ProductLook, ProductLookStorage
 from store_push.storage.targets import TargetStorage
+from store_push.storage.waiting import begin_waiting
 
 PRODUCTS_MAX: Final = 20
 """Looked at in one claim."""
@@ -59,6 +60,7 @@ class ProductLooker:
                 await self.storage.read_whole_instead(connection, claim)
                 return True
             looks = looks[:PRODUCTS_MAX]
+            await begin_waiting(connection)
             try:
                 items = await store.items_of([look.product_ref for look in looks])
             except StoreError as error:

@@ -14,6 +14,7 @@ from store_push import metrics
 from store_push.domain.health import pause_s
 from store_push.ports import StoreDirectory
 from store_push.storage.subscriptions import SubscriptionCheck, SubscriptionStorage
+from store_push.storage.waiting import begin_waiting
 
 log = Log("subscriptions")
 
@@ -34,6 +35,7 @@ class SubscriptionWatch:
             store = None if check is None else self.stores.store_of(check.connection_id)
             if check is None or store is None:
                 return False
+            await begin_waiting(connection)
             try:
                 restored = await store.keep_webhooks(self.public_webhook_url)
             except StoreError as error:

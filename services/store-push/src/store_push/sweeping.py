@@ -21,6 +21,7 @@ from store_push.domain.health import pause_s
 from store_push.domain.sweeps import Sweep, observations_of
 from store_push.ports import Store, StoreDirectory
 from store_push.storage.sweeps import SweepStorage
+from store_push.storage.waiting import begin_waiting
 
 CLAIM_PAGES_MAX: Final = 50
 """Then progress is stored, so that a crash repeats no more than that."""
@@ -52,6 +53,7 @@ class Sweeper:
             store = None if sweep is None else self.stores.store_of(sweep.connection_id)
             if sweep is None or store is None:
                 return False
+            await begin_waiting(connection)
             with bind_correlation(sweep.correlation_id):
                 try:
                     sweep = await self._read(store, sweep)

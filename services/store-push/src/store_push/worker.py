@@ -1,6 +1,6 @@
 """One push of one connection, from claim to commit; and the dispatcher that decides which connections are next.
 
-The claim is a row lock in the transaction that also stores what happened, so a crash at any point releases the
+The claim is an advisory lock of the transaction that also stores what happened, so a crash at any point releases the
 connection and leaves its listings due. What was about to be written is committed beside it before the write leaves: where
 that is found by the next claim, it is looked into what the store did meanwhile.
 """
@@ -35,6 +35,7 @@ from store_push.domain.listings import DueListing
 from store_push.ports import StoreDirectory
 from store_push.pusher import Pusher, PushReport
 from store_push.storage.sweeps import SweepStorage
+from store_push.storage.waiting import begin_waiting
 from store_push.storage.work import Claim, DueConnection, WorkStorage
 
 CLAIM_LISTINGS_MAX: Final = 1_000
@@ -69,6 +70,7 @@ class Worker:
             due, swept = await self._due(connection, connection_id, listings_max)
             if not due:
                 return False
+            await begin_waiting(connection)
             with bind_correlation(due[0].correlation_id):
                 report = await self.pusher.push(store, due, swept, asks=claim.asks)
                 health, pause = self._health_after(claim, report)

@@ -313,8 +313,8 @@ def _look_into(listing: DueListing, shown: int, patience: Patience, now: datetim
     """Whether an earlier write happened, from what the store shows; nothing is written before that is known.
 
     One number can mean both: the write, or an order that nobody has told yet. So it counts when it stayed the same over
-    a sweep of the store's orders. Where it never does, the one that it shows after `drift_after_s` is taken, or the higher
-    one: a difference left then reads as a sale.
+    a sweep of the store's orders, or for very long. Where it never does, the higher one is taken after `drift_after_s`,
+    whatever the store shows just then: what is missing reads as a sale. That stays open until the orders are swept.
     """
     written = [number for number in (listing.believed, listing.believed_if_written) if number is not None]
     gap = _gap_of(listing, shown - written[0], now)
@@ -322,19 +322,17 @@ def _look_into(listing: DueListing, shown: int, patience: Patience, now: datetim
     if gap.since < since:
         gap = Gap(gap.units, gap.taken, now)  # from before that write
     counted = patience.counted(gap, now, swept)
-    waited = patience.judges(Gap(gap.units, gap.taken, since), now, swept)
-    if ((counted or waited) and shown in written) or (counted and listing.believed is None):
-        believed = shown
-    elif waited:
-        believed = max(written)
-    else:
+    held_still = counted or patience.judges(gap, now, swept)
+    known = (held_still and shown in written) or (counted and listing.believed is None)
+    if not known and not patience.judges(Gap(gap.units, gap.taken, since), now, swept):
         reason = f"it is not known whether {written[-1]} was written; shows {shown}, waiting for the store's orders"
         look_at = patience.next_look(gap, now)
         return Settled(
             listing, "matched", reason, listing.confirmed,
             confirmed_now=False, outcome="conflict", look_at=look_at, gap=gap, shown=shown, in_doubt=True,
         )  # fmt: skip
-    left = None if shown == believed else Gap(shown - believed, listing.target_taken, now)
+    believed = shown if known else max(written)
+    left = None if known else Gap(shown - believed, listing.target_taken, now)
     return Settled(
         listing, "matched", "", believed, confirmed_now=True, outcome=None, look_at=now, gap=left, shown=shown
     )
@@ -422,8 +420,10 @@ def _may_have_hidden_a_sale(listing: DueListing, habits: Habits, now: datetime) 
     """A sale whose order comes late may be written over, and its order then explains a number that is gone.
 
     Without compare-and-set that happens between our read and any write of ours; with it, where a difference was taken
-    for drift although an order would have explained it.
+    for drift although an order would have explained it. And the first number that we read may have such a sale in it.
     """
+    if habits.compare_and_set and _first_sight(listing):
+        return listing.target_taken != listing.confirmed_taken
     written_at = listing.drifted_at if habits.compare_and_set else listing.confirmed_at
     return written_at is not None and now - written_at < ORDER_LATE_MAX
 

@@ -39,7 +39,7 @@ WHERE connection_id = $1;
 SELECT business_id, health, health_since, consecutive_failures, last_push_at, clock_timestamp() AS now,
     EXISTS (SELECT FROM push.listing l WHERE l.connection_id = w.connection_id AND l.due_at <= now()) AS push_due
 FROM push.connection_work w
-WHERE connection_id = $1
+WHERE connection_id = $1 AND pg_try_advisory_xact_lock(hashtextextended('push.work', $1::bigint))
 FOR UPDATE SKIP LOCKED;
 
 -- name: note_health

@@ -3,6 +3,12 @@
 SELECT connection_id, business_id, platform, location_id, place_ref, writable, active, own_location_id
 FROM push.connection_work;
 
+-- name: wait_for_pushes
+-- Until nobody pushes to these stores, and from then on nobody does before the transaction ends: what a push found is
+-- not to be stored over what changes here, nor the other way round.
+SELECT pg_advisory_xact_lock(hashtextextended('push.work', n.connection_id))
+FROM (SELECT connection_id FROM unnest($1::bigint[]) AS n (connection_id) ORDER BY connection_id) n;
+
 -- name: save_connections
 -- Follows the directory; how the store answered so far is kept.
 INSERT INTO push.connection_work AS w (

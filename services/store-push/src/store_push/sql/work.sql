@@ -17,7 +17,9 @@ ORDER BY 3;
 SELECT true;
 
 -- name: claim_connection
--- The claim: held until the transaction ends, also by a crash. No row: another worker has it, or nothing may be done.
+-- The claim: held until the transaction ends, also by a crash. No row: another worker has it, or nothing may be done. No
+-- row lock, which would give the transaction a number, as in lock_sweep. What another worker stores in the very moment
+-- between this statement's snapshot and the lock is missed: how the store answered it, but no listing.
 -- The commit need not wait for the disk: should the server lose it, the listings are due again, as after any crash
 -- between a store's answer and the commit, and the next compare-and-set finds what the store shows.
 SELECT w.connection_id, w.business_id, w.platform, w.health, w.health_since, w.consecutive_failures, w.last_push_at,
@@ -29,7 +31,7 @@ WHERE w.connection_id = $1 AND w.active AND w.writable AND w.next_attempt_at <= 
         SELECT FROM push.first_quantities f
         WHERE f.connection_id = w.connection_id AND f.state IN ('waiting', 'held', 'refused')
     )
-FOR NO KEY UPDATE OF w SKIP LOCKED; -- rows that refer to it are made meanwhile
+    AND pg_try_advisory_xact_lock(hashtextextended('push.work', $1::bigint));
 
 -- name: due_listings
 -- Zeros first, because selling what is gone hurts most; then the oldest. With what an earlier attempt left open.

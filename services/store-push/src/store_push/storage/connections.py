@@ -33,6 +33,7 @@ class ConnectionStorage:
         return {row["connection_id"]: KnownConnection(**row) for row in rows}
 
     async def save(self, connection: Connection, records: Sequence[KnownConnection]) -> None:
+        await self._wait_for_pushes(connection, [record.connection_id for record in records])
         await connection.execute(
             self._queries["save_connections"],
             [record.connection_id for record in records],
@@ -54,9 +55,12 @@ class ConnectionStorage:
         return bool(await connection.fetchval(self._queries["hold_connection"], connection_id))
 
     async def forgive(self, connection: Connection, connection_ids: Sequence[int]) -> None:
+        """A push under way ends first: its failure is forgiven too."""
+        await self._wait_for_pushes(connection, connection_ids)
         await connection.execute(self._queries["forgive_connections"], connection_ids)
 
     async def forget(self, connection: Connection, connection_ids: Sequence[int]) -> None:
+        await self._wait_for_pushes(connection, connection_ids)
         await connection.execute(self._queries["forget_connections"], connection_ids)
 
     async def move_listings(self, connection: Connection, connection_id: int, location_id: str) -> None:
@@ -67,3 +71,6 @@ class ConnectionStorage:
 
     async def lock_business_listings(self, connection: Connection, business_id: int) -> None:
         await connection.execute(self._queries["lock_business_listings"], business_id)
+
+    async def _wait_for_pushes(self, connection: Connection, connection_ids: Sequence[int]) -> None:
+        await connection.execute(self._queries["wait_for_pushes"], connection_ids)

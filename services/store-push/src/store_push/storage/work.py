@@ -29,7 +29,7 @@ class DueConnection:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One connection, held by a row lock until its transaction ends."""
+    """One connection, held by an advisory lock until its transaction ends."""
 
     connection_id: int
     business_id: int
