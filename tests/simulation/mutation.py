@@ -233,8 +233,8 @@ MUTANTS: Final[dict[str, Mutant]] = {
         f"{PUSH}/domain/decisions.py",
         "return None if explained else Gap(0, listing.target_taken, now)",
         "return None",
-        scenario="lost news",
-        caught_by=145,
+        scenario="edited and sold",
+        caught_by=20,
     ),
     "judges before the ledger has counted": Mutant(
         f"{PUSH}/domain/decisions.py",

@@ -273,7 +273,7 @@ class Product:
             connections,
             stores,
             settle_s=SETTLE_S,
-            interval_s=CATALOGUE_S if world.edited else CATALOGUE_SELDOM_S,
+            interval_s=CATALOGUE_S if world.edited and world.scenario.rereads else CATALOGUE_SELDOM_S,
         )
         sweeper = Sweeper(pool, outbox, sweeps, stores, SWEEP)
         catalogue_timer = DueTimer(reader.read_next, reader.next_in_s)

@@ -32,6 +32,12 @@ class Scenario:
     also where there is no compare-and-set."""
     delay_s_max: float = 40.0
     """For how long the broker may keep a message that it delays."""
+    hints: float | None = None
+    """The share of changed quantities that stores tell by webhook; then none of those gets lost, as orders do."""
+    corrected_by_max: int | None = None
+    """Who edits a quantity moves it by no more units than that."""
+    rereads: bool = True
+    """Where people edit quantities, catalogues are read again every few minutes."""
     frozen: float = 0.0
     """The share of sales before which a process stands still for longer than the others wait for it. Then one sale may be
     in Prokip twice for a while. It is answered: one that leaves so late and is not answered, nobody would find."""
@@ -77,6 +83,14 @@ SCENARIOS: Final[dict[str, Scenario]] = {
     ),
     "late news": Scenario(
         Weather(webhook_late=0.9, webhook_lost=0.2), skus=2, stock=(2, 5), shopper_s=10.0, counter_s=20.0, strict=True
+    ),
+    "edited and sold": Scenario(
+        Weather(edit=0.4, webhook_lost=0.7),
+        stock=(20,),
+        shopper_s=20.0,
+        hints=1.0,
+        corrected_by_max=2,
+        rereads=False,
     ),
     "slow returns": Scenario(
         Weather(erp_fails=0.5), skus=1, stock=(60,), connector=True, shopper_s=12.0, returns_s=10.0

@@ -27,7 +27,7 @@ class Shopper:
     def _act(self) -> None:
         chance, shop = self._chance, self._shop
         if chance.random() < self._world.weather.edit:
-            shop.edit_quantity(chance.choice(list(shop.stock)), chance.randint(0, 25))
+            self._edit()
             return
         own = [order for order in shop.orders.values() if not order.before_connection]
         draw = chance.random()
@@ -37,6 +37,12 @@ class Shopper:
             shop.touch(chance.choice(list(shop.orders.values())))
         else:
             self._change(chance.choice(own[-4:]))
+
+    def _edit(self) -> None:
+        chance, shop, most = self._chance, self._shop, self._world.scenario.corrected_by_max
+        sku = chance.choice(list(shop.stock))
+        quantity = chance.randint(0, 25) if most is None else max(0, shop.stock[sku] + chance.randint(-most, most))
+        shop.edit_quantity(sku, quantity)
 
     def _buy(self) -> None:
         chance, shop = self._chance, self._shop

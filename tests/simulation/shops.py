@@ -302,7 +302,8 @@ class Courier:
         world, weather, chance = self._world, self._world.weather, self._world.mishaps
         if not world.connected:
             return
-        if chance.random() < weather.webhook_lost:
+        kept = order is None and world.scenario.hints is not None
+        if chance.random() < weather.webhook_lost and not kept:
             world.note(f"{shop.name} loses {topic}")
             return
         copies = 2 if chance.random() < weather.webhook_repeated else 1

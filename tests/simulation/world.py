@@ -123,8 +123,8 @@ class World:
         scenario = self.scenario
         skus = [f"SKU-{number}" for number in range(1, chance.randint(3, 7))][: scenario.skus]
         stock = {sku: chance.choice(scenario.stock) for sku in skus}
-        self.hints = chance.choice((0.0, 0.3, 1.0))
-        """The share of changed quantities that stores tell by webhook."""
+        drawn = chance.choice((0.0, 0.3, 1.0))
+        self.hints = drawn if scenario.hints is None else scenario.hints
         connector = chance.random() < CONNECTOR_SHARE if scenario.connector is None else scenario.connector
         self.erp = Erp(self, stock, connector=connector, takes_returns=connector or chance.random() < 0.7)
         self.account = _account(connector=connector)
