@@ -196,7 +196,7 @@ async def test_postgres_connections_cut_in_the_middle_of_sales_lose_none(databas
         refused = [one.topic for one in world.shopify.courier.sent if one.status != 200]
         settling = asyncio.create_task(_settle_doubts(market))
         try:
-            await _expect_all_sold(market, sold, timeout_s=45)
+            await _expect_all_sold(market, sold, timeout_s=75)
         except AssertionError as error:
             states = {state: len(await sales_in(market, state)) for state in ("due", "posting", "in_doubt", "refused")}
             orders = await _fetch_value(database_url, "SELECT count(*) FROM inventory.orders")
