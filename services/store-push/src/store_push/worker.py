@@ -235,6 +235,7 @@ class Dispatcher:
         self._linger = linger
         self._wake = asyncio.Event()
         self._busy: dict[int, asyncio.Task[None]] = {}
+        self._began_s: dict[int, float] = {}
         self._failing_busy: set[int] = set()
         self._draining = False
 
@@ -300,16 +301,16 @@ class Dispatcher:
             self._failing_busy.add(one.connection_id)
         task = asyncio.create_task(self._push(one.connection_id), name=f"push {one.connection_id}")
         self._busy[one.connection_id] = task
+        self._began_s[one.connection_id] = time.perf_counter()
         metrics.WORKERS_BUSY.set(len(self._busy))
         task.add_done_callback(lambda _task: self._end(one.connection_id))
 
     def _end(self, connection_id: int) -> None:
-        del self._busy[connection_id]
+        del self._busy[connection_id], self._began_s[connection_id]
         self._failing_busy.discard(connection_id)
         metrics.WORKERS_BUSY.set(len(self._busy))
 
     async def _push(self, connection_id: int) -> None:
-        began_s = time.perf_counter()
         try:
             pushed = await self._worker.push(connection_id)
         except Exception as error:  # one connection's trouble must not end the pushes of the others
@@ -317,5 +318,7 @@ class Dispatcher:
             await asyncio.sleep(DATABASE_PAUSE_S)
             return
         if pushed:
-            self._linger.learn(time.perf_counter() - began_s, len(self._busy))
+            now_s = time.perf_counter()
+            took_s = {key: now_s - began_s for key, began_s in self._began_s.items()}
+            self._linger.learn(took_s.pop(connection_id), took_s.values())
             self.wake()
