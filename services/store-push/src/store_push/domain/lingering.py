@@ -1,5 +1,6 @@
 """How long changes gather before they are pushed: little when there is little to do, more when the machine is busy."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
@@ -7,6 +8,8 @@ LEARNING_SHARE: Final = 0.1
 LINGER_PER_WORK: Final = 0.5
 """Of the time of the pushes that run at a time, taken together. Under load a push costs far more than one more listing
 in it: at 100 orders a second in ten stores this makes the pushes about as rare as was measured to be the best."""
+WORKS_FOR_S_MAX: Final = 1.0
+"""A push that has been under way for longer waits for its store, and keeps neither processor nor database busy."""
 
 
 @dataclass(slots=True)
@@ -21,9 +24,11 @@ class Linger:
     def seconds(self) -> float:
         return min(max(self.seconds_min, self._work_s * LINGER_PER_WORK), self.seconds_max)
 
-    def learn(self, push_s: float, at_a_time: int) -> None:
-        """How long a push took, and how many ran when it ended.
+    def learn(self, push_s: float, others_s: Iterable[float]) -> None:
+        """How long a push took, and how long the others that are under way have taken so far.
 
-        A slow store counts as no more than the longest linger, so that one that hangs slows nobody down for long.
+        A slow store counts as no more than the longest linger, so that one that hangs slows nobody down for long; nor does
+        it count beside the pushes of others.
         """
+        at_a_time = 1 + sum(other_s < WORKS_FOR_S_MAX for other_s in others_s)
         self._work_s += (min(push_s, self.seconds_max) * at_a_time - self._work_s) * LEARNING_SHARE
