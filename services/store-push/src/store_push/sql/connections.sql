@@ -34,6 +34,11 @@ SELECT pg_notify('prokip_push_catalogue', '');
 UPDATE push.connection_work SET next_attempt_at = now(), consecutive_failures = 0
 WHERE connection_id = ANY($1::bigint[]);
 
+-- name: await_pushes
+-- Returns when no push of these is under way. To be done first by whoever deletes their intents: a push that notes one
+-- waits for them outside of its claim's transaction, where Postgres would not see the two wait for each other.
+SELECT FROM push.connection_work WHERE connection_id = ANY($1::bigint[]) ORDER BY connection_id FOR UPDATE;
+
 -- name: forget_connections
 -- Disconnected: the listings go, the stock in the store and the history of pushes stay.
 WITH intents AS (

@@ -53,6 +53,7 @@ class ConnectionStorage:
         await connection.execute(self._queries["forgive_connections"], connection_ids)
 
     async def forget(self, connection: Connection, connection_ids: Sequence[int]) -> None:
+        await connection.execute(self._queries["await_pushes"], connection_ids)
         await connection.execute(self._queries["forget_connections"], connection_ids)
 
     async def move_listings(self, connection: Connection, connection_id: int, location_id: str) -> None:
