@@ -23,8 +23,9 @@ from prokip_onebox.tracking import FinishedSale, SaleTracker
 from prokip_shared.bus import BatchHandler, Subscription, open_bus
 from prokip_shared.bus.port import M
 from prokip_shared.database import Connection, open_pool
-from prokip_shared.messages import ListingPushedV1, Message, OrderObservedV1, SaleDueV1
+from prokip_shared.messages import ListingPushedV1, Message, OrderObservedV1, SaleDueV1, utc_now
 from tests.bench.figures import Figure, percentile
+from tests.bench.hops import hops_ms
 from tests.bench.processor import used_s
 from tests.bench.system import open_services, open_world_process
 from tests.support.bus_host import BusAt, bench_context
@@ -189,20 +190,24 @@ async def run(database_url: str, broker_url: str, folder: Path) -> list[Figure]:
             shoppers = Shoppers(session, shopify_url_of(world), shops)
             warm = await shoppers.shop(WARM_UP_S)
             await all_finished(witness, warm)
-            counted_before, used_before = len(witness.finished), used_s(folder.parent)
+            began, counted_before, used_before = utc_now(), len(witness.finished), used_s(folder.parent)
             sold = await shoppers.shop(DURATION_S)
             used = used_s(folder.parent) - used_before
             await all_finished(witness, counted_before + sold)
             took = [sale.took_ms for sale in witness.finished[counted_before:]]
+            hops = await hops_ms(database_url, witness.accepted, began)
             store_ms = await shoppers.store_ms()
-    return [_figure(took, sold, store_ms, {name: seconds / sold * 1000 for name, seconds in used.most_common()})]
+    cpu_ms = {name: seconds / sold * 1000 for name, seconds in used.most_common()}
+    return [_figure(took, sold, store_ms, cpu_ms, hops)]
 
 
 def shopify_url_of(world: Mapping[str, Any]) -> str:
     return str(world["shopify"]["urlTemplate"]).removesuffix("/{shop}")
 
 
-def _figure(took: Sequence[int], sold: int, store_ms: float, cpu_ms: Mapping[str, float]) -> Figure:
+def _figure(
+    took: Sequence[int], sold: int, store_ms: float, cpu_ms: Mapping[str, float], hops: Mapping[str, float]
+) -> Figure:
     p50, p99 = median(took), percentile(took, 0.99)
     return Figure(
         f"sale accepted → all {STORES} stores confirmed, {ORDERS_PER_S} orders/s",
@@ -217,6 +222,7 @@ def _figure(took: Sequence[int], sold: int, store_ms: float, cpu_ms: Mapping[str
             "max ms": max(took),
             "sales": sold,
             "confirmed everywhere": len(took),
+            "p50 ms of each hop": ", ".join(f"{name} {ms:.0f}" for name, ms in hops.items()),
             "CPU ms an order": ", ".join(f"{name} {used:.2f}" for name, used in cpu_ms.items()),
             "in all": sum(cpu_ms.values()),
         },
