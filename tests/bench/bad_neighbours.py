@@ -49,9 +49,8 @@ async def run(database_url: str, broker_url: str, folder: Path) -> list[Figure]:
             open_witness(operator, database_url, broker_url, watched=good) as witness,
             ClientSession() as session,
         ):
-            skus = sorted(next(iter(witness.tracker.listed.values())))
             url = shopify_url_of(world)
-            shoppers = Shoppers(session, url, good, skus, orders_per_s=ORDERS_PER_S)
+            shoppers = Shoppers(session, url, good, orders_per_s=ORDERS_PER_S)
             await all_finished(witness, await shoppers.shop(WARM_UP_S))
             quiet, bad = Times(folder.parent), Times(folder.parent)
             for _round in range(ROUNDS):

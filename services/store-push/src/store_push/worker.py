@@ -6,6 +6,7 @@ that is found by the next claim, it is looked into what the store did meanwhile.
 """
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Sequence
@@ -240,6 +241,7 @@ class Dispatcher:
         self._left: list[DueConnection] = []
         """Ready, and no worker was free: they have lingered already."""
         self._draining = False
+        self._began_at_s = -math.inf
 
     def wake(self) -> None:
         """Something may be due."""
@@ -264,15 +266,14 @@ class Dispatcher:
             await asyncio.wait(self._busy.values())
 
     async def _sleep(self, wait_s: float) -> None:
-        """Until something may be due, but never less than the linger: what arrives meanwhile shares the write."""
+        """Until something may be due, a moment for what comes with it, and until the linger since the pushes before."""
         try:
             async with asyncio.timeout(wait_s):
                 await self._wake.wait()
         except TimeoutError:
             pass
-        linger_s = self._linger.seconds
-        metrics.LINGER_S.set(linger_s)
-        await asyncio.sleep(linger_s)
+        metrics.LINGER_S.set(self._linger.seconds)
+        await asyncio.sleep(self._linger.rest_s(asyncio.get_running_loop().time() - self._began_at_s))
         self._wake.clear()
 
     async def _look(self) -> float:
@@ -302,6 +303,7 @@ class Dispatcher:
             self._begin(self._left.pop(0))
 
     def _begin(self, one: DueConnection) -> None:
+        self._began_at_s = asyncio.get_running_loop().time()
         if one.failing:
             self._failing_busy.add(one.connection_id)
         task = asyncio.create_task(self._push(one.connection_id), name=f"push {one.connection_id}")
