@@ -134,7 +134,7 @@ class Attacker:
                     assert answer.status == 200, (module, await answer.text())
             return True
 
-        await eventually(ready, timeout_s=10, what="all services are ready")
+        await eventually(ready, what="all services are ready")
 
     async def sign_in(self) -> None:
         credentials = {"username": "operator", "password": "correct horse battery"}
@@ -164,7 +164,7 @@ async def expect_a_sale_to_go_through(market: Market) -> None:
     before = int(market.world.prokip.stock(sku))
     market.world.woocommerce[0].buy({sku: 1})
     market.world.shopify.shop().buy({sku: 2})
-    await market.expect(sku, before - 3, timeout_s=30)
+    await market.expect(sku, before - 3)
 
 
 def filled(path: str) -> str:
@@ -775,7 +775,7 @@ async def test_hostile_bodies_with_right_signatures_are_parked_or_refused_and_we
     async def queues_are_empty() -> bool:
         return bool(await door.attacker.database.fetchval("SELECT count(*) = 0 FROM inventory.outbox"))
 
-    await eventually(queues_are_empty, timeout_s=20, what="nothing is retried for ever")
+    await eventually(queues_are_empty, what="nothing is retried for ever")
     operator = door.attacker.market.house.operator
     page = await operator.call("GET", "/api/v1/parked?service=webhook-ingest")
     assert len(page["items"]) > 100

@@ -20,13 +20,13 @@ async def expect_bundle(market: Market, quantity: int) -> None:
         assert market.shown(BOX.sku) == [quantity, quantity], found
         return True
 
-    await eventually(equal, timeout_s=30, what=f"there are {quantity} bundles everywhere")
+    await eventually(equal, what=f"there are {quantity} bundles everywhere")
 
 
 async def expect(market: Market, cup: int, pot: int, box: int) -> None:
     first, second, _ = market.world.skus
-    await market.expect(first, cup, timeout_s=30)
-    await market.expect(second, pot, timeout_s=30)
+    await market.expect(first, cup)
+    await market.expect(second, pot)
     await expect_bundle(market, box)
 
 
@@ -62,7 +62,7 @@ async def test_stores_sell_a_bundle_and_its_parts_one_by_one(database_url: str, 
         await call("DELETE", f"/api/v1/bundles/{BOX.sku}")
         world.prokip.counter_sale({pot: 8})
         await call("POST", "/sync/manual")
-        await market.expect(pot, 30, timeout_s=30)
+        await market.expect(pot, 30)
         assert market.shown(BOX.sku) == [38, 30]  # nobody's business any more
         (store, _) = (await call("GET", "/api/v1/connections"))["items"]
         page = await call("GET", f"/api/v1/connections/{store['id']}/catalogue/items?search={BOX.sku}")
@@ -108,4 +108,4 @@ async def _a_store_that_keeps_some_back_keeps_back_bundles(market: Market) -> No
     async def kept_back() -> bool:
         return market.shown(BOX.sku) == [38, 30]
 
-    await eventually(kept_back, timeout_s=30, what="one store keeps eight bundles back")
+    await eventually(kept_back, what="one store keeps eight bundles back")

@@ -31,7 +31,7 @@ async def test_lost_webhooks_are_made_up_for_by_a_sweep_and_counted(database_url
         await sell(0, 1, lost=1.0)  # so that the test never passes without any
         await sell(1, SALES, lost=LOST)
         for sku in market.world.skus:
-            await market.expect(sku, 1_000 - 2 * SALES // len(market.world.skus), timeout_s=30)
+            await market.expect(sku, 1_000 - 2 * SALES // len(market.world.skus))
         for platform, courier in zip(("woocommerce", "shopify"), couriers(market), strict=True):
             await eventually(partial(meter_fits, market, platform, courier), what=f"the meter of {platform}")
             await looked_after(market, platform)

@@ -46,7 +46,7 @@ class Day:
         return found
 
     async def shown(self, sku: str, quantity: int) -> None:
-        await self.market.expect(sku, quantity, timeout_s=30)
+        await self.market.expect(sku, quantity)
 
     async def plan_is(self, plan_id: int, state: str) -> dict[str, Any]:
         async def reached() -> dict[str, Any]:
@@ -54,7 +54,7 @@ class Day:
             assert plan["state"] == state, plan
             return plan
 
-        return await eventually(reached, what=f"plan is {state}", timeout_s=30)
+        return await eventually(reached, what=f"plan is {state}")
 
 
 @pytest.fixture
@@ -90,7 +90,7 @@ async def _sees_what_matches(day: Day) -> None:
             assert found["counts"] == {"matched": 6, "only_in_store": 1, "only_in_prokip": 3}, found
             return bool(found["reading"]["state"] == "read")
 
-        await eventually(complete, what="the match report", timeout_s=30)
+        await eventually(complete, what="the match report")
         (missing, *_) = (await day.call("GET", f"{path}/items?kind=only_in_store"))["items"]
         assert missing["why"] == "Not written to: Prokip has no such SKU at this location."
         plan = await day.call("GET", f"/api/v1/connections/{store['id']}/first-quantities")
@@ -133,7 +133,7 @@ async def _has_a_quantity_edited(day: Day) -> None:
         recent = (await day.call("GET", "/api/v1/events/recent?limit=200"))["items"]
         return any(event["kind"] == "drift.found" and event["sku"] == "SHIRT-M" for event in recent)
 
-    await eventually(told, what="the edit is told as drift", timeout_s=30)
+    await eventually(told, what="the edit is told as drift")
     await day.shown("SHIRT-M", 9)  # Prokip is the truth
 
 

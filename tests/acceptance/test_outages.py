@@ -53,7 +53,7 @@ async def test_a_sale_without_a_clear_answer_is_in_doubt_until_an_operator_settl
             found = await sales_in(market, "in_doubt")
             return found[0] if found else None
 
-        sale = await eventually(in_doubt, timeout_s=20, what="the sale is in doubt")
+        sale = await eventually(in_doubt, what="the sale is in doubt")
         market.world.shopify.shop().buy({sku: 3})  # others go on meanwhile
 
         async def shown() -> bool:
@@ -61,7 +61,7 @@ async def test_a_sale_without_a_clear_answer_is_in_doubt_until_an_operator_settl
             assert await market.available(sku) == 95
             return True
 
-        await eventually(shown, timeout_s=15, what="stores are right while Prokip's answer is in doubt")
+        await eventually(shown, what="stores are right while Prokip's answer is in doubt")
         await operator.call("POST", "/sync/manual")
         assert await market.available(sku) == 95, "a reading of Prokip must not guess about a sale in doubt"
         assert market.shown(sku) == [95, 95]
@@ -138,13 +138,13 @@ async def test_a_store_that_fails_delays_no_other_and_is_right_after_it_recovers
             assert await market.available(sku) == world.prokip.stock(sku) == 94
             return True
 
-        await eventually(others_are_right, timeout_s=10, what="the other stores are right")
+        await eventually(others_are_right, what="the other stores are right")
 
         async def known_to_fail() -> bool:
             page = await market.house.operator.call("GET", "/api/v1/connections")
             return sorted(item["health"] == "healthy" for item in page["items"]) == [False, True, True, True]
 
-        await eventually(known_to_fail, timeout_s=15, what="the trouble is shown")
+        await eventually(known_to_fail, what="the trouble is shown")
         server.faults.clear()
         await market.expect(sku, 94, timeout_s=40)
 
@@ -233,7 +233,7 @@ async def test_an_order_that_comes_after_its_sale_was_called_drift_puts_the_stor
         world.prokip.counter_sale({sku: 1})
         await market.house.operator.call("POST", "/sync/manual")
         await world.settled(timeout_s=30)
-        await market.expect(sku, 91, timeout_s=20)
+        await market.expect(sku, 91)
 
 
 async def test_a_poison_message_is_parked_beside_good_ones_seen_and_replayed(
@@ -254,7 +254,7 @@ async def test_a_poison_message_is_parked_beside_good_ones_seen_and_replayed(
             page = await operator.call("GET", "/api/v1/parked")
             return page["items"]
 
-        (found,) = await eventually(parked, timeout_s=15, what="the poison is shown")
+        (found,) = await eventually(parked, what="the poison is shown")
         assert (found["service"], found["type"]) == ("inventory", "order.observed.v1")
         await operator.call("POST", f"/api/v1/parked/inventory/{found['id']}/replay")
 
@@ -262,7 +262,7 @@ async def test_a_poison_message_is_parked_beside_good_ones_seen_and_replayed(
             items = await parked()
             return [item["id"] for item in items] not in ([], [found["id"]])
 
-        await eventually(parked_again, timeout_s=15, what="replayed poison is parked anew")
+        await eventually(parked_again, what="replayed poison is parked anew")
         market.world.shopify.shop().buy({sku: 1})
         await market.expect(sku, 96)
 
@@ -294,7 +294,7 @@ async def _reach(sold: dict[str, int], units: int) -> None:
     async def enough() -> bool:
         return sum(sold.values()) >= units
 
-    await eventually(enough, timeout_s=30, what=f"{units} sales")
+    await eventually(enough, what=f"{units} sales")
 
 
 async def _expect_all_sold(market: Market, sold: dict[str, int], *, timeout_s: float) -> None:

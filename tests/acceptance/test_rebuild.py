@@ -39,7 +39,7 @@ async def expect_ledger_to_be_true(market: Market, history: History) -> None:
         assert not wrong, wrong
         return True
 
-    await eventually(true, timeout_s=25, what="the ledger tells the truth")
+    await eventually(true, what="the ledger tells the truth")
 
 
 @pytest.mark.parametrize("seed", [7])

@@ -150,7 +150,7 @@ class Replay:
         async def arrived() -> bool:
             return (await self.changes()).get("SENTINEL") == -self.sentinels
 
-        await eventually(arrived, timeout_s=20, what="the ledger has caught up")
+        await eventually(arrived, what="the ledger has caught up")
 
     async def changes(self) -> dict[str, Decimal]:
         """By how much the ledger's orders moved each SKU."""
@@ -168,7 +168,7 @@ class Replay:
             assert not wrong, f"{when}: store and ledger differ: {wrong}"
             return True
 
-        await eventually(equal, timeout_s=5, what=when)
+        await eventually(equal, what=when)
 
     async def expect_movements_to_add_up(self) -> None:
         wrong = await self.database.fetch(

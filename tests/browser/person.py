@@ -14,7 +14,6 @@ USERNAME = "operator"
 PASSWORD = "correct horse battery"
 DESKTOP = (1280, 800)
 PHONE = (360, 740)
-ANSWER_TIMEOUT_MS = 15_000
 
 REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) =>
@@ -41,7 +40,7 @@ class Person:
         await self.ready()
 
     async def ready(self) -> None:
-        await expect(self.page.locator("main:not([aria-busy]) h1")).to_be_visible(timeout=ANSWER_TIMEOUT_MS)
+        await expect(self.page.locator("main:not([aria-busy]) h1")).to_be_visible()
 
     async def sign_in(self, username: str = USERNAME, password: str = PASSWORD) -> None:
         await self.open("/dashboard/sign-in")
@@ -61,13 +60,11 @@ class Person:
         await self.ready()
 
     async def sees_heading(self, name: str) -> None:
-        await expect(self.page.get_by_role("heading", level=1, name=name, exact=True)).to_be_visible(
-            timeout=ANSWER_TIMEOUT_MS
-        )
+        await expect(self.page.get_by_role("heading", level=1, name=name, exact=True)).to_be_visible()
         await self.ready()
 
     async def sees(self, text: str, *, within: Locator | None = None) -> None:
-        await expect((within or self.page).get_by_text(text).first).to_be_visible(timeout=ANSWER_TIMEOUT_MS)
+        await expect((within or self.page).get_by_text(text).first).to_be_visible()
 
     def store(self, name: str) -> Locator:
         return self.page.get_by_role("article", name=name, exact=True)

@@ -31,7 +31,7 @@ NO_RETURNS = WorldSpec(
 async def open_from_overview(person: Person, tile: str) -> None:
     """The count says 1, and its link leads to that sale."""
     await person.open("/dashboard/")
-    await person.page.get_by_role("link", name=f"1 {tile}", exact=True).click(timeout=15_000)
+    await person.page.get_by_role("link", name=f"1 {tile}", exact=True).click()
     await person.sees_heading("Sales")
 
 
@@ -107,7 +107,7 @@ async def test_a_parked_message_tells_its_reason_and_what_came_of_its_replay(
     async with open_market(database_url, "postgres", SPEC) as market, operator_at(chromium, market) as person:
         await send_unreadable_webhook(market)
         await person.open("/dashboard/")
-        await person.page.get_by_role("link", name="1 Parked messages", exact=True).click(timeout=15_000)
+        await person.page.get_by_role("link", name="1 Parked messages", exact=True).click()
         await person.sees_heading("Parked messages")
         row = person.row("order.updated")
         await person.sees("the order has no status", within=row)

@@ -40,7 +40,7 @@ async def test_first_quantities_are_released_and_a_missing_product_is_made_and_s
         async def written() -> bool:
             return all(woo.stock(sku) == 100 for sku in market.world.skus)
 
-        await eventually(written, what="first quantities written", timeout_s=20)
+        await eventually(written, what="first quantities written")
 
         await person.open(f"/dashboard/stores/{store['id']}/products")
         await person.press("Make a plan")

@@ -19,7 +19,7 @@ async def empty_prokip(market: Market, person: Person) -> None:
         market.world.prokip.set_stock(sku, 0)
     await market.house.operator.call("POST", "/api/v1/sync")
     await person.open("/dashboard/")
-    await person.page.get_by_role("link", name="1 Reads held", exact=True).click(timeout=20_000)
+    await person.page.get_by_role("link", name="1 Reads held", exact=True).click()
     await person.sees_heading("Reads of Prokip")
     await person.sees("25 of 25 SKUs would fall to zero")
 
@@ -32,7 +32,7 @@ async def told(market: Market, quantity: int) -> None:
         assert await market.available(sku) == quantity
         return all(shown == quantity for shown in market.shown(sku))
 
-    await eventually(equal, what=f"{quantity} told", timeout_s=20)
+    await eventually(equal, what=f"{quantity} told")
 
 
 async def test_a_held_read_is_looked_at_released_and_undone(chromium: Browser, database_url: str) -> None:

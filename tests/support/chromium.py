@@ -5,7 +5,9 @@ import shutil
 from collections.abc import AsyncIterator
 
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
+
+from tests.support.eventually import PATIENCE_S
 
 LAUNCH_FLAGS = (
     "--no-sandbox",
@@ -32,6 +34,7 @@ async def chromium() -> AsyncIterator[Browser]:
         if os.environ.get("CI") == "true":
             pytest.fail(MISSING)
         pytest.skip(MISSING)
+    expect.set_options(timeout=PATIENCE_S * 1000)
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=path, headless=True, args=LAUNCH_FLAGS)
         try:

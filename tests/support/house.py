@@ -74,7 +74,7 @@ async def open_house(database_url: str, broker_url: str, **more: str) -> AsyncIt
         port = unused_port()  # Shopify's consent page must know the way back before the gateway listens
         doors = {"PORT": str(port), "PUBLIC_URL": f"http://127.0.0.1:{port}"}
         services["gateway"] = await stack.enter_async_context(open_service("gateway", environ | doors))
-        await eventually(lambda: _all_ready(services), timeout_s=30, what="every service is ready")
+        await eventually(lambda: _all_ready(services), what="every service is ready")
         session = await stack.enter_async_context(ClientSession())
         operator = Operator(session, services["gateway"].url)
         await operator.sign_in("operator", "correct horse battery")

@@ -267,6 +267,8 @@ async def _end(context: ServiceContext, runner: web.AppRunner, drain_timeout_s: 
             await runner.cleanup()
     except TimeoutError:
         log.warning("service.drain_timed_out", drain_timeout_s=drain_timeout_s)
+        for site in list(runner.sites):  # nobody is let in to what is being taken apart
+            await site.stop()
     finally:
         await context.end_side_tasks()
 

@@ -74,7 +74,7 @@ class Member:
             assert problem is None, problem
             return True
 
-        await eventually(is_ready, timeout_s=30, what="readiness")
+        await eventually(is_ready, what="readiness")
 
     async def send(self, *bundles: Bundle) -> SendReport:
         return await self.bus._broker.send(bundles)

@@ -61,7 +61,7 @@ async def publish_until_it_works(one: Member, number: int) -> None:
             return False
         return True
 
-    await eventually(published, timeout_s=30)
+    await eventually(published)
 
 
 async def test_after_the_server_went_away_and_came_back_everything_goes_on_by_itself(
@@ -174,7 +174,7 @@ async def test_a_deleted_queue_is_declared_and_consumed_again(
         host = amqp_url.rpartition("/")[2]
         await asyncio.to_thread(rabbit_node.control, "delete_queue", DRIFT.queue, "-p", host)
 
-        await eventually(lambda: went_through(one), timeout_s=20)
+        await eventually(lambda: went_through(one))
 
 
 async def went_through(one: Member) -> bool:

@@ -249,14 +249,14 @@ async def test_tokens_are_exchanged_before_they_expire_also_when_the_answer_was_
     async def lost() -> bool:
         return not world.shopify.faults.rules
 
-    await eventually(lost, what="an answer was lost", timeout_s=20)
+    await eventually(lost, what="an answer was lost")
     await make_due(database_url)
 
     async def renewed() -> bool:
         held: ShopifyCredentials = (await credentials(environ)).credentials
         return bool(held.access_token != first.access_token)
 
-    await eventually(renewed, what="tokens renewed", timeout_s=20)
+    await eventually(renewed, what="tokens renewed")
     second = (await credentials(environ)).credentials
     assert second.refresh_token != first.refresh_token
     assert world.shopify.consent.accepts(shop_of(world), second.access_token.get_secret_value())
@@ -272,6 +272,6 @@ async def test_a_withdrawn_grant_waits_for_a_person_who_connects_again(
     async def noticed() -> bool:
         return bool((await stores(alice))[0]["status"] == "needs_reauthorisation")
 
-    await eventually(noticed, what="withdrawn", timeout_s=20)
+    await eventually(noticed, what="withdrawn")
     await connect(alice, gateway, world)
     assert [store["status"] for store in await stores(alice)] == ["connected"]

@@ -140,13 +140,13 @@ async def test_one_replica_asks_for_the_next_token_also_when_an_answer_was_lost(
         async def lost() -> bool:
             return not world.shopify.faults.rules
 
-        await eventually(lost, what="an answer was lost", timeout_s=20)
+        await eventually(lost, what="an answer was lost")
         await make_due(database_url)
 
         async def renewed() -> bool:
             return (await held(environ)).access_token != first.access_token
 
-        await eventually(renewed, what="token renewed", timeout_s=20)
+        await eventually(renewed, what="token renewed")
     assert world.shopify.calls.counts[GRANTS] == 2
     second = await held(environ)
     assert (second.client_id, second.api_secret) == (first.client_id, first.api_secret)
@@ -164,7 +164,7 @@ async def test_an_app_that_is_let_in_no_more_says_so_until_it_is_connected_again
         (store,) = await stores(alice)
         return bool(store["status"] == store["health"] == "needs_reauthorisation")
 
-    await eventually(noticed, what="withdrawn", timeout_s=20)
+    await eventually(noticed, what="withdrawn")
     (store,) = await stores(alice)
     assert store["healthDetail"].startswith("Connect the shop again: the app may not enter this shop")
     world.shopify.consent.own_app_shops.add(shop_of(world))

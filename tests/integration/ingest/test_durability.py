@@ -146,7 +146,7 @@ async def test_a_broker_that_goes_away_delays_events_and_loses_none(
         async def all_heard() -> bool:
             return {str(ref) for ref in range(1, 12)} <= set(await listener.order_refs(1))
 
-        await eventually(all_heard, timeout_s=30, what="every order heard")
+        await eventually(all_heard, what="every order heard")
 
         async def empty() -> bool:
             return await spooled(world) == 0
@@ -183,7 +183,7 @@ async def _refuses_and_recovers(world: World, gates: list[Gate], listener: Liste
     async def taken() -> bool:
         return await timed_status(world, order_body(2)) == 200
 
-    await eventually(taken, timeout_s=20, what="ingest takes events again")
+    await eventually(taken, what="ingest takes events again")
     assert "2" in await listener.order_refs(1)
 
 
@@ -255,7 +255,7 @@ async def _until_ready(session: ClientSession, url: str) -> None:
         except ClientConnectionError:
             return False
 
-    await eventually(ready, timeout_s=30, what="the process is ready")
+    await eventually(ready, what="the process is ready")
 
 
 async def _shop(session: ClientSession, url: str, lane: int, accepted: set[str], refused: set[int]) -> None:

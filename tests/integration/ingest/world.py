@@ -223,7 +223,7 @@ async def ingest_world(
                 assert response.status == 200, await response.text()
                 return True
 
-        await eventually(ready, timeout_s=20, what="ingest ready")
+        await eventually(ready, what="ingest ready")
         yield world
 
 

@@ -87,7 +87,7 @@ async def running_ledger(ledger_url: str, broker_url: str) -> AsyncIterator[str]
             async with session.get(f"{service.url}/health/ready") as response:
                 return response.status == 200
 
-        await eventually(ready, timeout_s=20, what="inventory ready")
+        await eventually(ready, what="inventory ready")
         yield service.url
 
 

@@ -34,6 +34,7 @@ async def world(database_url: str, prokip: ProkipServer, askable: AskableProkip)
         database_url,
         prokip,
         POST_TIMEOUT_S="0.4",
+        POSTING_MARGIN_S="2",  # a busy machine still sends all orders in time
         FIRST_LOOK_S="0.05",
         DOUBT_LOOK_INTERVAL_S="0.02",
         DOUBT_GRACE_S="0.2",

@@ -150,7 +150,7 @@ async def test_a_killed_process_leaves_a_doubt_that_settles_itself(
                 sql = "SELECT count(*) = 1 FROM prokip.sale_posting WHERE outcome = 'posting'"
                 return fault.met == 1 and bool(await fetch_value(database_url, sql))
 
-            await eventually(arrived, what="the request met its fault", timeout_s=30)
+            await eventually(arrived, what="the request met its fault")
             process.kill()
             await process.wait()
         await world.start_poller(**SOON)

@@ -36,7 +36,7 @@ async def posting_started(world: PollerWorld) -> None:
         sql = "SELECT count(*) = 1 FROM prokip.sale_posting WHERE outcome = 'posting'"
         return bool(await fetch_value(world.database_url, sql))
 
-    await eventually(started, what="posting committed", timeout_s=20)
+    await eventually(started, what="posting committed")
 
 
 @pytest.mark.parametrize(("kind", "happened"), [("timeout_after", True), ("timeout_before", False)])

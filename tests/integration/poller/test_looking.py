@@ -271,13 +271,13 @@ async def test_a_sale_that_came_through_after_all_is_found_beside_its_repeat_and
     """The first request arrives when nobody waits for it any more, and then the answer to the second is lost."""
     askable.fates += ["late", "answer_lost"]
     await asked.due("1001", {"A": 2})
-    await asked.until(lambda: len(askable.sales) == 1, "given up, looked for and sent again", timeout_s=20)
+    await asked.until(lambda: len(askable.sales) == 1, "given up, looked for and sent again")
     askable.finish_late()
 
     async def once() -> bool:
         return askable.recorded("A") == 2 and (await asked.until_state("1001", "recorded"))["state"] == "recorded"
 
-    await eventually(once, what="one of the two went back", timeout_s=20)
+    await eventually(once, what="one of the two went back")
 
 
 async def test_a_sale_that_was_counted_before_is_no_proof_of_another_one(
@@ -305,7 +305,7 @@ async def test_an_answer_that_comes_after_all_looks_undoes_what_was_sold_twice(
     async with open_asked(database_url, prokip) as world, open_poller(database_url, **SOON):
         askable.fates.append("held")
         await world.due("1001", {"A": 2})
-        await world.until(lambda: len(askable.sales) == 1, "given up, looked for and sent again", timeout_s=20)
+        await world.until(lambda: len(askable.sales) == 1, "given up, looked for and sent again")
         await world.until_state("1001", "recorded")
         askable.release()
         askable.answer()
@@ -331,7 +331,7 @@ async def test_an_answer_that_comes_after_its_effect_was_found_counts_nothing_tw
             before = len(askable.asked)
             askable.fates += ["held", "request_lost"]
             await world.due("1001", {"A": 2})
-            await world.until(lambda: len(askable.asked) >= before + 2, "looked for, sent again", timeout_s=20)
+            await world.until(lambda: len(askable.asked) >= before + 2, "looked for, sent again")
             askable.release()
             await world.until_state("1001", "recorded")
             asked = len(askable.asked)

@@ -242,7 +242,7 @@ async def test_a_busy_sku_is_read_in_a_moment_of_quiet(database_url: str, prokip
             assert world.told_pairs().get("A", (D(100), D(0)))[1] > 0
             return bool(waiting > 10)
 
-        await eventually(told_while_busy, what="A told while sales still wait", timeout_s=15)
+        await eventually(told_while_busy, what="A told while sales still wait")
         quantity, recorded = world.told_pairs()["A"]
         assert quantity + recorded == 100
 

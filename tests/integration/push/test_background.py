@@ -31,7 +31,7 @@ async def test_an_edit_that_no_webhook_told_is_seen_by_a_look(database_url: str)
         await world.tell_stock({"SKU-0001": 100, "SKU-0002": 100, "SKU-0003": 100})
         await world.until_settled(connection)
         woo.set_stock("SKU-0002", 64)
-        await world.until(lambda: woo.stock("SKU-0002") == 100, "the edit is written over", timeout_s=20)
+        await world.until(lambda: woo.stock("SKU-0002") == 100, "the edit is written over")
         state = await upkeep(world, connection)
         assert state["levels_looked_at"] is not None
         assert state["levels_error"] is None
@@ -106,7 +106,7 @@ async def test_a_store_without_pushes_fails_and_recovers_by_its_sweeps(database_
         fault = woo.faults.add(Fault("status", status=500, times=None))
         await world.until(lambda: states(world) == ["failing"], "failing")
         woo.faults.rules.remove(fault)
-        await world.until(lambda: states(world) == ["failing", "healthy"], "healthy again", timeout_s=20)
+        await world.until(lambda: states(world) == ["failing", "healthy"], "healthy again")
         assert (await upkeep(world, connection))["consecutive_failures"] == 0
 
 

@@ -298,7 +298,7 @@ async def test_stores_that_hang_do_not_delay_another_and_are_caught_up_later(dat
         assert {change.connection_id for change in world.heard_of(ConnectionHealthChangedV1)} == failing
         for store in down:
             store.faults.clear()
-        await world.until(lambda: all(_shows(store, 96) for store in down), "caught up", timeout_s=20)
+        await world.until(lambda: all(_shows(store, 96) for store in down), "caught up")
         await world.until(lambda: len(world.heard_of(ConnectionHealthChangedV1)) == 6, "told that they are well")
 
 

@@ -60,7 +60,7 @@ async def test_woocommerce_webhooks_are_made_anew_when_the_secret_rotates(databa
             hooks = woo.state.webhooks
             return not old & set(hooks) and [hook.secret for hook in hooks.values()] == ["rotated"] * len(old)
 
-        await eventually(remade, what="webhooks sign with the new secret", timeout_s=20)
+        await eventually(remade, what="webhooks sign with the new secret")
         assert sorted(hook.topic for hook in woo.state.webhooks.values()) == sorted(woocommerce_wire.WEBHOOK_TOPICS)
 
 

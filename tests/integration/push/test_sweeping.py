@@ -223,7 +223,7 @@ async def test_a_store_that_fails_is_asked_again_later_and_goes_on_where_it_was(
             state = await swept(world, connection)
             return state["sweep_error"] is None and newest(world, connection).keys() == refs
 
-        await eventually(found, what="the rest told", timeout_s=20)
+        await eventually(found, what="the rest told")
 
 
 async def test_a_paused_store_is_swept_because_it_goes_on_selling(database_url: str) -> None:

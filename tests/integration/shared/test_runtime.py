@@ -12,6 +12,9 @@ import pytest
 from aiohttp import ClientSession
 from aiohttp.test_utils import unused_port
 
+from prokip_shared.runtime import ServiceContext, ServiceDefinition, running
+from prokip_shared.settings import load_settings
+from tests.integration.shared.probe_service import ProbeSettings
 from tests.support.eventually import eventually
 from tests.support.settings import service_environ
 
@@ -73,6 +76,21 @@ async def test_a_request_that_never_ends_does_not_hold_the_process_beyond_its_bo
     assert await process.wait() == 0
     assert time.monotonic() - began < DRAIN_TIMEOUT_S + PROCESS_END_S
     hanging.cancel()
+
+
+async def test_a_drain_that_takes_too_long_ends_listening_all_the_same(database_url: str) -> None:
+    async def open_app(context: ServiceContext, _settings: ProbeSettings) -> None:
+        async def never() -> None:
+            await asyncio.Event().wait()
+
+        context.on_drain(never)
+
+    definition = ServiceDefinition("probe", ProbeSettings, open_app, schema="gateway", package="gateway")
+    settings = load_settings(ProbeSettings, service_environ(database_url, DRAIN_TIMEOUT_S="0.1"))
+    async with running(definition, settings) as service:
+        port = int(service.url.rpartition(":")[2])
+        assert await _status(port, "/health/live") == 200
+    assert await _status(port, "/health/live") == 0
 
 
 async def test_a_dead_side_task_stops_the_process(database_url: str) -> None:
