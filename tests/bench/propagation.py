@@ -6,8 +6,6 @@ in a row (measured on 9.9.5), so none can follow 100 changed SKUs a second.
 
 import asyncio
 import contextlib
-import random
-import time
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
@@ -25,8 +23,9 @@ from prokip_onebox.tracking import FinishedSale, SaleTracker
 from prokip_shared.bus import BatchHandler, Subscription, open_bus
 from prokip_shared.bus.port import M
 from prokip_shared.database import Connection, open_pool
-from prokip_shared.messages import ListingPushedV1, Message, OrderObservedV1, SaleDueV1
+from prokip_shared.messages import ListingPushedV1, Message, OrderObservedV1, SaleDueV1, utc_now
 from tests.bench.figures import Figure, percentile
+from tests.bench.hops import hops_ms
 from tests.bench.processor import used_s
 from tests.bench.system import open_services, open_world_process
 from tests.support.bus_host import BusAt, bench_context
@@ -99,45 +98,35 @@ class Witness:
 
 
 class Shoppers:
-    """Buys over the sandbox's control API at a steady rate; a late order is made up for."""
+    """Has the simulated shops sell at a steady rate, and asks them how long a write takes them."""
 
     def __init__(
-        self,
-        session: ClientSession,
-        shopify_url: str,
-        shops: Sequence[str],
-        skus: Sequence[str],
-        *,
-        orders_per_s: float = ORDERS_PER_S,
+        self, session: ClientSession, shopify_url: str, shops: Sequence[str], *, orders_per_s: float = ORDERS_PER_S
     ) -> None:
         self._session = session
         self._url = f"{shopify_url}/_sandbox"
         self._shops = shops
-        self._skus = skus
         self._orders_per_s = orders_per_s
-        self._rng = random.Random(20261122)
+        self._seed = 20261122
 
     async def shop(self, seconds: float) -> int:
         """How many orders were placed."""
-        began, sold = time.monotonic(), 0
-        async with asyncio.TaskGroup() as orders:
-            while (elapsed := time.monotonic() - began) < seconds:
-                for _order in range(int(elapsed * self._orders_per_s) - sold):
-                    orders.create_task(self._buy())
-                    sold += 1
-                await asyncio.sleep(0.005)
-        return sold
+        self._seed += 1
+        wanted = {
+            "shops": list(self._shops),
+            "orders_per_s": self._orders_per_s,
+            "seconds": seconds,
+            "seed": self._seed,
+        }
+        async with self._session.post(f"{self._url}/shopping", json=wanted) as answer:
+            answer.raise_for_status()
+            return int((await answer.json())["orders"])
 
     async def store_ms(self) -> float:
         """A shop's own mean time for a write, by its latest calls."""
         async with self._session.get(f"{self._url}/calls") as answer:
             latest = (await answer.json())["latest"]
         return mean(float(call["took_ms"]) for call in latest if "inventorySetQuantities" in call["kind"])
-
-    async def _buy(self) -> None:
-        order = {"items": {self._rng.choice(self._skus): 1}}
-        async with self._session.post(f"{self._url}/{self._rng.choice(self._shops)}/orders", json=order) as answer:
-            answer.raise_for_status()
 
 
 async def all_finished(witness: Witness, sales: int) -> None:
@@ -198,24 +187,27 @@ async def run(database_url: str, broker_url: str, folder: Path) -> list[Figure]:
         await operator.call("POST", "/sync/manual")
         async with open_witness(operator, database_url, broker_url) as witness, ClientSession() as session:
             shops = [shop["shop"] for shop in world["shopify"]["shops"]]
-            skus = sorted(next(iter(witness.tracker.listed.values())))
-            shoppers = Shoppers(session, shopify_url_of(world), shops, skus)
+            shoppers = Shoppers(session, shopify_url_of(world), shops)
             warm = await shoppers.shop(WARM_UP_S)
             await all_finished(witness, warm)
-            counted_before, used_before = len(witness.finished), used_s(folder.parent)
+            began, counted_before, used_before = utc_now(), len(witness.finished), used_s(folder.parent)
             sold = await shoppers.shop(DURATION_S)
             used = used_s(folder.parent) - used_before
             await all_finished(witness, counted_before + sold)
             took = [sale.took_ms for sale in witness.finished[counted_before:]]
+            hops = await hops_ms(database_url, witness.accepted, began)
             store_ms = await shoppers.store_ms()
-    return [_figure(took, sold, store_ms, {name: seconds / sold * 1000 for name, seconds in used.most_common()})]
+    cpu_ms = {name: seconds / sold * 1000 for name, seconds in used.most_common()}
+    return [_figure(took, sold, store_ms, cpu_ms, hops)]
 
 
 def shopify_url_of(world: Mapping[str, Any]) -> str:
     return str(world["shopify"]["urlTemplate"]).removesuffix("/{shop}")
 
 
-def _figure(took: Sequence[int], sold: int, store_ms: float, cpu_ms: Mapping[str, float]) -> Figure:
+def _figure(
+    took: Sequence[int], sold: int, store_ms: float, cpu_ms: Mapping[str, float], hops: Mapping[str, float]
+) -> Figure:
     p50, p99 = median(took), percentile(took, 0.99)
     return Figure(
         f"sale accepted → all {STORES} stores confirmed, {ORDERS_PER_S} orders/s",
@@ -230,6 +222,7 @@ def _figure(took: Sequence[int], sold: int, store_ms: float, cpu_ms: Mapping[str
             "max ms": max(took),
             "sales": sold,
             "confirmed everywhere": len(took),
+            "p50 ms of each hop": ", ".join(f"{name} {ms:.0f}" for name, ms in hops.items()),
             "CPU ms an order": ", ".join(f"{name} {used:.2f}" for name, used in cpu_ms.items()),
             "in all": sum(cpu_ms.values()),
         },

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from prokip_sandbox import OutOfStock
@@ -45,6 +46,21 @@ async def test_a_sale_needs_one_location_that_has_enough(shopify: GraphqlClient)
 async def test_untracked_goods_sell_without_stock(shopify: GraphqlClient) -> None:
     order_id = shopify.shop.buy({"FREE-001": 3})
     assert shopify.shop.order(order_id).lines[0].location_id is None
+
+
+async def test_shopping_places_plain_orders_in_the_named_shops(
+    shopify: GraphqlClient, session: aiohttp.ClientSession
+) -> None:
+    address = f"{shopify.server.url}/_sandbox/shopping"
+    wanted = {"shops": [shopify.shop.domain], "orders_per_s": 1000, "seconds": 0.02}
+    async with session.post(address, json=wanted) as answer:
+        placed = (await answer.json())["orders"]
+    orders = shopify.shop.state.orders.values()
+    assert len(orders) == placed > 0
+    assert all(line.quantity == 1 for order in orders for line in order.lines)
+    for wrong, status in (({"orders_per_s": 0}, 400), ({"shops": []}, 400), ({"shops": ["nobody"]}, 404)):
+        async with session.post(address, json=wanted | wrong) as answer:
+            assert answer.status == status
 
 
 @pytest.mark.parametrize(

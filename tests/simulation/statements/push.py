@@ -1,7 +1,7 @@
 """store_push/sql: targets, work, connections, catalogue."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from store_push.domain.rules import SkuRule, StoreRule, shown_of
 from store_push.storage.work import HISTORY_COLUMNS
 from tests.simulation.database import Transaction, Values
-from tests.simulation.statements.registry import from_json, stands_in
+from tests.simulation.statements.registry import column, from_json, moment, stands_in, truth
 
 targets = stands_in("store_push", "targets.sql")
 work = stands_in("store_push", "work.sql")
@@ -194,16 +194,11 @@ async def end_moved_differences(tx: Transaction, connection_id: int) -> list[Val
 
 @targets
 async def note_hints(
-    tx: Transaction,
-    connection_ids: Sequence[int],
-    item_refs: Sequence[str],
-    place_refs: Sequence[str | None],
-    quantities: Sequence[int | None],
-    settle_s: float,
+    tx: Transaction, connection_ids: str, item_refs: str, place_refs: str, quantities: str, settle_s: float
 ) -> list[Values]:
     hints = {}
     for connection_id, item_ref, place_ref, quantity in zip(
-        connection_ids, item_refs, place_refs, quantities, strict=True
+        column(connection_ids, int), column(item_refs), column(place_refs), column(quantities, int), strict=True
     ):
         hints[connection_id, item_ref, place_ref] = quantity
     for key, listing in sorted(tx.rows("listing")):
@@ -290,21 +285,20 @@ async def due_listings(tx: Transaction, connection_id: int, listings_max: int) -
 
 
 @intents
-async def note_intents(
-    tx: Transaction, listing_ids: Sequence[int], shows: Sequence[int], taken: Sequence[Decimal], since: datetime
-) -> list[Values]:
-    for listing_id, shown, units in zip(listing_ids, shows, taken, strict=True):
-        await tx.put("intent", listing_id, {"shows": shown, "taken": units, "since": since})
+async def note_intents(tx: Transaction, *columns: str) -> list[Values]:
+    readers: tuple[Callable[[str], Any], ...] = (int, int, Decimal, moment)
+    for listing_id, shows, taken, since in zip(*map(column, columns, readers), strict=True):
+        await tx.put("intent", listing_id, {"shows": shows, "taken": taken, "since": since})
     return []
 
 
 @work
 async def record_results(
-    tx: Transaction, business_id: int, connection_id: int, at: datetime, *columns_and_known: Sequence[Any]
+    tx: Transaction, business_id: int, connection_id: int, at: datetime, *columns_and_known: str
 ) -> list[Values]:
     """The history of pushes is for people; nothing acts on it."""
     *columns, known = columns_and_known
-    for listing_id in known:
+    for listing_id in column(known, int):
         await tx.delete("intent", listing_id)
     names: tuple[str, ...] = (
         "id",
@@ -327,7 +321,10 @@ async def record_results(
         "target",
         "held",
     )
-    for values in sorted(zip(*columns[HISTORY_COLUMNS:], strict=True), key=lambda values: values[0]):
+    readers: tuple[Callable[[str], Any], ...] = (int, str, str, int, Decimal, int, moment, moment, moment)
+    readers += (truth, int, Decimal, moment, int, int, int, truth)
+    news_columns = map(column, columns[HISTORY_COLUMNS:], readers)
+    for values in sorted(zip(*news_columns, strict=True), key=lambda values: values[0]):
         news = dict(zip(names, values, strict=True))
         key = news.pop("id")
         await tx.lock("listing", [key])

@@ -49,11 +49,28 @@ def test_the_linger_follows_the_cost_of_pushes_within_its_bounds() -> None:
     linger = Linger(0.01, 0.1)
     assert linger.seconds == 0.01
     for _ in range(100):
-        linger.learn(0.025, 4)
+        linger.learn(0.025, [0.01] * 7)
     assert 0.04 < linger.seconds < 0.06
     for _ in range(100):
-        linger.learn(20, 1)  # a store that hangs
+        linger.learn(20, [])  # a store that hangs
     assert linger.seconds <= 0.1
     for _ in range(100):
-        linger.learn(0.001, 2)
+        linger.learn(0.001, [0.001])
     assert linger.seconds == 0.01
+
+
+def test_stores_that_hang_do_not_make_the_others_linger() -> None:
+    alone, beside_hanging = Linger(0.01, 0.1), Linger(0.01, 0.1)
+    for _ in range(100):
+        alone.learn(0.02, [0.01, 0.02])
+        beside_hanging.learn(0.02, [0.01, 0.02, 1.5, 19.0])
+    assert alone.seconds == beside_hanging.seconds > 0.01
+
+
+def test_the_rest_is_over_where_the_last_pushes_are_long_ago_but_for_what_comes_together() -> None:
+    linger = Linger(0.01, 0.1)
+    for _ in range(100):
+        linger.learn(0.02, [0.01] * 9)
+    assert linger.rest_s(0.0) == linger.seconds > 0.04
+    assert linger.rest_s(0.02) == pytest.approx(linger.seconds - 0.02)
+    assert linger.rest_s(5.0) == 0.01

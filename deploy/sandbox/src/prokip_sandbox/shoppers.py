@@ -1,12 +1,13 @@
 """Shoppers who buy, cancel and send back in every store, and the counter that sells too."""
 
 import asyncio
+import contextlib
 import random
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from prokip_sandbox.values import OutOfStock
 
@@ -33,6 +34,10 @@ class Habits:
     counter: float = 0.10
     second_good: float = 0.2  # of the purchases have two goods
     units_max: int = 3
+
+
+PLAIN_ORDERS: Final = Habits(cancel=0, refund=0, counter=0, second_good=0, units_max=1)
+"""One unit of one good each, and nothing else."""
 
 
 @dataclass
@@ -78,7 +83,13 @@ class Shoppers:
                 self.step()
                 await asyncio.sleep(0)
             steps = max(steps, due)
-            await asyncio.sleep(TICK_S)
+            await asyncio.sleep(max(0.0, began_s + (steps + 1) / orders_per_s - time.monotonic()))
+
+    async def run_for(self, seconds: float, orders_per_s: float) -> None:
+        """As `run`, and returns after that time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.run(orders_per_s)
 
     def _sell_at_counter(self, counter_sale: Callable[[Mapping[str, float]], object]) -> str:
         try:

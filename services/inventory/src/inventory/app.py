@@ -25,9 +25,10 @@ from prokip_shared.web.internal import require_business
 SCHEMA: Final = "inventory"
 ORDER_PREFETCH_BUNDLES: Final = 200
 """Enough for the batches in flight and the next one: of many orders several name a SKU, whose row is written once."""
-ORDERS_PACE_S: Final = 0.04
+ORDERS_PACE_S: Final = 0.08
 """A batch of few orders costs every service behind this about as much as one of ten: its statements, the messages that it
-says, and the transactions of those who hear them. An order that comes alone, or with many, still waits for nobody."""
+says, and the transactions of those who hear them, down to a push to each store. So the one long rest on the way of a sale
+is here. An order that comes alone, or with many, still waits for nobody."""
 ANSWERS_PACE_S: Final = 0.2
 """What Prokip answered to a sale only stands in the sales log, so nobody waits for it."""
 READING_BATCH_MESSAGES_MAX: Final = 10

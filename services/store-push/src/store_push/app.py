@@ -80,8 +80,9 @@ PRODUCT_LOOKERS: Final = 1
 """Stores some of whose products one process looks at, at a time: few products, and each store's turn comes anyway."""
 SUBSCRIPTION_WATCHES: Final = 1
 """Stores whose webhooks one process looks at, at a time: seldom and short."""
-INTENT_CONNECTIONS: Final = 2
-"""Of their own: who claims waits for one while others may wait for what is claimed. Each is held for one statement."""
+INTENT_CONNECTIONS: Final = 1
+"""Of its own: who claims waits for it while others may wait for what is claimed. It is held for one statement at a time,
+which all that wait share."""
 HINT_PACE_SHARE: Final = 1 / 6
 """Of the time that an order gets to explain a hint: nobody looks earlier, and most hints are explained by then."""
 

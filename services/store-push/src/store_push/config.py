@@ -15,9 +15,10 @@ class StorePushSettings(OutwardSettings):
     """Stores that one process pushes to at a time; each holds one database connection."""
     push_failing_workers_max: Annotated[int, Field(ge=1, le=200)] = 4
     """How many of them may be busy with stores that fail, so that hanging ones never take all."""
-    push_linger_ms: Annotated[float, Field(ge=0, le=1000)] = 25
-    """How long changes gather before a push, so that a burst is one write; grows with the load."""
+    push_linger_ms: Annotated[float, Field(ge=0, le=1000)] = 10
+    """How long changes gather before a push, so that a burst is one write."""
     push_linger_ms_max: Annotated[float, Field(ge=0, le=10_000)] = 120
+    """How far apart pushes begin at most because of the load."""
     push_timeout_s: Annotated[float, Field(gt=0, le=120)] = 20
     """For one request to a store, answer included."""
     settle_s: Annotated[float, Field(gt=0, le=3600)] = 3

@@ -6,6 +6,7 @@ that is found by the next claim, it is looked into what the store did meanwhile.
 """
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Sequence
@@ -235,8 +236,12 @@ class Dispatcher:
         self._linger = linger
         self._wake = asyncio.Event()
         self._busy: dict[int, asyncio.Task[None]] = {}
+        self._began_s: dict[int, float] = {}
         self._failing_busy: set[int] = set()
+        self._left: list[DueConnection] = []
+        """Ready, and no worker was free: they have lingered already."""
         self._draining = False
+        self._began_at_s = -math.inf
 
     def wake(self) -> None:
         """Something may be due."""
@@ -249,26 +254,26 @@ class Dispatcher:
                 wait_s = await self._look()
                 await self._sleep(wait_s)
         finally:
+            self._left = []
             for task in self._busy.values():
                 task.cancel()
             await asyncio.gather(*self._busy.values(), return_exceptions=True)
 
     async def drain(self) -> None:
         """Starts nothing more and waits for the pushes under way."""
-        self._draining = True
+        self._draining, self._left = True, []
         while self._busy:
             await asyncio.wait(self._busy.values())
 
     async def _sleep(self, wait_s: float) -> None:
-        """Until something may be due, but never less than the linger: what arrives meanwhile shares the write."""
+        """Until something may be due, a moment for what comes with it, and until the linger since the pushes before."""
         try:
             async with asyncio.timeout(wait_s):
                 await self._wake.wait()
         except TimeoutError:
             pass
-        linger_s = self._linger.seconds
-        metrics.LINGER_S.set(linger_s)
-        await asyncio.sleep(linger_s)
+        metrics.LINGER_S.set(self._linger.seconds)
+        await asyncio.sleep(self._linger.rest_s(asyncio.get_running_loop().time() - self._began_at_s))
         self._wake.clear()
 
     async def _look(self) -> float:
@@ -288,28 +293,32 @@ class Dispatcher:
 
     def _start(self, due: Sequence[DueConnection]) -> None:
         ready = [one for one in due if one.ready_in_s <= 0 and one.connection_id not in self._busy]
-        for one in sorted(ready, key=lambda candidate: candidate.failing):
-            if len(self._busy) >= self._workers_max:
+        self._left = sorted(ready, key=lambda candidate: candidate.failing)
+        self._start_left()
+
+    def _start_left(self) -> None:
+        while self._left and len(self._busy) < self._workers_max:
+            if self._left[0].failing and len(self._failing_busy) >= self._failing_workers_max:
                 return
-            if one.failing and len(self._failing_busy) >= self._failing_workers_max:
-                return
-            self._begin(one)
+            self._begin(self._left.pop(0))
 
     def _begin(self, one: DueConnection) -> None:
+        self._began_at_s = asyncio.get_running_loop().time()
         if one.failing:
             self._failing_busy.add(one.connection_id)
         task = asyncio.create_task(self._push(one.connection_id), name=f"push {one.connection_id}")
         self._busy[one.connection_id] = task
+        self._began_s[one.connection_id] = time.perf_counter()
         metrics.WORKERS_BUSY.set(len(self._busy))
         task.add_done_callback(lambda _task: self._end(one.connection_id))
 
     def _end(self, connection_id: int) -> None:
-        del self._busy[connection_id]
+        del self._busy[connection_id], self._began_s[connection_id]
         self._failing_busy.discard(connection_id)
         metrics.WORKERS_BUSY.set(len(self._busy))
+        self._start_left()
 
     async def _push(self, connection_id: int) -> None:
-        began_s = time.perf_counter()
         try:
             pushed = await self._worker.push(connection_id)
         except Exception as error:  # one connection's trouble must not end the pushes of the others
@@ -317,5 +326,7 @@ class Dispatcher:
             await asyncio.sleep(DATABASE_PAUSE_S)
             return
         if pushed:
-            self._linger.learn(time.perf_counter() - began_s, len(self._busy))
+            now_s = time.perf_counter()
+            took_s = {key: now_s - began_s for key, began_s in self._began_s.items()}
+            self._linger.learn(took_s.pop(connection_id), took_s.values())
             self.wake()

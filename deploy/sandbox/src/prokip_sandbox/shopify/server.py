@@ -33,9 +33,24 @@ from prokip_sandbox.shopify.model import API_VERSIONS, SCOPES, ShopState
 from prokip_sandbox.shopify.shop import Shop, ShopOptions
 from prokip_sandbox.shopify.throttle import Limits, actual_cost, requested_cost
 from prokip_sandbox.shopify.webhooks import CONNECT_TIMEOUT_S, TOTAL_TIMEOUT_S, WebhookOptions
+from prokip_sandbox.shoppers import PLAIN_ORDERS, Shoppers
 from prokip_sandbox.values import ApiError, Clock, OutOfStock, compact_json, revive
 
 DOCUMENTS_KEPT_MAX = 256
+
+
+@dataclasses.dataclass(frozen=True)
+class Shopping:
+    """Orders of one unit each of what the first of the shops sells, at a steady rate."""
+
+    shops: list[str]
+    orders_per_s: float
+    seconds: float
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.shops or self.orders_per_s <= 0:
+            raise ValueError("shopping takes a shop and a rate above zero")
 
 
 class ShopifyServer(SandboxServer):
@@ -121,6 +136,7 @@ class ShopifyServer(SandboxServer):
         app.router.add_post("/{shop}/admin/api/{version}/graphql.json", self._graphql)
         app.router.add_get("/{shop}/admin/oauth/authorize", self._consent_page)
         app.router.add_post("/{shop}/admin/oauth/access_token", self._grant)
+        app.router.add_post(f"{CONTROL_PREFIX}/shopping", self._control_shopping)
         prefix = f"{CONTROL_PREFIX}/{{shop}}"
         app.router.add_post(f"{CONTROL_PREFIX}/disturbances", self._control_disturb)
         app.router.add_delete(f"{CONTROL_PREFIX}/disturbances", self._control_calm)
@@ -236,6 +252,18 @@ class ShopifyServer(SandboxServer):
         except KeyError as error:
             raise ApiError(404, {"error": f"unknown {error}"}) from error
         return web.json_response({"id": order_id}, status=201)
+
+    async def _control_shopping(self, request: web.Request) -> web.Response:
+        """Answers when the time is over. A request for each order would cost more than the order."""
+        wanted = from_fields(Shopping, await request.json())
+        try:
+            shops = [self.shops[domain] for domain in wanted.shops]
+        except KeyError as error:
+            raise ApiError(404, {"error": f"unknown {error}"}) from error
+        skus = [item.sku for item in shops[0].state.items.values() if item.sku]
+        shoppers = Shoppers(shops, skus, habits=PLAIN_ORDERS, seed=wanted.seed)
+        await shoppers.run_for(wanted.seconds, wanted.orders_per_s)
+        return web.json_response({"orders": shoppers.done["order"]}, status=201)
 
     async def _control_order(self, request: web.Request) -> web.Response:
         shop, order_id = self._known_order(request)

@@ -5,7 +5,8 @@ FROM push.connection_work;
 
 -- name: wait_for_pushes
 -- Until nobody pushes to these stores, and from then on nobody does before the transaction ends: what a push found is
--- not to be stored over what changes here, nor the other way round.
+-- not to be stored over what changes here, nor the other way round. And a push that notes an intent outside of its claim's
+-- transaction must not wait for somebody who deletes it and waits for the push: Postgres would not see the two.
 SELECT pg_advisory_xact_lock(hashtextextended('push.work', n.connection_id))
 FROM (SELECT connection_id FROM unnest($1::bigint[]) AS n (connection_id) ORDER BY connection_id) n;
 

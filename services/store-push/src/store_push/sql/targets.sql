@@ -171,7 +171,7 @@ FROM moved WHERE d.listing_id = moved.id AND d.state IN ('open', 'left');
 -- A store says that a quantity changed. Only what neither our belief nor the target explains is looked at, and not
 -- before the order that may explain it has had time to arrive. $5: seconds to wait.
 WITH hints AS (
-    SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[])
+    SELECT * FROM unnest($1::text::bigint[], $2::text::text[], $3::text::text[], $4::text::bigint[])
         AS h (connection_id, item_ref, place_ref, quantity)
 ), locked AS (
     SELECT l.id, hints.quantity

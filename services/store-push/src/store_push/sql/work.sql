@@ -56,23 +56,25 @@ WITH history AS (
     SELECT $1, $2, n.listing_id, n.sku, n.expected, n.shown, n.sent, n.answered, n.outcome, n.detail, n.revision,
         n.answer_ms, n.window_ms, n.correlation_id, $3
     FROM unnest(
-        $4::bigint[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bigint[], $10::text[], $11::text[],
-        $12::bigint[], $13::real[], $14::real[], $15::text[]
+        $4::text::bigint[], $5::text::text[], $6::text::bigint[], $7::text::bigint[], $8::text::bigint[],
+        $9::text::bigint[], $10::text::text[], $11::text::text[], $12::text::bigint[], $13::text::real[],
+        $14::text::real[], $15::text::text[]
     ) AS n (
         listing_id, sku, expected, shown, sent, answered, outcome, detail, revision, answer_ms, window_ms,
         correlation_id
     )
 ), news AS (
     SELECT * FROM unnest(
-        $16::bigint[], $17::text[], $18::text[], $19::bigint[], $20::numeric[], $21::bigint[], $22::timestamptz[],
-        $23::timestamptz[], $24::timestamptz[], $25::boolean[], $26::bigint[], $27::numeric[], $28::timestamptz[],
-        $29::bigint[], $30::bigint[], $31::bigint[], $32::boolean[]
+        $16::text::bigint[], $17::text::text[], $18::text::text[], $19::text::bigint[], $20::text::numeric[],
+        $21::text::bigint[], $22::text::timestamptz[], $23::text::timestamptz[], $24::text::timestamptz[],
+        $25::text::boolean[], $26::text::bigint[], $27::text::numeric[], $28::text::timestamptz[],
+        $29::text::bigint[], $30::text::bigint[], $31::text::bigint[], $32::text::boolean[]
     ) AS n (
         id, state, reason, confirmed, confirmed_taken, confirmed_revision, confirmed_at,
         drifted_at, due_at, must_read, gap, gap_taken, gap_since, revision, hints, target, held
     )
 ), known AS (
-    DELETE FROM push.intent WHERE listing_id = ANY($33::bigint[])
+    DELETE FROM push.intent WHERE listing_id = ANY($33::text::bigint[])
 ), locked AS (
     SELECT l.id FROM push.listing l JOIN news ON news.id = l.id ORDER BY l.id FOR UPDATE OF l
 )

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
+from prokip_shared.arrays import array_literal
 from prokip_shared.database import Connection, load_queries
 
 
@@ -69,10 +70,10 @@ class TargetStorage:
     async def _note(self, connection: Connection, hints: Sequence[Hint], settle_s: float) -> str:
         return await connection.execute(
             self._queries["note_hints"],
-            [hint.connection_id for hint in hints],
-            [hint.item_ref for hint in hints],
-            [hint.place_ref for hint in hints],
-            [hint.quantity for hint in hints],
+            array_literal([hint.connection_id for hint in hints]),
+            array_literal([hint.item_ref for hint in hints]),
+            array_literal([hint.place_ref for hint in hints]),
+            array_literal([hint.quantity for hint in hints]),
             settle_s,
         )
 

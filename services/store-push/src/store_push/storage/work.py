@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import asyncpg
 
+from prokip_shared.arrays import array_literal
 from prokip_shared.database import Connection, Pool, load_queries
 from prokip_shared.messages import Platform
 from prokip_shared.platforms.store import ItemKey
@@ -82,9 +83,8 @@ class WorkStorage:
         """`known`: listings of which it is known now whether a write that was noted before it left happened."""
         history = _columns([_history_row(record) for record in records], HISTORY_COLUMNS)
         news = _columns([_listing_row(one, now) for one in settled], LISTING_COLUMNS)
-        await connection.execute(
-            self._queries["record_results"], claim.business_id, claim.connection_id, now, *history, *news, known
-        )
+        columns = map(array_literal, (*history, *news, known))
+        await connection.execute(self._queries["record_results"], claim.business_id, claim.connection_id, now, *columns)
 
     async def record_drift(
         self, connection: Connection, claim: Claim, settled: Sequence[Settled], now: datetime
