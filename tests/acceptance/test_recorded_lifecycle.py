@@ -27,8 +27,8 @@ from prokip_shared.database import migrate
 from prokip_shared.directory import seal_credentials
 from prokip_shared.security.vault import Vault
 from tests.support.eventually import eventually
-from tests.support.house import open_service
-from tests.support.settings import ENCRYPTION_KEY, service_environ
+from tests.support.house import all_ready, open_service
+from tests.support.settings import ENCRYPTION_KEY, PATIENT_INGEST, service_environ
 
 DATA: Final = Path(__file__).parents[1] / "data" / "woocommerce"
 STORE_KEY: Final = "https://127.0.0.1:8443"
@@ -205,15 +205,17 @@ async def connect_store(database: "asyncpg.Connection[asyncpg.Record]") -> int:
 
 @asynccontextmanager
 async def _replay(database_url: str, broker_url: str) -> AsyncIterator[Replay]:
-    environ = service_environ(database_url, broker_url)
+    environ = service_environ(database_url, broker_url, **PATIENT_INGEST)
     await migrate(database_url, schema="gateway", package="gateway")
     database = await asyncpg.connect(database_url)
     try:
         async with (
-            open_service("inventory", environ),
+            open_service("inventory", environ) as inventory,
             open_service("webhook_ingest", environ) as ingest,
             ClientSession() as session,
         ):
+            services = {"inventory": inventory, "webhook-ingest": ingest}
+            await eventually(lambda: all_ready(services), what="both services are ready")
             await connect_store(database)
             yield Replay(session, f"{ingest.url}/connections/webhook/woocommerce", database)
     finally:

@@ -1,6 +1,6 @@
 """All five services in this process, wired as in production, on a real Postgres and either bus."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib import import_module
@@ -51,7 +51,7 @@ async def open_service(module: str, environ: dict[str, str]) -> AsyncIterator[Ru
         yield opened
 
 
-async def _all_ready(services: dict[str, RunningService]) -> bool:
+async def all_ready(services: Mapping[str, RunningService]) -> bool:
     problems = {name: found for name, service in services.items() if (found := await service.context.problems())}
     assert not problems, problems
     return True
@@ -74,7 +74,7 @@ async def open_house(database_url: str, broker_url: str, **more: str) -> AsyncIt
         port = unused_port()  # Shopify's consent page must know the way back before the gateway listens
         doors = {"PORT": str(port), "PUBLIC_URL": f"http://127.0.0.1:{port}"}
         services["gateway"] = await stack.enter_async_context(open_service("gateway", environ | doors))
-        await eventually(lambda: _all_ready(services), what="every service is ready")
+        await eventually(lambda: all_ready(services), what="every service is ready")
         session = await stack.enter_async_context(ClientSession())
         operator = Operator(session, services["gateway"].url)
         await operator.sign_in("operator", "correct horse battery")

@@ -129,12 +129,13 @@ async def test_a_sale_is_of_exactly_this_variation(client: ConnectorProkip, prok
 
 
 async def test_a_sale_is_found_among_many_by_its_exact_reference(client: ConnectorProkip, prokip: ProkipServer) -> None:
-    wanted = await client.record_sale(place(prokip), sale("r-1"))
+    first = sale("r-1")
+    wanted = await client.record_sale(place(prokip), first)
     prokip.set_stock("A", 1000)
     for number in range(10, 120):
         await client.record_sale(place(prokip), sale(f"r-{number}", "1"))
     prokip.counter_sale({"A": 1})
-    both = [sale("r-1"), sale("r-")]
+    both = [first, sale("r-")]  # the moment of a sale says how far back to look
     for whole in (True, False):
         assert await client.find_sales(place(prokip), both, whole=whole) == {"r-1": wanted}
         assert await client.find_sales(place(prokip, "LOC002"), both, whole=whole) == {}

@@ -241,7 +241,7 @@ class Dispatcher:
         self._left: list[DueConnection] = []
         """Ready, and no worker was free: they have lingered already."""
         self._draining = False
-        self._began_at_s = -math.inf
+        self._last_began_at_s = -math.inf
 
     def wake(self) -> None:
         """Something may be due."""
@@ -273,7 +273,7 @@ class Dispatcher:
         except TimeoutError:
             pass
         metrics.LINGER_S.set(self._linger.seconds)
-        await asyncio.sleep(self._linger.rest_s(asyncio.get_running_loop().time() - self._began_at_s))
+        await asyncio.sleep(self._linger.rest_s(asyncio.get_running_loop().time() - self._last_began_at_s))
         self._wake.clear()
 
     async def _look(self) -> float:
@@ -303,7 +303,7 @@ class Dispatcher:
             self._begin(self._left.pop(0))
 
     def _begin(self, one: DueConnection) -> None:
-        self._began_at_s = asyncio.get_running_loop().time()
+        self._last_began_at_s = asyncio.get_running_loop().time()
         if one.failing:
             self._failing_busy.add(one.connection_id)
         task = asyncio.create_task(self._push(one.connection_id), name=f"push {one.connection_id}")
