@@ -18,7 +18,7 @@ import uvloop
 from prokip_onebox.postgres import embedded_postgres
 from tests.bench import bad_neighbours, ledger, lost_webhooks, poll, propagation, shopify_races, store_calls, webhooks
 from tests.bench.figures import Figure, table, write_json
-from tests.support.rabbitmq import CREATE_VHOST, RabbitNode
+from tests.support.rabbitmq import RabbitNode
 
 Bench = Callable[[str, str, Path], Awaitable[list[Figure]]]
 
@@ -62,8 +62,7 @@ def main() -> int:
                 for name in names:
                     work = folder / name
                     work.mkdir()
-                    host = f"bench_{name}"  # what one leaves in its queues is not the next one's work
-                    node.control("eval", CREATE_VHOST % (host, host))
+                    host = node.fresh_host()  # what one leaves in its queues is not the next one's work
                     bench = _on_fresh_database(BENCHES[name], server_url, f"{node.url}{host}", work)
                     figures += uvloop.run(bench)
                     sys.stdout.write(table(figures) + "\n\n")

@@ -166,7 +166,7 @@ class RabbitNode:
         assert done.returncode == 0, done.stderr.decode() + done.stdout.decode()
 
     def fresh_host(self) -> str:
-        """A virtual host for the one test that asks; those of tests before it may be gone afterwards."""
+        """A virtual host for the one test or benchmark that asks; those of the ones before may be gone afterwards."""
         if not self._fresh_hosts:
             fresh = [f"test_{uuid4().hex[:12]}" for _ in range(HOSTS_AT_ONCE)]
             steps = [DELETE_VHOST % host for host in self._used_hosts]
