@@ -1,8 +1,8 @@
 """Two of twenty stores go bad: how much later do the other eighteen hear of a sale?
 
-One answers nothing for a minute, one says 429 to everything. Quiet and bad times take turns in one run, so that the ratio
-does not hang on what else the machine was doing; each comes first as often as second, so that it does not hang on what
-grows with the orders sold either.
+One answers nothing, one says 429 to everything. Quiet and bad times take turns of a minute in one run, so that the ratio does
+not hang on what else the machine was doing; the quiet ones are around the bad ones, so that it does not hang on what grows
+with the orders sold either.
 """
 
 import asyncio
@@ -26,10 +26,10 @@ from tests.support.eventually import eventually
 
 STORES: Final = 20
 SKUS: Final = 200
-ORDERS_PER_S: Final = 4
-ROUNDS: Final = 2
-TURN_S: Final = 15
-"""Quiet, bad, bad, quiet: four of them a round."""
+ORDERS_PER_S: Final = 6
+TURN_S: Final = 60
+"""Quiet, bad, bad, quiet. The p99 of 236 sales, as it was with shorter turns, is the third slowest: chance moved it by more than
+the goal allows."""
 WARM_UP_S: Final = 5
 SILENT_S: Final = 60
 CAUGHT_UP_S_MAX: Final = 60.0
@@ -53,13 +53,12 @@ async def run(database_url: str, broker_url: str, folder: Path) -> list[Figure]:
             shoppers = Shoppers(session, url, good, orders_per_s=ORDERS_PER_S)
             await all_finished(witness, await shoppers.shop(WARM_UP_S))
             quiet, bad = Times(folder.parent), Times(folder.parent)
-            for _round in range(ROUNDS):
-                await quiet.add(shoppers, witness)
-                async with _faults(session, url, silent, throttled):
-                    await bad.add(shoppers, witness)
-                    await bad.add(shoppers, witness)
-                await _caught_up(operator)
-                await quiet.add(shoppers, witness)
+            await quiet.add(shoppers, witness)
+            async with _faults(session, url, silent, throttled):
+                await bad.add(shoppers, witness)
+                await bad.add(shoppers, witness)
+            await _caught_up(operator)
+            await quiet.add(shoppers, witness)
     return [_figure(quiet, bad)]
 
 
