@@ -30,7 +30,9 @@ async def test_a_sku_that_is_renamed_in_a_store_and_back_is_followed_and_our_own
         await market.expect(there, 97)
         await market.expect(here, 96)
         await market.world.settled()
-        assert looks.met == 2
+        assert looks.met <= 2, (
+            "one look a rename at most, where no reading of the catalogue was quicker, and none for our writes"
+        )
 
 
 async def until_kind(market: Market, platform: str, sku: str, kind: str) -> None:
