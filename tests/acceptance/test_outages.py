@@ -18,6 +18,7 @@ from tests.contract.bus.harness import member
 from tests.support.eventually import eventually
 from tests.support.history import StoreClock, world_with_clock
 from tests.support.market import Market, open_market
+from tests.support.postgres import fetch_value
 from tests.support.rabbitmq import RabbitNode
 
 ONE_OF_EACH: Final = WorldSpec(woocommerce_stores=1, shopify_shops=1, goods=4, quantity=100, simple_only=True)
@@ -164,7 +165,7 @@ async def test_rabbitmq_killed_in_the_middle_of_sales_loses_none(
             await _reach(sold, 10)
             await asyncio.to_thread(rabbit_node.kill)
             await _reach(sold, 25)
-            spooled = await _fetch_value(database_url, "SELECT count(*) FROM ingest.spool")
+            spooled = await fetch_value(database_url, "SELECT count(*) FROM ingest.spool")
             assert spooled > 0, "what stores tell meanwhile is kept in Postgres"
             await asyncio.to_thread(rabbit_node.start)
             await _reach(sold, 40)
@@ -174,7 +175,7 @@ async def test_rabbitmq_killed_in_the_middle_of_sales_loses_none(
         ]
         assert {one.status for one in sent} == {200}
         await _expect_all_sold(market, sold, timeout_s=60)
-        assert await _fetch_value(database_url, "SELECT count(*) FROM ingest.spool") == 0
+        assert await fetch_value(database_url, "SELECT count(*) FROM ingest.spool") == 0
 
 
 async def test_postgres_connections_cut_in_the_middle_of_sales_lose_none(database_url: str, broker_url: str) -> None:
@@ -199,7 +200,7 @@ async def test_postgres_connections_cut_in_the_middle_of_sales_lose_none(databas
             await _expect_all_sold(market, sold, timeout_s=75)
         except AssertionError as error:
             states = {state: len(await sales_in(market, state)) for state in ("due", "posting", "in_doubt", "refused")}
-            orders = await _fetch_value(database_url, "SELECT count(*) FROM inventory.orders")
+            orders = await fetch_value(database_url, "SELECT count(*) FROM inventory.orders")
             error.add_note(
                 f"orders in the ledger: {orders} of {sum(sold.values())}; sales: {states}; refused: {refused}"
             )
@@ -302,11 +303,3 @@ async def _expect_all_sold(market: Market, sold: dict[str, int], *, timeout_s: f
         await market.expect(sku, 100 - units, timeout_s=timeout_s)
     told = sum(item.quantity for one in market.world.prokip.sales for item in one.items)
     assert told == sum(sold.values())
-
-
-async def _fetch_value(database_url: str, query: str) -> Any:
-    database = await asyncpg.connect(database_url)
-    try:
-        return await database.fetchval(query)
-    finally:
-        await database.close()

@@ -10,6 +10,8 @@ from typing import Any, Final
 import asyncpg
 from yarl import URL
 
+from tests.support.eventually import PATIENCE_S
+
 PROBLEM: Final = "application/problem+json"
 BROKEN_BODIES: Final[Mapping[str, bytes]] = {
     "empty": b"",
@@ -128,7 +130,7 @@ async def row_counts(database: "asyncpg.Connection[asyncpg.Record]", *, without:
     return {row["name"]: row["count"] for row in await database.fetch(counts)}
 
 
-async def send_raw(url: str, request: bytes, *, timeout_s: float = 30.0) -> Answer:
+async def send_raw(url: str, request: bytes, *, timeout_s: float = PATIENCE_S) -> Answer:
     """Bytes as they are, for what no client library would send; status 0 when the server just hangs up."""
     parts = URL(url)
     reader, writer = await asyncio.open_connection(parts.host, parts.port)

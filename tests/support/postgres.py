@@ -8,7 +8,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 from uuid import uuid4
 
@@ -99,6 +99,15 @@ async def _database(postgres_url: str, options: str = "", *, by_files: bool = Fa
 
 def database_of(postgres_url: str, name: str) -> str:
     return urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
+
+
+async def fetch_value(database_url: str, query: str, *arguments: Any) -> Any:
+    """One value, over a connection of its own."""
+    database = await asyncpg.connect(database_url)
+    try:
+        return await database.fetchval(query, *arguments)
+    finally:
+        await database.close()
 
 
 async def _migrate_all(database_url: str) -> None:

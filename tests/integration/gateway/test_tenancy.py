@@ -19,6 +19,7 @@ from prokip_sandbox.world import WorldSpec
 from tests.integration.gateway.client import PASSWORD, Gateway, Heard, Person
 from tests.support.eventually import eventually
 from tests.support.market import Market, open_market
+from tests.support.postgres import fetch_value
 
 SPEC = WorldSpec(woocommerce_stores=2, shopify_shops=0, goods=2, quantity=100, simple_only=True)
 
@@ -344,11 +345,7 @@ async def state_of(database_url: str, business_id: int) -> list[str]:
 
 
 async def nothing_under_way(database_url: str) -> bool:
-    database = await asyncpg.connect(database_url)
-    try:
-        return int(await database.fetchval(UNDER_WAY)) == 0
-    finally:
-        await database.close()
+    return bool(await fetch_value(database_url, UNDER_WAY) == 0)
 
 
 async def try_it(person: Person, name: str, attempt: Attempt) -> Heard:
